@@ -1,0 +1,171 @@
+package policy
+
+import (
+	"errors"
+	"math"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// genLimit draws values around the bounds of a limit, and far beyond them.
+func genLimit(t *rapid.T, f Field, label string) float64 {
+	near := []float64{0, -1, 1, f.Floor, f.Floor / 2, f.Ceiling, f.Ceiling * 2, math.MaxInt64, math.MinInt64, (f.Floor + f.Ceiling) / 2}
+	if !f.Whole {
+		near = append(near, math.NaN(), math.Inf(1), math.Inf(-1), 0.005, 1.5)
+	}
+	if rapid.Bool().Draw(t, label+" near") {
+		return rapid.SampledFrom(near).Draw(t, label)
+	}
+	return math.Trunc(rapid.Float64Range(f.Floor, f.Ceiling).Draw(t, label))
+}
+
+// setAsked writes into a request without the detour over text.
+func setAsked(f Field, q *LimitRequest, v float64) {
+	switch a := f.access.(type) {
+	case reach[int64]:
+		n := int64(math.MaxInt64) // the conversion of a float64 beyond int64 is not defined
+		if v < math.MaxInt64 {
+			n = int64(v)
+		}
+		*a.wanted(q) = &n
+	case reach[float64]:
+		*a.wanted(q) = &v
+	}
+}
+
+func setRule(f Field, rs *LimitRules, def, max float64) {
+	switch a := f.access.(type) {
+	case reach[int64]:
+		*a.rules(rs) = &Rule[int64]{ptr(int64(def)), ptr(int64(max)), "why"}
+	case reach[float64]:
+		*a.rules(rs) = &Rule[float64]{&def, &max, "why"}
+	}
+}
+
+// genPolicy draws a sound policy: floor ≤ default ≤ max ≤ ceiling.
+func genPolicy(t *rapid.T) *Policy {
+	p := sound()
+	for _, rs := range []*LimitRules{&p.Limits, &p.BuildLimits} {
+		for _, f := range fields {
+			max := rapid.Float64Range(f.Floor, f.Ceiling).Draw(t, f.Name+" max")
+			def := rapid.Float64Range(f.Floor, max).Draw(t, f.Name+" default")
+			if f.Whole {
+				max, def = math.Floor(max), math.Floor(def)
+			}
+			setRule(f, rs, def, max)
+		}
+	}
+	p.Root.Writable.Allowed = rapid.Bool().Draw(t, "writable")
+	p.Root.JobMayChooseDirs.Allowed = rapid.Bool().Draw(t, "choice")
+	return p
+}
+
+func genAsked(t *rapid.T, label string) LimitRequest {
+	var q LimitRequest
+	for _, f := range fields {
+		if rapid.IntRange(0, 3).Draw(t, label+f.Name+" asked") == 0 {
+			setAsked(f, &q, genLimit(t, f, label+f.Name))
+		}
+	}
+	return q
+}
+
+func genRequest(t *rapid.T) Request {
+	return Request{Limits: genAsked(t, "run "), BuildLimits: genAsked(t, "build "), HasBuild: rapid.Bool().Draw(t, "build"),
+		Files: rapid.IntRange(-1, 6).Draw(t, "files"), FileBytes: rapid.Int64Range(-1, 4*mib).Draw(t, "file bytes"),
+		StdinBytes: rapid.Int64Range(-1, 6).Draw(t, "stdin"), Outputs: make([]string, rapid.IntRange(0, 6).Draw(t, "outputs")),
+		Env: make([]string, rapid.IntRange(0, 6).Draw(t, "env")), WritableRoot: rapid.Bool().Draw(t, "writable asked")}
+}
+
+// TestNoLimitIsEverOpen: no accepted request has a limit that is unset, below
+// the floor or above the ceiling; a refused one says why; and what was asked for
+// is what is granted.
+func TestNoLimitIsEverOpen(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, q := genPolicy(t), genRequest(t)
+		g, err := Resolve(q, p)
+		if err != nil {
+			var denied *DeniedError
+			if g != nil || !errors.As(err, &denied) || len(denied.Denials) == 0 {
+				t.Fatalf("grant %v with error %v", g, err)
+			}
+			return
+		}
+		for _, step := range []struct {
+			rules *LimitRules
+			asked *LimitRequest
+			got   *Limits
+		}{{&p.Limits, &q.Limits, &g.Limits}, {&p.BuildLimits, &q.BuildLimits, &g.BuildLimits}} {
+			for _, f := range fields {
+				r, _ := f.rule(step.rules)
+				v := f.value(step.got)
+				if !(v >= f.Floor && v <= *r.max && v > 0) {
+					t.Fatalf("%s: granted %v outside %v to %v", f.Name, v, f.Floor, *r.max)
+				}
+				if a, ok := f.asked(step.asked); ok && v != a || !ok && v != *r.def {
+					t.Fatalf("%s: granted %v, asked %v (%v), default %v", f.Name, v, a, ok, *r.def)
+				}
+			}
+		}
+		if g.Root.Writable && !p.Root.Writable.Allowed {
+			t.Fatal("a writable root that the policy does not allow")
+		}
+		if int64(q.Files) > g.Caps.Files || q.StdinBytes > g.Caps.StdinBytes || q.FileBytes > g.Limits.DiskBytes {
+			t.Fatalf("more than the caps: %+v", q)
+		}
+	})
+}
+
+// TestMonotoneInRequest: if a request is granted, the one that asks for less of
+// one limit, but not less than the floor, is granted too, and gets no more.
+func TestMonotoneInRequest(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := genPolicy(t)
+		var more, less Request
+		for _, f := range fields {
+			a := genLimit(t, f, f.Name)
+			setAsked(f, &more.Limits, a)
+			setAsked(f, &less.Limits, math.Max(f.Floor, a*rapid.Float64Range(0, 1).Draw(t, f.Name+" share")))
+		}
+		big, err := Resolve(more, p)
+		if err != nil {
+			return
+		}
+		small, err := Resolve(less, p)
+		if err != nil {
+			t.Fatalf("less was refused where more was granted: %v", err)
+		}
+		for _, f := range fields {
+			if f.value(&small.Limits) > f.value(&big.Limits) {
+				t.Fatalf("%s: asked for less and got more", f.Name)
+			}
+		}
+	})
+}
+
+// TestMonotoneInPolicy: a higher ceiling never refuses what a lower one granted,
+// and never changes the answer.
+func TestMonotoneInPolicy(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, q := genPolicy(t), genRequest(t)
+		before, err := Resolve(q, p)
+		if err != nil {
+			return
+		}
+		for _, rs := range []*LimitRules{&p.Limits, &p.BuildLimits} {
+			for _, f := range fields {
+				r, _ := f.rule(rs)
+				setRule(f, rs, *r.def, math.Min(f.Ceiling, *r.max*2))
+			}
+		}
+		p.Root.Writable.Allowed, p.Root.JobMayChooseDirs.Allowed = true, true
+		after, err := Resolve(q, p)
+		if err != nil {
+			t.Fatalf("a wider policy refuses: %v", err)
+		}
+		if before.Limits != after.Limits || before.BuildLimits != after.BuildLimits || before.Root.Writable != after.Root.Writable {
+			t.Fatalf("a wider policy changed the grant: %+v, %+v", before, after)
+		}
+	})
+}

@@ -1,0 +1,102 @@
+package rootfs
+
+import (
+	"fmt"
+	"strconv"
+
+	"cordon/sandbox/cell"
+)
+
+const maskDir = "/.mask"
+
+// masked are files and directories of /proc that tell of the host or of other
+// jobs and that programs do not need. The cell's /proc is read-only as a whole;
+// of these only what others may read is covered, the rest is root's anyway.
+var masked = []string{"acpi", "asound", "config.gz", "driver", "interrupts", "irq", "kallsyms", "key-users", "keys",
+	"latency_stats", "modules", "sched_debug", "scsi", "timer_list"}
+
+// cellOps is what each cell adds: its scratch and its own /proc.
+func (b *builder) cellOps(writable bool, bytes, files int64) []cell.Op {
+	ops := []cell.Op{
+		{Kind: cell.OpTmpfs, Target: scratch, Data: ScratchOptions(bytes, files) + ",mode=0711", Flags: noSuid | noDev},
+	}
+	for _, d := range []struct {
+		path string
+		mode uint32
+	}{{"/work", 0o755}, {"/tmp", 0o1777}, {"/shm", 0o1777}} {
+		ops = append(ops, cell.Op{Kind: cell.OpMkdir, Target: scratch + d.path, Mode: d.mode})
+	}
+	ops = append(ops, cell.Op{Kind: cell.OpChown, Target: scratch + "/work", Mode: JobID})
+	root := ""
+	if writable {
+		root = scratch + "/root"
+		ops = append(ops, b.upper(root)...)
+	}
+	ops = append(ops, b.scratchBinds(root)...)
+	if writable {
+		// The whole old root, the scratch's mount with it, goes by the pivot.
+		return append(ops, cell.Op{Kind: cell.OpScratch, Target: scratch, Mode: 1}, cell.Op{Kind: cell.OpPivot, Target: root})
+	}
+	return append(ops, cell.Op{Kind: cell.OpScratch, Target: scratch})
+}
+
+// ScratchOptions are the tmpfs options that bound a scratch. The filesystem
+// itself and its three directories take four inodes, which are not the job's.
+func ScratchOptions(bytes, files int64) string {
+	return fmt.Sprintf("size=%d,nr_inodes=%d", bytes, files+scratchInodes)
+}
+
+const scratchInodes = 4
+
+func (b *builder) scratchBinds(root string) []cell.Op {
+	var ops []cell.Op
+	for _, d := range [][2]string{{"/work", "/work"}, {"/tmp", "/tmp"}, {"/shm", "/dev/shm"}} {
+		ops = append(ops, cell.Op{Kind: cell.OpBind, Source: scratch + d[0], Target: root + d[1], Flags: noSuid | noDev})
+	}
+	ops = append(ops, cell.Op{Kind: cell.OpProc, Target: root + "/proc", Flags: readOnly | noSuid | noDev | noExec})
+	for _, name := range masked {
+		info, err := b.host.FS.Lstat("/proc/" + name)
+		if err != nil || info.Mode().Perm()&0o004 == 0 {
+			continue
+		}
+		source := maskDir + "/file"
+		if info.IsDir() {
+			source = maskDir + "/dir"
+		}
+		ops = append(ops, cell.Op{Kind: cell.OpBind, Source: source, Target: root + "/proc/" + name, Flags: lowerAttr | noExec})
+	}
+	return ops
+}
+
+// upper stacks a writable layer in the scratch over the root and over each tree
+// mounted in it. Directories are the job's only where they exist in the upper,
+// so the usual ones are made there; they merge with what is below.
+func (b *builder) upper(root string) []cell.Op {
+	ops := []cell.Op{{Kind: cell.OpMkdir, Target: root, Mode: 0o755}}
+	for i, tree := range append([]string{""}, b.trees...) {
+		layer := scratch + "/layer" + strconv.Itoa(i)
+		up, work := layer+"/up", layer+"/work"
+		ops = append(ops, cell.Op{Kind: cell.OpMkdir, Target: layer, Mode: 0o700})
+		for _, d := range append([]string{""}, ownDirs[tree]...) {
+			ops = append(ops, cell.Op{Kind: cell.OpMkdir, Target: up + d, Mode: 0o755},
+				cell.Op{Kind: cell.OpChown, Target: up + d, Mode: JobID})
+		}
+		lower := tree
+		if tree == "" {
+			lower = lowerDir
+		}
+		ops = append(ops, cell.Op{Kind: cell.OpMkdir, Target: work, Mode: 0o700},
+			cell.Op{Kind: cell.OpOverlay, Target: root + tree, Flags: noSuid | noDev,
+				Data: fmt.Sprintf("lowerdir=%s,upperdir=%s,workdir=%s,userxattr", lower, up, work)})
+	}
+	for _, f := range b.files {
+		ops = append(ops, cell.Op{Kind: cell.OpBind, Source: f, Target: root + f, Flags: lowerAttr})
+	}
+	return append(ops, cell.Op{Kind: cell.OpBind, Source: "/dev", Target: root + "/dev", Mode: 1})
+}
+
+// ownDirs are the directories that a job with a writable root may change, by tree.
+var ownDirs = map[string][]string{
+	"":     {"/etc", "/var", "/opt", "/home", "/root", "/run"},
+	"/usr": {"/local", "/local/bin", "/local/lib", "/local/include", "/local/share"},
+}

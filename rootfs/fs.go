@@ -1,0 +1,29 @@
+package rootfs
+
+import (
+	"os"
+	"path/filepath"
+)
+
+// FS looks at the host's files. Tests put a fake one in its place.
+type FS interface {
+	Lstat(path string) (os.FileInfo, error)
+	Readlink(path string) (string, error)
+	Glob(pattern string) ([]string, error)
+	ReadFile(path string) ([]byte, error)
+}
+
+// HostFS is the real one.
+type HostFS struct{}
+
+// Lstat is os.Lstat.
+func (HostFS) Lstat(path string) (os.FileInfo, error) { return os.Lstat(path) }
+
+// Readlink is os.Readlink.
+func (HostFS) Readlink(path string) (string, error) { return os.Readlink(path) }
+
+// Glob is filepath.Glob.
+func (HostFS) Glob(pattern string) ([]string, error) { return filepath.Glob(pattern) }
+
+// ReadFile is os.ReadFile.
+func (HostFS) ReadFile(path string) ([]byte, error) { return os.ReadFile(path) }

@@ -1,0 +1,191 @@
+package cell
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Cell is one single-use sandbox: made, ready, run once, gone.
+type Cell struct {
+	server  *Server
+	control *net.UnixConn
+	pidfd   *os.File
+	pid     int
+
+	// Scratch is the root of the cell's writable filesystem, with the
+	// directories work, tmp and shm. Listener reports calls that the filter
+	// denied. Both are set by Ready; the caller closes Listener.
+	Scratch, Listener *os.File
+
+	pack     *pack
+	dead     chan struct{}
+	deadOnce sync.Once
+}
+
+func newCell(s *Server, control *net.UnixConn, pidfd *os.File, pid int) (*Cell, error) {
+	// A non-blocking file of our own, so that the runtime's poller waits for the
+	// end, not a thread.
+	dup, err := unix.FcntlInt(pidfd.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	pidfd.Close()
+	if err == nil {
+		err = unix.SetNonblock(dup, true)
+	}
+	if err != nil {
+		control.Close()
+		return nil, fmt.Errorf("pidfd: %w", err)
+	}
+	c := &Cell{server: s, control: control, pidfd: os.NewFile(uintptr(dup), "pidfd"), pid: pid, dead: make(chan struct{})}
+	go c.awaitDeath()
+	return c, nil
+}
+
+// awaitDeath closes dead when init, and with it every process of the cell, is gone.
+func (c *Cell) awaitDeath() {
+	defer close(c.dead)
+	raw, err := c.pidfd.SyscallConn()
+	if err != nil {
+		return
+	}
+	_ = raw.Read(func(fd uintptr) bool {
+		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(p, 0)
+		return err == nil && n == 1
+	})
+}
+
+// Pid is the host pid of init.
+func (c *Cell) Pid() int { return c.pid }
+
+// Dead is closed when no process of the cell is left.
+func (c *Cell) Dead() <-chan struct{} { return c.dead }
+
+// Ready waits until the cell is warm: built, locked down, waiting for its job.
+func (c *Cell) Ready() error {
+	h, files, err := receive(c.control)
+	if err == nil && h.kind == msgReady && h.failure() == nil && len(files) == 2 {
+		c.Scratch, c.Listener = files[0], files[1]
+		return nil
+	}
+	closeAll(files)
+	if err != nil {
+		return fmt.Errorf("cell ended while it was made: %w", err)
+	}
+	if f := h.failure(); f != nil {
+		if f.Stage == StageMount {
+			f.Detail = detail(c.server.template.Cell, f.Index)
+		}
+		return f
+	}
+	return fmt.Errorf("cell: message %d with %d descriptors instead of ready", h.kind, len(files))
+}
+
+// Stdio are the job's descriptors 0, 1 and 2.
+type Stdio struct{ In, Out, Err *os.File }
+
+// Run gives the cell its one job. It returns when the order is sent, not when
+// the program runs.
+func (c *Cell) Run(p *Program, io Stdio) error {
+	pack, err := newPack(p)
+	if err != nil {
+		return err
+	}
+	c.pack = pack
+	h := head{kind: msgRun, b: pack.size}
+	if err := send(c.control, h.encode(make([]byte, 0, headSize)), pack.file, io.In, io.Out, io.Err); err != nil {
+		return fmt.Errorf("send job to cell: %w", err)
+	}
+	return nil
+}
+
+// ExecNanos is the CLOCK_MONOTONIC time at which the job's program was
+// started, or 0 when it has not been yet.
+func (c *Cell) ExecNanos() int64 {
+	if c.pack == nil {
+		return 0
+	}
+	return c.pack.execNanos()
+}
+
+// End is what init told about the job before it was gone.
+type End struct {
+	Failure  *Failure // the job never ran (StageExec: the kernel refused the program)
+	Ended    bool     // the main process ended and Status is known
+	Status   syscall.WaitStatus
+	EndNanos int64 // CLOCK_MONOTONIC
+	MaxRSS   int64 // of the main process, bytes
+	Strays   int64 // processes still alive when the main one ended
+}
+
+// Await reads what init tells until it is gone. The func ended is called once,
+// when the main process has ended and only strays may be left.
+func (c *Cell) Await(ended func()) (End, error) {
+	var end End
+	for {
+		h, files, err := receive(c.control)
+		closeAll(files)
+		switch {
+		case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+			return end, nil
+		case err != nil:
+			return end, fmt.Errorf("read from cell: %w", err)
+		case h.kind == msgFailed:
+			end.Failure = h.failure()
+			if end.Failure == nil {
+				return end, fmt.Errorf("cell: a failure without a stage")
+			}
+			ended()
+		case h.kind == msgEnded:
+			end.Ended, end.Status, end.EndNanos, end.MaxRSS = true, syscall.WaitStatus(h.a), h.b, h.c
+			ended()
+		case h.kind == msgStrays:
+			end.Strays = h.a
+		default:
+			return end, fmt.Errorf("cell: unexpected message %d", h.kind)
+		}
+	}
+}
+
+// Kill ends every process of the cell at once: the kernel kills a pid namespace
+// with its init, and nothing can be born in it any more (pid_namespaces(7)).
+func (c *Cell) Kill() error {
+	raw, err := c.pidfd.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var sent error
+	if err := raw.Control(func(fd uintptr) { sent = unix.PidfdSendSignal(int(fd), unix.SIGKILL, nil, 0) }); err != nil {
+		return nil // closed: it is dead and collected
+	}
+	if sent == unix.ESRCH {
+		return nil
+	}
+	return sent
+}
+
+// Close lets go of the cell: a live one is killed. It waits for the end.
+func (c *Cell) Close() error {
+	var err error
+	c.deadOnce.Do(func() {
+		err = c.Kill()
+		c.control.Close()
+		<-c.dead
+		c.pidfd.Close()
+		if c.Scratch != nil {
+			c.Scratch.Close()
+		}
+		if c.Listener != nil {
+			c.Listener.Close()
+		}
+		if c.pack != nil {
+			c.pack.file.Close()
+		}
+	})
+	return err
+}

@@ -1,0 +1,184 @@
+// The child side of a sandbox: the fork server of one root template, the init
+// (pid 1) of each single-use cell, and the job. Plain C without the Go runtime,
+// so that a cell is a few small pages and clones fast.
+//
+// The message order and every layout here are mirrored in protocol.go, which
+// draws them; both sides refuse another version.
+#ifndef CORDON_CELL_H
+#define CORDON_CELL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define CELL_VERSION 1u
+#define CELL_MESSAGE_MAX 65536u // bytes of one SEQPACKET message
+#define CELL_FDS_MAX 12         // descriptors of one message
+#define CELL_RLIMITS 10         // entries of a pack's rlimit table
+#define CELL_UID_INIT 0u        // init's id inside the cell
+#define CELL_UID_JOB 1000u      // the job's id inside the cell
+
+// Where a step failed. The daemon shows the name: protocol.go has the same list.
+enum cell_stage {
+	STAGE_NONE = 0,
+	STAGE_PROTOCOL, // a message that could not be understood
+	STAGE_TEMPLATE, // the root template, index = operation
+	STAGE_CLONE,    // clone3 of the cell's init
+	STAGE_IDMAP,    // uid_map, gid_map
+	STAGE_CGROUP,   // entering the cgroup
+	STAGE_IDS,      // init's own ids and groups
+	STAGE_MOUNT,    // the cell's own mounts, index = operation
+	STAGE_NETWORK,  // loopback
+	STAGE_HOSTNAME,
+	STAGE_USERNS,   // forbidding nested user namespaces
+	STAGE_CAPS,     // bounding set, securebits, capabilities
+	STAGE_SECCOMP,  // no_new_privs and the filter
+	STAGE_SPAWN,    // starting the job's process
+	STAGE_JOB_IDS,
+	STAGE_FILES,    // index = file
+	STAGE_RLIMIT,   // index = limit
+	STAGE_STDIO,
+	STAGE_EXEC,     // set-up was complete, the kernel refused the program
+	STAGE_COUNT
+};
+
+enum cell_kind {
+	MSG_TEMPLATE = 1, // daemon -> server: operations
+	MSG_TEMPLATE_DONE,
+	MSG_CELL,      // daemon -> server: make a cell
+	MSG_CELL_MADE, // server -> daemon: pid, pidfd
+	MSG_READY,     // init -> daemon: scratch fd, filter listener
+	MSG_RUN,       // daemon -> init: pack, stdin, stdout, stderr
+	MSG_FAILED,    // init -> daemon: the job never ran
+	MSG_ENDED,     // init -> daemon: the main process ended
+	MSG_STRAYS,    // init -> daemon: what was still alive then
+};
+
+// Every message starts with this. All integers are little endian.
+struct cell_head {
+	uint32_t version;
+	uint32_t kind;
+	uint32_t stage; // of a failure, else 0
+	uint32_t index; // of the operation, file or limit that failed
+	int32_t error;  // errno of the failure, else 0
+	uint32_t pid;   // MSG_CELL_MADE: host pid of init
+	int64_t a;      // MSG_CELL: first id of the range; MSG_ENDED: wait status; MSG_STRAYS: count
+	int64_t b;      // MSG_CELL: cgroup fds; MSG_ENDED: CLOCK_MONOTONIC ns at the end; MSG_RUN: pack size
+	int64_t c;      // MSG_CELL: flags; MSG_ENDED: maximum resident set of main, bytes
+};
+
+// Flags of MSG_CELL.
+#define CELL_CGROUP_V2 1  // the one cgroup fd is a directory to be born into
+#define CELL_SINGLE_ID 2  // no subordinate range: init and job share the service user's id
+
+// Operations that build a mount tree, done one by one; the failing index is told.
+enum cell_op {
+	OP_TMPFS = 1, // target, data (options), flags
+	OP_BIND,      // source, target, flags: MOUNT_ATTR_*, recursive when mode != 0
+	OP_MKDIR,     // target, mode
+	OP_FILE,      // target, mode, data (content)
+	OP_SYMLINK,   // source (what it points to), target
+	OP_PROC,      // target, flags: MOUNT_ATTR_*
+	OP_OVERLAY,   // target, data (options), flags
+	OP_ATTR,      // target, flags: MOUNT_ATTR_* to add, recursive when mode != 0
+	OP_PIVOT,     // target becomes /, the old root is gone
+	OP_CHOWN,     // target, mode: owner and group
+	OP_SCRATCH,   // target: keep an fd of this directory; detach its mount unless mode is set
+};
+
+struct cell_op_head {
+	uint32_t op;
+	uint32_t mode;
+	uint64_t flags;
+	uint32_t source_len; // each string follows in this order, each ends in NUL,
+	uint32_t target_len; // the lengths include it
+	uint32_t data_len;
+	uint32_t zero;
+};
+
+// A decoded operation: pointers into the message.
+struct cell_operation {
+	uint32_t op, mode;
+	uint64_t flags;
+	const char *source, *target, *data;
+	size_t data_len; // without the NUL
+};
+
+// The pack: a memfd written by the daemon, mapped by init. It holds all that is
+// known about the job only when it arrives.
+struct pack_head {
+	uint32_t version;
+	uint32_t umask;
+	int64_t exec_ns;      // written by the job's process right before execve
+	uint32_t args, envs;  // numbers of strings
+	uint32_t files, zero;
+	uint64_t strings_off, strings_len; // args then envs, each ends in NUL
+	uint64_t files_off;                // struct pack_file[files]
+	struct {
+		uint32_t resource, set;
+		uint64_t soft, hard;
+	} rlimits[CELL_RLIMITS];
+};
+
+enum pack_file_type { PACK_REGULAR = 0, PACK_DIR, PACK_SYMLINK };
+
+struct pack_file {
+	uint32_t type, mode;
+	uint64_t path_off, path_len; // path_len includes the NUL
+	uint64_t data_off, data_len; // content, or a link's target (data_len includes the NUL)
+};
+
+// A checked view of a mapped pack.
+struct pack {
+	struct pack_head *head;
+	const uint8_t *base;
+	size_t size;
+	char **argv, **envp; // into the pack; NULL-terminated
+	const struct pack_file *files;
+};
+
+// decode.c: no system calls, every length checked; fuzzed.
+int decode_operation(const uint8_t *message, size_t size, size_t *offset, struct cell_operation *out);
+size_t pack_pointers(const struct pack_head *head);
+int decode_pack(uint8_t *base, size_t size, char **pointers, size_t pointer_count, struct pack *out);
+
+// wire.c
+ssize_t receive_message(int socket, void *buffer, size_t size, int *fds, int *fd_count);
+int send_message(int socket, const struct cell_head *head, const int *fds, int fd_count);
+int send_failure(int socket, uint32_t kind, uint32_t stage, uint32_t index, int error);
+
+// mounts.c
+int run_operations(const uint8_t *ops, size_t size, uint32_t *index, int *scratch);
+
+// init.c
+struct cell_order {
+	int control; // SEQPACKET to the daemon
+	int filter;  // memfd with the compiled filter
+	int go;      // read end of a pipe: one byte when ids and cgroups are in place
+	uint64_t flags;
+	const uint8_t *ops; // the cell's own mount operations
+	size_t ops_size;
+};
+_Noreturn void init_main(const struct cell_order *order);
+
+// lockdown.c
+int lock_capabilities(void);
+int keep_capabilities(uint64_t mask);
+int install_filter(int memfd, int *listener);
+int raise_loopback(void);
+
+// job.c
+struct job_order {
+	struct pack *pack;
+	int stdio[3];
+	uint64_t flags;
+	// Written by the job's process, which shares this memory until it execs.
+	volatile uint32_t stage, index;
+	volatile int error;
+};
+int job_process(void *order);
+
+// server.c
+_Noreturn void server_main(void);
+
+#endif

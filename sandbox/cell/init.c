@@ -1,0 +1,315 @@
+// init, pid 1 of a cell. It builds the cell while nobody waits, gives away every
+// right that is no longer needed, installs the job's filter on itself, and then
+// waits for exactly one job. When the daemon goes, its control socket ends and
+// so does the whole pid namespace.
+#define _GNU_SOURCE
+#include "cell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+// Fixed places of init's descriptors; 0, 1 and 2 stay closed until a job brings its own.
+enum { FD_CONTROL = 3, FD_FILTER = 4, FD_GO = 5, FD_SIGNALS = 6, FD_SCRATCH = 7 };
+
+#define SPAWN_STACK 65536
+#define PACK_POINTERS_MAX (1u << 22)
+
+static uint64_t cell_flags;
+static uint32_t failed_index;
+
+static int64_t monotonic(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+// The order's descriptors may sit anywhere: they are lifted out of the way
+// first, so that placing one cannot close another.
+static int place_descriptors(const struct cell_order *order)
+{
+	int control = fcntl(order->control, F_DUPFD_CLOEXEC, 16);
+	int filter = fcntl(order->filter, F_DUPFD_CLOEXEC, 16);
+	int go = fcntl(order->go, F_DUPFD_CLOEXEC, 16);
+	if (control < 0 || filter < 0 || go < 0)
+		return -1;
+	if (dup3(control, FD_CONTROL, O_CLOEXEC) < 0 || dup3(filter, FD_FILTER, O_CLOEXEC) < 0 ||
+	    dup3(go, FD_GO, O_CLOEXEC) < 0)
+		return -1;
+	close(0);
+	close(1);
+	close(2);
+	return (int)syscall(SYS_close_range, FD_SIGNALS, ~0U, 0);
+}
+
+// The server sends one byte when the id maps are written and the cgroups entered.
+// End of file means it could not; it reports that itself.
+static void wait_for_go(void)
+{
+	char byte;
+	ssize_t n;
+	do
+		n = read(FD_GO, &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		_exit(1);
+	close(FD_GO);
+}
+
+// Groups first: changing the uid would take the right to change them. Read back,
+// because a job must never carry a group of the service user.
+static int take_ids(void)
+{
+	uid_t r, e, s;
+	uid_t id = cell_flags & CELL_SINGLE_ID ? CELL_UID_JOB : CELL_UID_INIT;
+	if (!(cell_flags & CELL_SINGLE_ID) && syscall(SYS_setgroups, 0, NULL) < 0)
+		return -1;
+	if (syscall(SYS_setresgid, id, id, id) < 0 || syscall(SYS_setresuid, id, id, id) < 0)
+		return -1;
+	if (syscall(SYS_getresuid, &r, &e, &s) < 0)
+		return -1;
+	if (r != id || e != id || s != id) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+static int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t n = write(fd, text, strlen(text));
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return n == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+// Written through the template's /proc, before the cell's own read-only one
+// covers it, and before the ids change: /proc/self is root's from then on. A nested user namespace would bring capabilities back over a large
+// part of the kernel (CVE-2022-0185 and many since): this is the second lock
+// behind the filter. Under memory pressure the kernel shall take jobs first.
+static int before_mounts(uint32_t *stage)
+{
+	*stage = STAGE_USERNS;
+	if (write_text("/proc/sys/user/max_user_namespaces", "0") < 0)
+		return -1;
+	return write_text("/proc/self/oom_score_adj", "900");
+}
+
+static int build_cell(const struct cell_order *order, uint32_t *stage)
+{
+	*stage = STAGE_CGROUP; // only now: the namespace's root is the group we were put into
+	if (unshare(CLONE_NEWCGROUP) < 0)
+		return -1;
+	if (before_mounts(stage) < 0)
+		return -1;
+	*stage = STAGE_IDS;
+	if (take_ids() < 0 || setsid() < 0)
+		return -1;
+	*stage = STAGE_MOUNT;
+	int scratch = -1;
+	umask(0);
+	if (run_operations(order->ops, order->ops_size, &failed_index, &scratch) < 0)
+		return -1;
+	if (scratch < 0) {
+		errno = ENOENT;
+		return -1;
+	}
+	if (dup3(scratch, FD_SCRATCH, O_CLOEXEC) < 0 || (scratch != FD_SCRATCH && close(scratch) < 0))
+		return -1;
+	*stage = STAGE_NETWORK;
+	if (raise_loopback() < 0)
+		return -1;
+	*stage = STAGE_HOSTNAME;
+	return sethostname("cordon", 6);
+}
+
+static int lock_down(uint32_t *stage, int *listener)
+{
+	sigset_t set;
+	*stage = STAGE_CAPS;
+	// Not dumpable: the job must not read init through /proc, whatever its id.
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || lock_capabilities() < 0)
+		return -1;
+	sigfillset(&set);
+	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
+		return -1;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (signals < 0 || (signals != FD_SIGNALS && (dup3(signals, FD_SIGNALS, O_CLOEXEC) < 0 || close(signals) < 0)))
+		return -1;
+	*stage = STAGE_SECCOMP;
+	if (install_filter(FD_FILTER, listener) < 0)
+		return -1;
+	close(FD_FILTER);
+	return 0;
+}
+
+static void fail(uint32_t kind, uint32_t stage, int error)
+{
+	send_failure(FD_CONTROL, kind, stage, failed_index, error);
+	_exit(1);
+}
+
+static void tell_ready(int listener)
+{
+	struct cell_head head = {.version = CELL_VERSION, .kind = MSG_READY};
+	int fds[2] = {FD_SCRATCH, listener};
+	if (send_message(FD_CONTROL, &head, fds, 2) < 0)
+		_exit(1);
+	close(FD_SCRATCH);
+	close(listener);
+}
+
+// map_pack maps and checks the job. The mapping is shared, because the job's
+// process writes the time of its exec into it.
+static int map_pack(int fd, int64_t size, struct pack *out)
+{
+	if (size < (int64_t)sizeof(struct pack_head)) {
+		errno = EBADMSG;
+		return -1;
+	}
+	uint8_t *base = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (base == MAP_FAILED)
+		return -1;
+	size_t count = pack_pointers((struct pack_head *)(void *)base);
+	if (count > PACK_POINTERS_MAX) {
+		errno = EBADMSG;
+		return -1;
+	}
+	char **pointers = mmap(NULL, count * sizeof *pointers, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (pointers == MAP_FAILED)
+		return -1;
+	if (decode_pack(base, (size_t)size, pointers, count, out) < 0) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return 0;
+}
+
+// spawn starts the job's process with vfork semantics: it shares this memory and
+// init sleeps until it has exec'd or ended. So whether the exec happened is
+// known without a pipe, and no page table is copied.
+static pid_t spawn(struct job_order *order)
+{
+	char *stack = mmap(NULL, SPAWN_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	if (stack == MAP_FAILED)
+		return -1;
+	return clone(job_process, stack + SPAWN_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, order);
+}
+
+static pid_t run_job(void)
+{
+	struct cell_head head;
+	struct pack pack;
+	int fds[CELL_FDS_MAX], count;
+	ssize_t n = receive_message(FD_CONTROL, &head, sizeof head, fds, &count);
+	if (n == 0)
+		_exit(0); // never used: the daemon let go of this cell
+	if (n != (ssize_t)sizeof head || head.version != CELL_VERSION || head.kind != MSG_RUN || count != 4)
+		fail(MSG_FAILED, STAGE_PROTOCOL, n < 0 ? errno : EBADMSG);
+	if (map_pack(fds[0], head.b, &pack) < 0)
+		fail(MSG_FAILED, STAGE_PROTOCOL, errno);
+	close(fds[0]);
+	static struct job_order order; // not on the stack: written by the other process
+	order.pack = &pack;
+	order.flags = cell_flags;
+	memcpy(order.stdio, fds + 1, sizeof order.stdio);
+	pid_t job = spawn(&order);
+	if (job < 0)
+		fail(MSG_FAILED, STAGE_SPAWN, errno);
+	if (order.stage) {
+		failed_index = order.index;
+		fail(MSG_FAILED, order.stage, order.error);
+	}
+	for (int i = 1; i < 4; i++)
+		close(fds[i]); // or a reader would wait for us after the last job process
+	keep_capabilities(1u << CAP_KILL);
+	return job;
+}
+
+// reap collects every ended child. Returns 1 when the main process was among them.
+static int reap(pid_t main, struct cell_head *ended)
+{
+	struct rusage usage;
+	int status, seen = 0;
+	pid_t pid;
+	while ((pid = wait4(-1, &status, WNOHANG, &usage)) > 0) {
+		if (pid != main)
+			continue;
+		ended->b = monotonic();
+		ended->a = status;
+		ended->c = usage.ru_maxrss * 1024;
+		seen = 1;
+	}
+	return seen;
+}
+
+static void watch_job(pid_t main)
+{
+	struct cell_head ended = {.version = CELL_VERSION, .kind = MSG_ENDED};
+	struct pollfd polled[2] = {{.fd = FD_CONTROL, .events = POLLIN}, {.fd = FD_SIGNALS, .events = POLLIN}};
+	struct signalfd_siginfo info;
+	while (!reap(main, &ended)) {
+		if (poll(polled, 2, -1) < 0 && errno != EINTR)
+			_exit(1);
+		if (polled[0].revents)
+			_exit(0); // the daemon is gone or let go: exiting kills the namespace
+		while (read(FD_SIGNALS, &info, sizeof info) > 0)
+			;
+	}
+	if (send_message(FD_CONTROL, &ended, NULL, 0) < 0)
+		_exit(1);
+}
+
+// kill_strays ends what the job left behind and counts it.
+static void kill_strays(void)
+{
+	struct cell_head strays = {.version = CELL_VERSION, .kind = MSG_STRAYS};
+	int status;
+	pid_t pid;
+	if (kill(-1, SIGKILL) < 0)
+		return;
+	while ((pid = wait4(-1, &status, __WALL, NULL)) > 0 || (pid < 0 && errno == EINTR))
+		strays.a += pid > 0;
+	if (strays.a > 0)
+		send_message(FD_CONTROL, &strays, NULL, 0);
+}
+
+// init_main never returns. The caller is the child of clone3 in fresh namespaces.
+_Noreturn void init_main(const struct cell_order *order)
+{
+	uint32_t stage = STAGE_PROTOCOL;
+	int listener = -1;
+	cell_flags = order->flags;
+	signal(SIGCHLD, SIG_DFL); // the server ignores these, and ignoring is inherited
+	signal(SIGINT, SIG_DFL);
+	if (place_descriptors(order) < 0)
+		_exit(1); // nobody to tell: the daemon sees the socket end
+	wait_for_go();
+	if (build_cell(order, &stage) < 0 || lock_down(&stage, &listener) < 0)
+		fail(MSG_READY, stage, errno);
+	tell_ready(listener);
+	watch_job(run_job());
+	kill_strays();
+	_exit(0);
+}

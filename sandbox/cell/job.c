@@ -1,0 +1,219 @@
+// The job's process between its birth and execve. It runs as the job's own id,
+// below the job's filter, in the job's cgroup: files are placed with the job's
+// own rights, never with init's.
+#define _GNU_SOURCE
+#include "cell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+// become takes the job's ids and gives up every capability, then checks both.
+static int become(uint64_t flags)
+{
+	uid_t r, e, s;
+	if (!(flags & CELL_SINGLE_ID) && syscall(SYS_setresgid, CELL_UID_JOB, CELL_UID_JOB, CELL_UID_JOB) < 0)
+		return -1;
+	if (!(flags & CELL_SINGLE_ID) && syscall(SYS_setresuid, CELL_UID_JOB, CELL_UID_JOB, CELL_UID_JOB) < 0)
+		return -1;
+	if (keep_capabilities(0) < 0)
+		return -1;
+	if (syscall(SYS_getresuid, &r, &e, &s) < 0)
+		return -1;
+	if (r != CELL_UID_JOB || e != CELL_UID_JOB || s != CELL_UID_JOB) {
+		errno = EPERM;
+		return -1;
+	}
+	return 0;
+}
+
+// make_parents makes the directories above path. Symbolic links come last in a
+// pack, so none can stand in the way here.
+static int make_parents(const char *path)
+{
+	char part[PATH_MAX];
+	size_t n = strlen(path);
+	if (n >= sizeof part) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(part, path, n + 1);
+	for (char *slash = strchr(part, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = 0;
+		if (mkdirat(AT_FDCWD, part, 0755) < 0 && errno != EEXIST)
+			return -1;
+		*slash = '/';
+	}
+	return 0;
+}
+
+static int place_regular(const struct pack *pack, const struct pack_file *f, const char *path)
+{
+	int fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return -1;
+	uint64_t done = 0;
+	ssize_t n = 1;
+	while (done < f->data_len && (n = write(fd, pack->base + f->data_off + done, f->data_len - done)) > 0)
+		done += (uint64_t)n;
+	if (n == 0)
+		errno = EIO;
+	int failed = done < f->data_len || fchmod(fd, f->mode & 0777) < 0;
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return failed ? -1 : 0;
+}
+
+static int place_file(const struct pack *pack, const struct pack_file *f)
+{
+	const char *path = (const char *)pack->base + f->path_off;
+	if (make_parents(path) < 0)
+		return -1;
+	switch (f->type) {
+	case PACK_DIR:
+		if (mkdirat(AT_FDCWD, path, 0700) < 0 && errno != EEXIST)
+			return -1;
+		return 0; // its mode is set when its files are in
+	case PACK_SYMLINK:
+		return symlinkat((const char *)pack->base + f->data_off, AT_FDCWD, path);
+	default:
+		return place_regular(pack, f, path);
+	}
+}
+
+static int place_files(const struct pack *pack, volatile uint32_t *index)
+{
+	uint32_t i;
+	for (i = 0; i < pack->head->files; i++) {
+		*index = i;
+		if (place_file(pack, &pack->files[i]) < 0)
+			return -1;
+	}
+	// Backwards: a parent that becomes unwritable must not hide its children.
+	for (i = pack->head->files; i-- > 0;) {
+		const struct pack_file *f = &pack->files[i];
+		*index = i;
+		if (f->type == PACK_DIR &&
+		    fchmodat(AT_FDCWD, (const char *)pack->base + f->path_off, f->mode & 0777, 0) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int set_rlimits(const struct pack_head *head, volatile uint32_t *index)
+{
+	for (uint32_t i = 0; i < CELL_RLIMITS; i++) {
+		struct rlimit limit = {head->rlimits[i].soft, head->rlimits[i].hard};
+		*index = i;
+		if (head->rlimits[i].set && setrlimit((int)head->rlimits[i].resource, &limit) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+// 0, 1 and 2 become the job's streams; nothing else survives, by range and not
+// by list, because a leaked descriptor is a way out (CVE-2024-21626).
+static int take_stdio(const int *stdio)
+{
+	int lifted[3];
+	for (int i = 0; i < 3; i++)
+		if ((lifted[i] = fcntl(stdio[i], F_DUPFD_CLOEXEC, 16)) < 0)
+			return -1;
+	for (int i = 0; i < 3; i++)
+		if (dup3(lifted[i], i, 0) < 0)
+			return -1;
+	return (int)syscall(SYS_close_range, 3, ~0U, 0);
+}
+
+static int64_t now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static const char *search_path(char **envp)
+{
+	for (; *envp; envp++)
+		if (strncmp(*envp, "PATH=", 5) == 0)
+			return *envp + 5;
+	return "/usr/local/bin:/usr/bin:/bin";
+}
+
+// execute replaces the process, looking a plain name up in the job's PATH as
+// execvpe(3) does, but without its fallback to a shell. Returns only on failure.
+static void execute(const struct pack *pack)
+{
+	char candidate[PATH_MAX];
+	const char *name = pack->argv[0];
+	int best = ENOENT;
+	pack->head->exec_ns = now();
+	if (strchr(name, '/')) {
+		execve(name, pack->argv, pack->envp);
+		return;
+	}
+	for (const char *dir = search_path(pack->envp); *dir;) {
+		size_t n = strcspn(dir, ":");
+		if (n > 0 && n + strlen(name) + 2 <= sizeof candidate) {
+			memcpy(candidate, dir, n);
+			candidate[n] = '/';
+			strcpy(candidate + n + 1, name);
+			execve(candidate, pack->argv, pack->envp);
+			if (errno != ENOENT && errno != ENOTDIR)
+				best = errno; // found, but refused: that is what the user must hear
+			if (best != ENOENT && best != EACCES)
+				break;
+		}
+		dir += n + (dir[n] == ':');
+	}
+	errno = best;
+}
+
+static int prepare(struct job_order *order)
+{
+	sigset_t none;
+	order->stage = STAGE_JOB_IDS;
+	if (setsid() < 0 || become(order->flags) < 0)
+		return -1;
+	order->stage = STAGE_FILES;
+	if (chdir("/work") < 0)
+		return -1;
+	umask(0);
+	if (place_files(order->pack, &order->index) < 0)
+		return -1;
+	umask(order->pack->head->umask & 0777);
+	order->stage = STAGE_STDIO;
+	order->index = 0;
+	if (take_stdio(order->stdio) < 0)
+		return -1;
+	order->stage = STAGE_RLIMIT;
+	if (set_rlimits(order->pack->head, &order->index) < 0)
+		return -1;
+	sigemptyset(&none);
+	return sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+// job_process runs in init's memory until execve. On failure it leaves the stage,
+// the index and the errno there; after a successful exec the stage is none.
+int job_process(void *argument)
+{
+	struct job_order *order = argument;
+	if (prepare(order) < 0) {
+		order->error = errno;
+		_exit(1);
+	}
+	order->index = 0;
+	order->stage = STAGE_NONE; // what init reads when execve does not return
+	execute(order->pack);
+	order->error = errno;
+	order->stage = STAGE_EXEC;
+	_exit(1);
+}

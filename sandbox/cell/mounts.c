@@ -1,0 +1,148 @@
+// The mount tree as a list of operations: the daemon computes it, this file
+// carries it out blindly and names the one that failed.
+#define _GNU_SOURCE
+#include "cell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/mount.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// From <sys/mount.h>, which cannot be included beside <linux/mount.h> with this libc.
+extern int mount(const char *, const char *, const char *, unsigned long, const void *);
+extern int umount2(const char *, int);
+#define MNT_DETACH 2
+#ifndef AT_RECURSIVE
+#define AT_RECURSIVE 0x8000
+#endif
+
+static int set_attributes(int dir, const char *path, uint64_t attributes, int recursive)
+{
+	struct mount_attr attr = {.attr_set = attributes};
+	unsigned flags = (dir >= 0 ? AT_EMPTY_PATH : 0) | (recursive ? AT_RECURSIVE : 0);
+	return (int)syscall(SYS_mount_setattr, dir >= 0 ? dir : AT_FDCWD, path, flags, &attr, sizeof attr);
+}
+
+// A bind is cloned detached, given its attributes, and only then attached: at no
+// moment is it visible with fewer restrictions.
+static int bind(const struct cell_operation *o)
+{
+	unsigned recursive = o->mode ? AT_RECURSIVE : 0;
+	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, o->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
+	if (tree < 0)
+		return -1;
+	int failed = o->flags && set_attributes(tree, "", o->flags, o->mode != 0) < 0;
+	if (!failed)
+		failed = syscall(SYS_move_mount, tree, "", AT_FDCWD, o->target, MOVE_MOUNT_F_EMPTY_PATH) < 0;
+	int saved = errno;
+	close(tree);
+	errno = saved;
+	return failed ? -1 : 0;
+}
+
+static int new_mount(const struct cell_operation *o, const char *type)
+{
+	if (mount(type, o->target, type, 0, o->data_len ? o->data : NULL) < 0)
+		return -1;
+	return o->flags ? set_attributes(-1, o->target, o->flags, 0) : 0;
+}
+
+static int write_file(const struct cell_operation *o)
+{
+	int fd = open(o->target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, o->mode);
+	if (fd < 0)
+		return -1;
+	size_t done = 0;
+	while (done < o->data_len) {
+		ssize_t n = write(fd, o->data + done, o->data_len - done);
+		if (n <= 0)
+			break;
+		done += (size_t)n;
+	}
+	int failed = done < o->data_len || fchmod(fd, o->mode) < 0;
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return failed ? -1 : 0;
+}
+
+// The mode is set explicitly because the umask would cut it.
+static int make_dir(const struct cell_operation *o)
+{
+	if (mkdir(o->target, o->mode) < 0 && errno != EEXIST)
+		return -1;
+	return chmod(o->target, o->mode);
+}
+
+// pivot_root(".", ".") stacks the old root on the new one; detaching "." then
+// drops it (pivot_root(2), NOTES). Nothing of the host stays reachable.
+static int pivot(const char *target)
+{
+	if (chdir(target) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+		return -1;
+	if (umount2(".", MNT_DETACH) < 0)
+		return -1;
+	return chdir("/");
+}
+
+// The scratch is reached by the job only through binds of its subdirectories.
+// The fd keeps the filesystem for collecting outputs; the mount itself goes.
+static int keep_scratch(const struct cell_operation *o, int *scratch)
+{
+	*scratch = open(o->target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (*scratch < 0)
+		return -1;
+	return o->mode ? 0 : umount2(o->target, MNT_DETACH); // else a later pivot drops it
+}
+
+static int run_operation(const struct cell_operation *o, int *scratch)
+{
+	switch (o->op) {
+	case OP_TMPFS:
+		return new_mount(o, "tmpfs");
+	case OP_PROC:
+		return new_mount(o, "proc");
+	case OP_OVERLAY:
+		return new_mount(o, "overlay");
+	case OP_BIND:
+		return bind(o);
+	case OP_MKDIR:
+		return make_dir(o);
+	case OP_FILE:
+		return write_file(o);
+	case OP_SYMLINK:
+		return symlink(o->source, o->target);
+	case OP_ATTR:
+		return set_attributes(-1, o->target, o->flags, o->mode != 0);
+	case OP_PIVOT:
+		return pivot(o->target);
+	case OP_CHOWN:
+		return chown(o->target, o->mode, o->mode);
+	case OP_SCRATCH:
+		return keep_scratch(o, scratch);
+	}
+	errno = EINVAL;
+	return -1;
+}
+
+// run_operations does all, in order. 0, or -1 with errno and *index of the failed one.
+int run_operations(const uint8_t *ops, size_t size, uint32_t *index, int *scratch)
+{
+	struct cell_operation o;
+	size_t offset = 0;
+	for (*index = 0;; (*index)++) {
+		int more = decode_operation(ops, size, &offset, &o);
+		if (more == 0)
+			return 0;
+		if (more < 0) {
+			errno = EBADMSG;
+			return -1;
+		}
+		if (run_operation(&o, scratch) < 0)
+			return -1;
+	}
+}

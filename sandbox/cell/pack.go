@@ -1,0 +1,186 @@
+package cell
+
+import (
+	"encoding/binary"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// Rlimit is one resource limit of the job's process.
+type Rlimit struct {
+	Resource   int // unix.RLIMIT_*
+	Soft, Hard uint64
+}
+
+// Entry is one file placed below /work before the exec.
+type Entry struct {
+	Path   string // relative and clean
+	Mode   uint32 // permission bits
+	Kind   EntryKind
+	Data   []byte // content of a regular file
+	Target string // of a symbolic link
+}
+
+// EntryKind is the type of an Entry.
+type EntryKind uint32
+
+// The kinds of Entry. Symbolic links must come last.
+const (
+	Regular EntryKind = iota
+	Dir
+	Symlink
+)
+
+// Program is what a cell runs.
+type Program struct {
+	Args    []string
+	Env     []string
+	Entries []Entry
+	Rlimits []Rlimit
+	Umask   uint32
+}
+
+const maxRlimits = 10
+
+// pack is a Program laid out in a memfd that init maps. The daemon keeps it open
+// to read the time of the exec from it.
+type pack struct {
+	file *os.File
+	size int64
+}
+
+// newPack lays the program out: head, strings, file table, contents.
+func newPack(p *Program) (*pack, error) {
+	if len(p.Rlimits) > maxRlimits {
+		return nil, fmt.Errorf("%d rlimits, at most %d", len(p.Rlimits), maxRlimits)
+	}
+	head, err := layout(p)
+	if err != nil {
+		return nil, err
+	}
+	file, err := memfd("cordon-pack")
+	if err != nil {
+		return nil, err
+	}
+	size := int64(len(head))
+	_, err = file.Write(head)
+	for i := 0; err == nil && i < len(p.Entries); i++ {
+		if e := &p.Entries[i]; e.Kind == Regular {
+			_, err = file.Write(e.Data)
+			size += int64(len(e.Data))
+		}
+	}
+	if err != nil {
+		file.Close()
+		return nil, fmt.Errorf("write pack: %w", err)
+	}
+	return &pack{file: file, size: size}, nil
+}
+
+// layout is everything before the contents of regular files.
+func layout(p *Program) ([]byte, error) {
+	e := binary.LittleEndian
+	b := make([]byte, packHeadSize, 4096)
+	for _, list := range [][]string{p.Args, p.Env} {
+		for _, s := range list {
+			b = append(append(b, s...), 0)
+		}
+	}
+	stringsEnd := len(b)
+	for len(b)%8 != 0 {
+		b = append(b, 0)
+	}
+	table := len(b)
+	b = append(b, make([]byte, packFileSize*len(p.Entries))...)
+	for i := range p.Entries { // paths and link targets
+		f := &p.Entries[i]
+		at := b[table+i*packFileSize:]
+		e.PutUint32(at, uint32(f.Kind))
+		e.PutUint32(at[4:], f.Mode)
+		e.PutUint64(at[8:], uint64(len(b)))
+		e.PutUint64(at[16:], uint64(len(f.Path)+1))
+		b = append(append(b, f.Path...), 0)
+		if f.Kind == Symlink {
+			at = b[table+i*packFileSize:]
+			e.PutUint64(at[24:], uint64(len(b)))
+			e.PutUint64(at[32:], uint64(len(f.Target)+1))
+			b = append(append(b, f.Target...), 0)
+		}
+	}
+	content := uint64(len(b))
+	for i := range p.Entries {
+		if f := &p.Entries[i]; f.Kind == Regular {
+			at := b[table+i*packFileSize:]
+			e.PutUint64(at[24:], content)
+			e.PutUint64(at[32:], uint64(len(f.Data)))
+			content += uint64(len(f.Data))
+		}
+	}
+	putHead(b, p, stringsEnd, table)
+	return b, nil
+}
+
+func putHead(b []byte, p *Program, stringsEnd, table int) {
+	e := binary.LittleEndian
+	e.PutUint32(b, protocolVersion)
+	e.PutUint32(b[4:], p.Umask)
+	e.PutUint32(b[16:], uint32(len(p.Args)))
+	e.PutUint32(b[20:], uint32(len(p.Env)))
+	e.PutUint32(b[24:], uint32(len(p.Entries)))
+	e.PutUint64(b[32:], packHeadSize)
+	e.PutUint64(b[40:], uint64(stringsEnd-packHeadSize))
+	e.PutUint64(b[48:], uint64(table))
+	for i, r := range p.Rlimits {
+		at := b[56+24*i:]
+		e.PutUint32(at, uint32(r.Resource))
+		e.PutUint32(at[4:], 1)
+		e.PutUint64(at[8:], r.Soft)
+		e.PutUint64(at[16:], r.Hard)
+	}
+}
+
+// execNanos is the CLOCK_MONOTONIC time at which the job's process called
+// execve, or 0 when it has not yet.
+func (p *pack) execNanos() int64 {
+	var b [8]byte
+	if n, err := unix.Pread(int(p.file.Fd()), b[:], 8); err != nil || n != 8 {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint64(b[:]))
+}
+
+// memfd is an anonymous file, not executable where the kernel can say so.
+func memfd(name string) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
+	if err == unix.EINVAL { // before Linux 6.3
+		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("memfd_create %s: %w", name, err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// Input is a file of bytes that a job can read as its standard input: sealed, and
+// opened for reading only, so that nothing can be left in it.
+func Input(data []byte) (*os.File, error) {
+	w, err := memfd("stdin")
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	if _, err := w.Write(data); err != nil {
+		return nil, fmt.Errorf("write stdin: %w", err)
+	}
+	seals := unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	if _, err := unix.FcntlInt(w.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+		return nil, fmt.Errorf("seal stdin: %w", err)
+	}
+	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", w.Fd()), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("reopen stdin: %w", err)
+	}
+	return os.NewFile(uintptr(fd), "stdin"), nil
+}

@@ -1,0 +1,181 @@
+// The fork server of one root template. It is started by the daemon under the
+// name "cordon-cell", builds the root once, moves into it, and from then on
+// clones a cell for each request. Single-threaded, no allocation after start.
+#define _GNU_SOURCE
+#include "cell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FD_DAEMON 3
+
+static uint8_t message[CELL_MESSAGE_MAX];
+static uint8_t cell_ops[CELL_MESSAGE_MAX];
+static size_t cell_ops_size;
+
+// The template message is a head (a: size of the template's operations) followed
+// by the template's operations and then those of each cell.
+static void build_template(void)
+{
+	struct cell_head head;
+	int fds[CELL_FDS_MAX], count, scratch = -1;
+	uint32_t index = 0;
+	ssize_t n = receive_message(FD_DAEMON, message, sizeof message, fds, &count);
+	if (n < (ssize_t)sizeof head)
+		_exit(1);
+	memcpy(&head, message, sizeof head);
+	size_t rest = (size_t)n - sizeof head;
+	if (head.version != CELL_VERSION || head.kind != MSG_TEMPLATE || head.a < 0 || (uint64_t)head.a > rest) {
+		send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_PROTOCOL, 0, EBADMSG);
+		_exit(1);
+	}
+	cell_ops_size = rest - (size_t)head.a;
+	memcpy(cell_ops, message + sizeof head + head.a, cell_ops_size);
+	umask(0);
+	if (run_operations(message + sizeof head, (size_t)head.a, &index, &scratch) < 0) {
+		send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_TEMPLATE, index, errno);
+		_exit(1);
+	}
+	if (send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_NONE, 0, 0) < 0)
+		_exit(1);
+}
+
+static int write_proc(pid_t pid, const char *name, const char *text)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t n = write(fd, text, strlen(text));
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return n == (ssize_t)strlen(text) ? 0 : -1;
+}
+
+// The map of a cell holds two ids of the daemon's range, init's and the job's,
+// and nothing else: never the service user.
+static int write_maps(pid_t pid, const struct cell_head *head)
+{
+	char map[96];
+	if (head->c & CELL_SINGLE_ID)
+		snprintf(map, sizeof map, "%u 0 1\n", CELL_UID_JOB);
+	else
+		snprintf(map, sizeof map, "%u %lld 1\n%u %lld 1\n", CELL_UID_INIT, (long long)head->a, CELL_UID_JOB,
+		         (long long)head->a + 1);
+	if (write_proc(pid, "uid_map", map) < 0)
+		return -1;
+	return write_proc(pid, "gid_map", map);
+}
+
+// cgroup v1 has no birth inside a group. The pid is written here, while the
+// child's uid is still ours: afterwards the kernel would refuse (cgroup1_procs_write).
+static int enter_cgroups(pid_t pid, const int *fds, int count)
+{
+	char text[16];
+	int n = snprintf(text, sizeof text, "%d", (int)pid);
+	for (int i = 0; i < count; i++)
+		if (write(fds[i], text, (size_t)n) != n)
+			return -1;
+	return 0;
+}
+
+static pid_t clone_init(const struct cell_head *head, int cgroup, int *pidfd)
+{
+	struct clone_args args = {
+		.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+		         CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.pidfd = (uint64_t)(uintptr_t)pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	if (head->c & CELL_CGROUP_V2) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint32_t)cgroup;
+	}
+	return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+}
+
+static void report(uint32_t stage, pid_t pid, int pidfd, int error)
+{
+	struct cell_head head = {
+		.version = CELL_VERSION, .kind = MSG_CELL_MADE, .stage = stage, .error = error, .pid = (uint32_t)pid};
+	if (send_message(FD_DAEMON, &head, &pidfd, pidfd >= 0 ? 1 : 0) < 0)
+		_exit(1);
+}
+
+// make_cell: fds are [init's control socket, filter, cgroup fds…]. Closing the
+// go pipe unwritten ends a child whose maps or cgroups failed.
+static void make_cell(const struct cell_head *head, const int *fds, int count)
+{
+	int pipe_fds[2], pidfd = -1;
+	uint32_t stage = STAGE_CLONE;
+	struct cell_order order = {.flags = (uint64_t)head->c, .ops = cell_ops, .ops_size = cell_ops_size};
+	if (count < 2 || head->b != count - 2 || ((head->c & CELL_CGROUP_V2) && head->b != 1)) {
+		report(STAGE_PROTOCOL, 0, -1, EBADMSG);
+		return;
+	}
+	if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
+		report(stage, 0, -1, errno);
+		return;
+	}
+	pid_t pid = clone_init(head, head->b ? fds[2] : -1, &pidfd);
+	if (pid == 0) {
+		close(pipe_fds[1]);
+		order.control = fds[0];
+		order.filter = fds[1];
+		order.go = pipe_fds[0];
+		init_main(&order);
+	}
+	int failed = pid < 0;
+	if (!failed) {
+		stage = STAGE_IDMAP;
+		failed = write_maps(pid, head) < 0;
+	}
+	if (!failed && !(head->c & CELL_CGROUP_V2)) {
+		stage = STAGE_CGROUP;
+		failed = enter_cgroups(pid, fds + 2, count - 2) < 0;
+	}
+	if (!failed)
+		failed = write(pipe_fds[1], "g", 1) != 1;
+	int error = failed ? errno : 0;
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
+	report(failed ? stage : STAGE_NONE, failed ? 0 : pid, failed ? -1 : pidfd, error);
+	if (pidfd >= 0)
+		close(pidfd);
+}
+
+// server_main serves until the daemon's socket ends.
+_Noreturn void server_main(void)
+{
+	struct cell_head head;
+	int fds[CELL_FDS_MAX], count;
+	prctl(PR_SET_NAME, "cordon-cell", 0, 0, 0);
+	signal(SIGCHLD, SIG_IGN); // children are reaped by the kernel; their pidfds tell of their end
+	signal(SIGINT, SIG_IGN);  // a terminal's Ctrl-C is for the daemon, which then lets go
+	syscall(SYS_close_range, FD_DAEMON + 1, ~0U, 0);
+	build_template();
+	for (;;) {
+		ssize_t n = receive_message(FD_DAEMON, &head, sizeof head, fds, &count);
+		if (n <= 0)
+			_exit(n < 0);
+		if (n == (ssize_t)sizeof head && head.version == CELL_VERSION && head.kind == MSG_CELL)
+			make_cell(&head, fds, count);
+		else
+			report(STAGE_PROTOCOL, 0, -1, EBADMSG);
+		for (int i = 0; i < count; i++)
+			close(fds[i]);
+	}
+}

@@ -1,0 +1,144 @@
+package cell
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Template is the root of a fork server and what each of its cells adds.
+type Template struct {
+	Name string // for messages
+	Root []Op   // done once, by the server
+	Cell []Op   // done by each init
+}
+
+// Server is a running fork server. Its methods may be called concurrently.
+type Server struct {
+	template Template
+	process  *exec.Cmd
+
+	mu   sync.Mutex // one request at a time: answers carry no number
+	conn *net.UnixConn
+}
+
+// Start runs the fork server of a template: this binary under the name
+// "cordon-cell" in a mount namespace of its own. It returns when the root is
+// built. The caller must hold CAP_SYS_ADMIN in its user namespace.
+func Start(t Template) (*Server, error) {
+	message := encodeOps(nil, t.Root)
+	start := head{kind: msgTemplate, a: int64(len(message))}
+	message = append(start.encode(nil), message...)
+	message = encodeOps(message, t.Cell)
+	if len(message) > messageMax {
+		return nil, errOpsTooLong
+	}
+	conn, theirs, err := socketPair("cordon-cell")
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{template: t, conn: conn}
+	s.process = &exec.Cmd{
+		Path: "/proc/self/exe", Args: []string{"cordon-cell"}, Env: []string{}, Dir: "/",
+		Stderr: os.Stderr, ExtraFiles: []*os.File{theirs},
+		SysProcAttr: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS, Setsid: true},
+	}
+	err = s.process.Start()
+	theirs.Close()
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("start fork server: %w", err)
+	}
+	if err := s.built(message); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) built(message []byte) error {
+	if err := send(s.conn, message); err != nil {
+		return fmt.Errorf("send template %s: %w", s.template.Name, err)
+	}
+	h, files, err := receive(s.conn)
+	closeAll(files)
+	if err != nil {
+		return fmt.Errorf("template %s: fork server: %w", s.template.Name, err)
+	}
+	if f := h.failure(); f != nil {
+		f.Detail = detail(s.template.Root, f.Index)
+		return fmt.Errorf("template %s: %w", s.template.Name, f)
+	}
+	return nil
+}
+
+// Pid is the server's process.
+func (s *Server) Pid() int { return s.process.Process.Pid }
+
+// Order is what a cell needs before its job is known.
+type Order struct {
+	FirstID  int        // the two ids FirstID and FirstID+1 of the daemon's namespace are the cell's
+	SingleID bool       // no subordinate range: the job shares the service user's id
+	Filter   *os.File   // compiled seccomp program
+	Group    *os.File   // cgroup v2: directory to be born into
+	Procs    []*os.File // cgroup v1: cgroup.procs files to be entered
+}
+
+// Cell makes a cell and returns at once; Ready waits for it to be warm.
+func (s *Server) Cell(o Order) (*Cell, error) {
+	conn, theirs, err := socketPair("cordon-init")
+	if err != nil {
+		return nil, err
+	}
+	defer theirs.Close()
+	h := head{kind: msgCell, a: int64(o.FirstID), b: int64(len(o.Procs))}
+	files := append([]*os.File{theirs, o.Filter}, o.Procs...)
+	if o.Group != nil {
+		h.b, h.c = 1, flagCgroupV2
+		files = []*os.File{theirs, o.Filter, o.Group}
+	}
+	if o.SingleID {
+		h.c |= flagSingleID
+	}
+	made, got, err := s.ask(h, files)
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	if f := made.failure(); f != nil || len(got) != 1 {
+		conn.Close()
+		closeAll(got)
+		if f == nil {
+			return nil, fmt.Errorf("fork server: %d descriptors with a new cell, want 1", len(got))
+		}
+		return nil, f
+	}
+	return newCell(s, conn, got[0], int(made.pid))
+}
+
+func (s *Server) ask(h head, files []*os.File) (head, []*os.File, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := send(s.conn, h.encode(make([]byte, 0, headSize)), files...); err != nil {
+		return head{}, nil, fmt.Errorf("fork server: %w", err)
+	}
+	made, got, err := receive(s.conn)
+	if err == io.EOF {
+		err = fmt.Errorf("fork server of %s is gone: %w", s.template.Name, io.ErrUnexpectedEOF)
+	}
+	return made, got, err
+}
+
+// Close ends the server. Cells that still run go on: each has its own tie to the daemon.
+func (s *Server) Close() {
+	s.conn.Close()
+	// The server exits on end of file; a stuck one is killed by its handle.
+	_ = s.process.Process.Kill()
+	_ = s.process.Wait()
+}

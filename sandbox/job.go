@@ -1,0 +1,42 @@
+package sandbox
+
+import (
+	"io"
+	"os"
+
+	"cordon/policy"
+)
+
+// Job is the program, its files and its input, as the caller gave them.
+type Job struct {
+	ID          string // UUIDv7
+	Policy      string // name of the policy
+	Limits      policy.LimitRequest
+	BuildLimits policy.LimitRequest
+
+	Command []string // argv of the run; Command[0] without a slash is looked up in the job's PATH
+	Build   []string // argv of the build; empty: no build
+	Files   []File   // placed below /work before the first step
+	Env     []string // "NAME=value", on top of the fixed environment
+	// RunEnv and BuildEnv come from the language (runtime-aware settings) and
+	// apply to one step only; Env wins over them.
+	RunEnv, BuildEnv []string
+	Outputs          []string // patterns below /work, path.Match syntax, collected after the run
+
+	Stdin     []byte   // used when StdinFile is nil
+	StdinFile *os.File // handed to the job as fd 0 as it is (cordon run)
+	// Stdout and Stderr, when set, get the bytes as they arrive, besides the
+	// capped copy in the Result (cordon run).
+	Stdout, Stderr io.Writer
+
+	WritableRoot bool
+	RootDirs     []string
+}
+
+// File is a regular file, a directory or a symbolic link below /work.
+type File struct {
+	Path   string      // relative, clean, no "..", not empty
+	Mode   os.FileMode // permission bits and os.ModeDir or os.ModeSymlink
+	Data   []byte      // content of a regular file
+	Target string      // of a symbolic link
+}

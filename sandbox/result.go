@@ -1,0 +1,77 @@
+package sandbox
+
+// Result is the account of a finished job, whatever its verdict.
+type Result struct {
+	ID        string
+	Policy    string
+	Isolation string // "subuid" (own subordinate ID) or "single-uid" (no range on this host)
+	Step             // of the run; of the build when the verdict is build_failed
+	Build     *Step  // set when the job has a build
+	Files     []OutputFile
+	Timings   Timings
+}
+
+// Step is the account of one cell: the build or the run.
+type Step struct {
+	Verdict         Verdict
+	ExitCode        *int   // nil when signaled or never started
+	Signal          string // "SIGSEGV", "" when not signaled
+	Message         string // one sentence for a person; "" when ok
+	Stdout, Stderr  []byte // at most limits.output_bytes each, the first bytes
+	StdoutTruncated bool
+	StderrTruncated bool
+	Usage           Usage
+	Limits          []AppliedLimit
+	Events          Events
+}
+
+// Usage is what the step used. Nanoseconds and bytes.
+type Usage struct {
+	WallNanos       int64 `json:"wall_ns"`
+	CPUNanos        int64 `json:"cpu_ns"`
+	UserNanos       int64 `json:"user_ns"`
+	SystemNanos     int64 `json:"system_ns"`
+	MemoryPeakBytes int64 `json:"memory_peak_bytes"`
+	PidsPeak        int64 `json:"pids_peak"` // -1 where the kernel does not count it
+	ThrottledNanos  int64 `json:"throttled_ns"`
+	IOReadBytes     int64 `json:"io_read_bytes"`  // -1 where no io controller is delegated
+	IOWriteBytes    int64 `json:"io_write_bytes"` // -1 where no io controller is delegated
+	DiskBytes       int64 `json:"disk_bytes"`     // scratch in use at the end
+}
+
+// AppliedLimit is a limit in force and the mechanism that holds it.
+type AppliedLimit struct {
+	Name       string  // as in the request: "memory_bytes"
+	Value      float64 // in the unit of the name
+	EnforcedBy string  // "cgroup-v2 memory.max", "tmpfs size", "RLIMIT_NOFILE", …
+}
+
+// Events are facts that explain a verdict.
+type Events struct {
+	OOMKill        int64           `json:"oom_kill"`
+	PidsMaxHits    int64           `json:"pids_max_hits"`
+	StrayKilled    int64           `json:"stray_killed"` // processes still alive when the main one ended
+	DeniedSyscalls []DeniedSyscall `json:"denied_syscalls"`
+}
+
+// DeniedSyscall counts how often the filter denied one system call.
+type DeniedSyscall struct {
+	Name  string `json:"name"`
+	Count int64  `json:"count"`
+}
+
+// OutputFile is a collected file, or the reason why it was not collected.
+type OutputFile struct {
+	Path  string
+	Size  int64
+	Data  []byte
+	Error string // "", "not_found", "not_regular", "too_large", "too_many"
+}
+
+// Timings of the whole job, in nanoseconds.
+type Timings struct {
+	QueuedNanos   int64 `json:"queued_ns"`
+	SetupNanos    int64 `json:"setup_ns"` // from the grant to the exec, all steps together
+	RunNanos      int64 `json:"run_ns"`
+	TeardownNanos int64 `json:"teardown_ns"`
+}

@@ -1,0 +1,1 @@
+while :; do echo 0123456789abcdef; done

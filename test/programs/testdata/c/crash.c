@@ -1,0 +1,5 @@
+int main(void)
+{
+	volatile int *nowhere = (int *)8;
+	return *nowhere;
+}

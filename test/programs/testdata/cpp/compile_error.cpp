@@ -1,0 +1,7 @@
+#include <string>
+
+int main()
+{
+	std::string s = 3.5 * "text";
+	return s.size();
+}

@@ -1,0 +1,7 @@
+#include <atomic>
+
+int main()
+{
+	for (std::atomic<unsigned long> n{0};;)
+		n++;
+}

@@ -1,0 +1,7 @@
+#include <iostream>
+
+int main()
+{
+	for (;;)
+		std::cout << "0123456789abcdef\n";
+}

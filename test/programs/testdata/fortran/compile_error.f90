@@ -1,0 +1,4 @@
+program broken
+  implicit none
+  n = 1
+end program

@@ -1,0 +1,5 @@
+program flood
+  do
+    write (*, '(A)') '0123456789abcdef'
+  end do
+end program

@@ -1,0 +1,6 @@
+package main
+
+func main() {
+	var nobody map[string]int
+	nobody["x"] = 1
+}

@@ -1,0 +1,6 @@
+package main
+
+func main() {
+	for n := uint64(0); ; n++ {
+	}
+}

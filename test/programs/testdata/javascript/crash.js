@@ -1,0 +1,2 @@
+const nobody = undefined;
+console.log(nobody.length);

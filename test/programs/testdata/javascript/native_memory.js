@@ -1,0 +1,4 @@
+const blocks = [];
+for (;;) {
+  blocks.push(Buffer.alloc(1 << 20, 1));
+}

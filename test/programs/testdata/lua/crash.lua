@@ -1,0 +1,2 @@
+local nobody
+print(nobody.length)

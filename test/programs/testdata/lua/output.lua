@@ -1,0 +1,1 @@
+while true do print("0123456789abcdef") end

@@ -1,0 +1,1 @@
+print "0123456789abcdef\n" while 1;

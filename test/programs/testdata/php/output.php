@@ -1,0 +1,4 @@
+<?php
+while (true) {
+    echo "0123456789abcdef\n";
+}

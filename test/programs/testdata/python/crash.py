@@ -1,0 +1,2 @@
+nobody = None
+print(nobody.length)

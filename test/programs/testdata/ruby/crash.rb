@@ -1,0 +1,2 @@
+nobody = nil
+puts nobody.length

@@ -1,0 +1,1 @@
+puts '0123456789abcdef' while true

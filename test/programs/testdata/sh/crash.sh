@@ -1,0 +1,2 @@
+kill -s SEGV $$
+sleep 30

@@ -1,0 +1,2 @@
+puts "before"
+set n [expr {1 +}]

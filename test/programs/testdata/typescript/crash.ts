@@ -1,0 +1,2 @@
+const nobody = undefined as unknown as string;
+console.log(nobody.length);

@@ -1,0 +1,4 @@
+const blocks: object[][] = [];
+for (;;) {
+  blocks.push(new Array(1 << 16).fill({}).map((_, i) => ({ i })));
+}

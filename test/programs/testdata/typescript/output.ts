@@ -1,0 +1,6 @@
+export {};
+declare function require(name: string): any;
+const fs = require('fs');
+for (;;) {
+  fs.writeSync(1, '0123456789abcdef\n');
+}
