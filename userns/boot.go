@@ -1,0 +1,137 @@
+package userns
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"syscall"
+
+	"github.com/rootless-containers/rootlesskit/v3/pkg/child"
+	"github.com/rootless-containers/rootlesskit/v3/pkg/parent"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+)
+
+// Names of the variables by which the stages of the start recognise themselves.
+const (
+	envPipe       = "_CORDON_USERNS_PIPE"
+	envState      = "_CORDON_USERNS_STATE"
+	envActivation = "_CORDON_USERNS_ACTIVATION"
+	envHelper     = "_CORDON_USERNS_HELPER"
+	envInside     = "_CORDON_USERNS_INSIDE"
+	envUID        = "_CORDON_USERNS_UID"
+)
+
+// Stage is where in the start this process is.
+type Stage int
+
+// The three stages. The same binary runs with the same arguments in each.
+const (
+	Outside Stage = iota // on the host, as the service user
+	Child                // RootlessKit's child: becomes Inside by Enter
+	Inside               // in the daemon's user namespace
+)
+
+// Current says which stage this process is.
+func Current() Stage {
+	switch {
+	case os.Getenv(envPipe) != "":
+		return Child
+	case os.Getenv(envInside) != "":
+		return Inside
+	}
+	return Outside
+}
+
+// ErrNoRange means that the service user has no subordinate ids.
+var ErrNoRange = errors.New("no subordinate id range")
+
+// ExitError carries the exit status of the inner stage to the outer one.
+type ExitError struct{ Status int }
+
+// Error tells the status.
+func (e *ExitError) Error() string { return "exit status " + strconv.Itoa(e.Status) }
+
+// Enter starts this program again inside the daemon's user namespace and waits
+// for it. stateDir is a private directory for RootlessKit's lock and socket; it
+// is removed at the end. The error is an *ExitError when the inner stage ended
+// by itself with a status other than 0. With single set, no subordinate range is
+// used: the namespace holds the service user's id alone.
+func Enter(stateDir string, single bool, log io.Writer) error {
+	logrus.SetOutput(log)
+	logrus.SetLevel(logrus.WarnLevel)
+	// The death signal that ties the inner stage to this process follows the
+	// thread that made it (golang/go#27505).
+	runtime.LockOSThread()
+	if Current() == Child {
+		return status(enterChild())
+	}
+	os.Setenv(envUID, strconv.Itoa(os.Getuid()))
+	if single {
+		return status(enterSingle())
+	}
+	if err := parent.InitStateDir(stateDir); err != nil {
+		return fmt.Errorf("state directory %s: %w", stateDir, err)
+	}
+	return status(parent.Parent(parent.Opt{
+		PipeFDEnvKey: envPipe, ChildUseActivationEnvKey: envActivation,
+		StateDir: stateDir, StateDirEnvKey: envState,
+		Propagation: "rslave", SubidSource: parent.SubidSourceAuto,
+	}))
+}
+
+func enterChild() error {
+	os.Setenv(envInside, "range")
+	return child.Child(child.Opt{
+		PipeFDEnvKey: envPipe, StateDirEnvKey: envState, ChildUseActivationEnvKey: envActivation,
+		RunActivationHelperEnvKey: envHelper, Propagation: "rslave",
+		TargetCmd: append([]string{"/proc/self/exe"}, os.Args[1:]...),
+	})
+}
+
+// enterSingle is the way without a subordinate range: one id, mapped by the
+// kernel's own rule for unprivileged users, which also forbids setgroups.
+func enterSingle() error {
+	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.Env = append(os.Environ(), envInside+"=single")
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
+	}
+	return cmd.Run()
+}
+
+// status turns the end of the inner stage into an ExitError.
+func status(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		if s, ok := exit.Sys().(syscall.WaitStatus); ok && s.Signaled() {
+			return &ExitError{Status: 128 + int(s.Signal())}
+		}
+		return &ExitError{Status: exit.ExitCode()}
+	}
+	return err
+}
+
+// Settle is the first thing the inner stage does: it drops the service user's
+// supplementary groups, which would otherwise give a job's set-up read access to
+// what those groups may read, and forgets the start's variables. It returns the
+// service user's id on the host.
+func Settle() (hostUID int, err error) {
+	hostUID, _ = strconv.Atoi(os.Getenv(envUID))
+	if os.Getenv(envInside) != "single" {
+		if err := unix.Setgroups([]int{}); err != nil {
+			return hostUID, fmt.Errorf("drop supplementary groups: %w", err)
+		}
+	}
+	for _, name := range []string{envPipe, envState, envActivation, envHelper, envInside, envUID} {
+		os.Unsetenv(name)
+	}
+	return hostUID, nil
+}
