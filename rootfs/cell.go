@@ -18,7 +18,7 @@ var masked = []string{"acpi", "asound", "config.gz", "driver", "interrupts", "ir
 // cellOps is what each cell adds: its scratch and its own /proc.
 func (b *builder) cellOps(writable bool, bytes, files int64) []cell.Op {
 	ops := []cell.Op{
-		{Kind: cell.OpTmpfs, Target: scratch, Data: ScratchOptions(bytes, files) + ",mode=0711", Flags: noSuid | noDev},
+		{Kind: cell.OpTmpfs, Target: scratch, Data: scratchOptions(bytes, files) + ",mode=0711", Flags: noSuid | noDev},
 	}
 	for _, d := range []struct {
 		path string
@@ -40,10 +40,16 @@ func (b *builder) cellOps(writable bool, bytes, files int64) []cell.Op {
 	return append(ops, cell.Op{Kind: cell.OpScratch, Target: scratch})
 }
 
-// ScratchOptions are the tmpfs options that bound a scratch. The filesystem
-// itself and its three directories take four inodes, which are not the job's.
-func ScratchOptions(bytes, files int64) string {
-	return fmt.Sprintf("size=%d,nr_inodes=%d", bytes, files+scratchInodes)
+// ScratchLimits are the tmpfs options that bound a scratch, by name. The
+// filesystem itself and its three directories take four inodes, which are not
+// the job's.
+func ScratchLimits(bytes, files int64) map[string]string {
+	return map[string]string{"size": strconv.FormatInt(bytes, 10), "nr_inodes": strconv.FormatInt(files+scratchInodes, 10)}
+}
+
+func scratchOptions(bytes, files int64) string {
+	l := ScratchLimits(bytes, files)
+	return "size=" + l["size"] + ",nr_inodes=" + l["nr_inodes"]
 }
 
 const scratchInodes = 4

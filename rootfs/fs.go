@@ -1,15 +1,12 @@
 package rootfs
 
-import (
-	"os"
-	"path/filepath"
-)
+import "os"
 
 // FS looks at the host's files. Tests put a fake one in its place.
 type FS interface {
 	Lstat(path string) (os.FileInfo, error)
 	Readlink(path string) (string, error)
-	Glob(pattern string) ([]string, error)
+	Stat(path string) (os.FileInfo, error)
 	ReadFile(path string) ([]byte, error)
 }
 
@@ -22,8 +19,8 @@ func (HostFS) Lstat(path string) (os.FileInfo, error) { return os.Lstat(path) }
 // Readlink is os.Readlink.
 func (HostFS) Readlink(path string) (string, error) { return os.Readlink(path) }
 
-// Glob is filepath.Glob.
-func (HostFS) Glob(pattern string) ([]string, error) { return filepath.Glob(pattern) }
+// Stat is os.Stat.
+func (HostFS) Stat(path string) (os.FileInfo, error) { return os.Stat(path) }
 
 // ReadFile is os.ReadFile.
 func (HostFS) ReadFile(path string) ([]byte, error) { return os.ReadFile(path) }

@@ -3,7 +3,6 @@ package rootfs
 import (
 	"fmt"
 	"os"
-	"slices"
 
 	"cordon/sandbox/cell"
 )
@@ -12,10 +11,9 @@ import (
 // systems most are symbolic links, which are made again as they are.
 var system = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix/store", "/gnu/store"}
 
-// etcTrees are the directories of /etc without which toolchains do not start.
-// Nothing else of the host's /etc is shown.
-var etcTrees = []string{"/etc/alternatives", "/etc/ssl/certs", "/etc/ca-certificates", "/etc/java*", "/etc/perl",
-	"/etc/php", "/etc/mono", "/etc/ghc*", "/etc/fonts", "/etc/ld.so.cache"}
+// etcTrees are what most programs read below /etc; a toolchain's own come from
+// Host.Extra. Nothing else of the host's /etc is shown.
+var etcTrees = []string{"/etc/alternatives", "/etc/ssl/certs", "/etc/ld.so.cache"}
 
 // etcFiles are copied when the template is planned: small, and one mount less each.
 var etcFiles = []string{"/etc/localtime", "/etc/timezone", "/etc/mime.types", "/etc/os-release", "/etc/ld.so.conf",
@@ -34,28 +32,25 @@ func (b *builder) hostRoot(more []string) error {
 			return err
 		}
 	}
-	for _, pattern := range etcTrees {
-		matches, err := b.host.FS.Glob(pattern)
-		if err != nil {
-			return fmt.Errorf("root: %s: %w", pattern, err)
-		}
-		for _, m := range matches {
-			b.showTree(m, made)
-		}
+	for _, d := range etcTrees {
+		b.showTree(Bind{d, d}, made)
+	}
+	for _, x := range b.host.Extra {
+		b.showTree(x, made)
 	}
 	for _, f := range etcFiles {
 		if data, err := b.host.FS.ReadFile(f); err == nil && len(data) <= etcFileMax {
 			b.file(f, string(data))
 		}
 	}
-	for _, d := range slices.Concat(b.host.Extra, more) {
-		if err := b.host.private(d); err != nil && !slices.Contains(b.host.Extra, d) {
+	for _, d := range more {
+		if err := b.host.private(d); err != nil {
 			return err
 		}
 		if _, err := b.host.FS.Lstat(d); err != nil {
 			return fmt.Errorf("root directory %s: %w; make it or take it from the policy's root.dirs", d, err)
 		}
-		b.showTree(d, made)
+		b.showTree(Bind{d, d}, made)
 	}
 	b.finish()
 	return nil
@@ -67,7 +62,7 @@ func (b *builder) showSystem(dir string, made map[string]bool) error {
 		return nil // not every system has each
 	}
 	if info.Mode()&os.ModeSymlink == 0 {
-		b.showTree(dir, made)
+		b.showTree(Bind{dir, dir}, made)
 		return nil
 	}
 	to, err := b.host.FS.Readlink(dir)
@@ -78,19 +73,21 @@ func (b *builder) showSystem(dir string, made map[string]bool) error {
 	return nil
 }
 
-// showTree binds one directory or file of the host, read-only, at its own path.
-func (b *builder) showTree(dir string, made map[string]bool) {
-	info, err := b.host.FS.Lstat(dir)
-	if err != nil {
+// showTree binds one directory or file of the host, read-only. What does not
+// exist here, or is shown already, is left out.
+func (b *builder) showTree(x Bind, made map[string]bool) {
+	info, err := b.host.FS.Stat(x.Source)
+	if err != nil || made[x.Target] {
 		return
 	}
-	b.parents(dir, made)
+	b.parents(x.Target, made)
+	made[x.Target] = true
 	if info.IsDir() {
-		b.mkdir(dir, 0o755)
-		b.trees = append(b.trees, dir)
+		b.mkdir(x.Target, 0o755)
+		b.trees = append(b.trees, x.Target)
 	} else {
-		b.file(dir, "")
-		b.files = append(b.files, dir)
+		b.file(x.Target, "")
+		b.files = append(b.files, x.Target)
 	}
-	b.bind(dir, dir, lowerAttr)
+	b.bind(x.Source, x.Target, lowerAttr)
 }

@@ -37,12 +37,15 @@ type Host struct {
 	Base string // an existing empty directory of the service user: the template is mounted here
 	FS   FS     // looks at the host's files
 	CPUs int    // processors online
-	// Extra are read-only directories bound at the same path for kind "host",
-	// such as a prepared compiler cache.
-	Extra []string
+	// Extra are further read-only directories for kind "host", such as what a
+	// toolchain reads below /etc, or a prepared compiler cache.
+	Extra []Bind
 	// Private are directories that no job may see, such as the state directory.
 	Private []string
 }
+
+// Bind shows Source, a file or directory of the host, at Target.
+type Bind struct{ Source, Target string }
 
 // Plan is the mount tree of one root.
 type Plan struct {

@@ -1,0 +1,204 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Handed is the name of the directory that cordon setup makes below the group of
+// its caller and gives to the service user.
+const Handed = "cordon"
+
+// startLeaf is where a process of a delegated v2 tree starts; the tree's own
+// directory must stay free of processes.
+const startLeaf = "start"
+
+// supervisor is the leaf into which a service moves that was started in the
+// delegated group itself, as by a systemd unit with Delegate=yes.
+const supervisor = "supervisor"
+
+// Options say where to look.
+type Options struct {
+	Path string // of the operator; "" looks in the usual places
+	Name string // of this instance: leftovers of the same name are swept
+}
+
+// ErrNoDelegation means that no cgroup is this user's to divide.
+var ErrNoDelegation = errors.New("no cgroup is delegated to this user")
+
+// base is the delegated place: one directory on v2, one per controller on v1.
+type base struct {
+	version int
+	v2      string
+	v1      map[string]string
+	found   string // how, for messages
+}
+
+// Discover finds the delegated cgroup and makes this instance's driver there.
+func Discover(o Options) (Driver, error) {
+	b, err := realHost.find(o.Path)
+	if err != nil {
+		return nil, err
+	}
+	if b.version == 2 {
+		return newV2(b.v2, o.Name)
+	}
+	return newV1(b.v1, o.Name)
+}
+
+// find looks in the order of the documentation and tells each place it refused.
+func (h host) find(path string) (base, error) {
+	all, err := h.hierarchies()
+	if err != nil {
+		return base{}, fmt.Errorf("cgroup: %w", err)
+	}
+	var looked []string
+	if v2, ok := unified(all); ok {
+		b, reasons := findV2(v2, path)
+		if b != nil {
+			return *b, nil
+		}
+		looked = append(looked, reasons...)
+	}
+	if hasV1(all) {
+		b, reasons := findV1(all, path)
+		if b != nil {
+			return *b, nil
+		}
+		looked = append(looked, reasons...)
+	}
+	if len(looked) == 0 {
+		looked = []string{"no cgroup hierarchy with memory, pids and cpu is mounted"}
+	}
+	return base{}, fmt.Errorf("%w; looked at:\n  %s\nrun \"cordon setup\" once as root, or start the service as a systemd unit with Delegate=yes",
+		ErrNoDelegation, strings.Join(looked, "\n  "))
+}
+
+// unified is the v2 hierarchy when it carries the controllers, which on hybrid
+// hosts it does not.
+func unified(all []hierarchy) (hierarchy, bool) {
+	for _, h := range all {
+		if h.version != 2 || h.own == "" {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(h.mount, "cgroup.controllers"))
+		if err != nil {
+			continue
+		}
+		have := strings.Fields(string(text))
+		if !slices.ContainsFunc(v2Controllers, func(c string) bool { return !slices.Contains(have, c) }) {
+			return h, true
+		}
+	}
+	return hierarchy{}, false
+}
+
+func hasV1(all []hierarchy) bool {
+	return slices.ContainsFunc(all, func(h hierarchy) bool { return slices.Contains(h.controllers, "memory") })
+}
+
+func findV2(h hierarchy, path string) (*base, []string) {
+	type place struct{ path, how string }
+	places := []place{{path, "--cgroup"}}
+	if path == "" {
+		parent := filepath.Dir(h.own)
+		places = []place{{parent, "the parent of the own group"}, {h.own, "the own group"}, {filepath.Join(h.own, Handed), "made by cordon setup"}}
+		if filepath.Base(h.own) == supervisor || filepath.Base(h.own) == startLeaf {
+			places = places[:1]
+		} else {
+			places = places[1:]
+		}
+	}
+	var looked []string
+	for _, p := range places {
+		if err := delegatedV2(p.path); err != nil {
+			looked = append(looked, fmt.Sprintf("%s (%s): %v", p.path, p.how, err))
+			continue
+		}
+		return &base{version: 2, v2: p.path, found: p.how}, nil
+	}
+	return nil, looked
+}
+
+// delegatedV2: this user may make groups there, move processes and hand down.
+func delegatedV2(path string) error {
+	for _, name := range []string{"", "cgroup.procs", "cgroup.subtree_control"} {
+		if err := unix.Access(filepath.Join(path, name), unix.W_OK); err != nil {
+			return fmt.Errorf("not writable: %s: %w", name, err)
+		}
+	}
+	text, err := os.ReadFile(filepath.Join(path, "cgroup.controllers"))
+	if err != nil {
+		return err
+	}
+	have := strings.Fields(string(text))
+	for _, c := range v2Controllers {
+		if !slices.Contains(have, c) {
+			return fmt.Errorf("the controller %s is not delegated, only: %s", c, strings.Join(have, " "))
+		}
+	}
+	return nil
+}
+
+func findV1(all []hierarchy, path string) (*base, []string) {
+	b := &base{version: 1, v1: map[string]string{}, found: "made by cordon setup"}
+	var looked []string
+	for _, c := range v1Controllers {
+		h, ok := withController(all, c)
+		if !ok {
+			looked = append(looked, "the v1 controller "+c+" is not mounted")
+			continue
+		}
+		place := filepath.Join(h.own, Handed)
+		if path != "" { // a path below every hierarchy, such as /cordon
+			place = filepath.Join(h.mount, path)
+		}
+		if err := unix.Access(place, unix.W_OK); err != nil {
+			looked = append(looked, fmt.Sprintf("%s (v1 %s): %v", place, c, err))
+			continue
+		}
+		b.v1[c] = place
+	}
+	if len(b.v1) == len(v1Controllers) {
+		return b, nil
+	}
+	return nil, looked
+}
+
+func withController(all []hierarchy, controller string) (hierarchy, bool) {
+	for _, h := range all {
+		if h.version == 1 && h.own != "" && slices.Contains(h.controllers, controller) {
+			return h, true
+		}
+	}
+	return hierarchy{}, false
+}
+
+// Settle puts this process where a delegated v2 group allows it to stay: a group
+// with processes of its own cannot hand controllers to its children. It is called
+// before the daemon's user namespace exists, by the first process of a service.
+// Nothing needs to be done on v1.
+func Settle() error {
+	all, err := realHost.hierarchies()
+	if err != nil {
+		return fmt.Errorf("cgroup: %w", err)
+	}
+	h, ok := unified(all)
+	if !ok || filepath.Base(h.own) == supervisor || filepath.Base(h.own) == startLeaf || delegatedV2(h.own) != nil {
+		return nil
+	}
+	leaf := filepath.Join(h.own, supervisor)
+	if err := os.Mkdir(leaf, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("cgroup: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(leaf, "cgroup.procs"), []byte("0"), 0); err != nil {
+		return fmt.Errorf("cgroup: move into %s: %w", leaf, err)
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package cgroup
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// dir is an open group directory. All files are named relative to it.
+type dir struct {
+	fd   int
+	path string
+}
+
+func openDir(path string) (dir, error) {
+	fd, err := unix.Open(path, unix.O_DIRECTORY|unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return dir{}, &os.PathError{Op: "open", Path: path, Err: err}
+	}
+	return dir{fd, path}, nil
+}
+
+func (d dir) child(name string) (dir, error) {
+	if err := unix.Mkdirat(d.fd, name, 0o755); err != nil {
+		return dir{}, &os.PathError{Op: "mkdir", Path: d.path + "/" + name, Err: err}
+	}
+	fd, err := unix.Openat(d.fd, name, unix.O_DIRECTORY|unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return dir{}, &os.PathError{Op: "open", Path: d.path + "/" + name, Err: err}
+	}
+	return dir{fd, d.path + "/" + name}, nil
+}
+
+func (d dir) close() { unix.Close(d.fd) }
+
+func (d dir) has(name string) bool {
+	return unix.Faccessat(d.fd, name, unix.F_OK, 0) == nil
+}
+
+func (d dir) fail(op, name string, err error) error {
+	return &os.PathError{Op: op, Path: d.path + "/" + name, Err: err}
+}
+
+// open opens one file of the group.
+func (d dir) open(name string, flags int) (int, error) {
+	fd, err := unix.Openat(d.fd, name, flags|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return -1, d.fail("open", name, err)
+	}
+	return fd, nil
+}
+
+func (d dir) write(name, value string) error {
+	fd, err := d.open(name, unix.O_WRONLY)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(fd)
+	for {
+		_, err = unix.Write(fd, []byte(value))
+		if err != unix.EINTR {
+			break
+		}
+	}
+	if err != nil {
+		return d.fail("write "+value+" to", name, err)
+	}
+	return nil
+}
+
+// read reads a whole small file into buffer.
+func (d dir) read(name string, buffer []byte) ([]byte, error) {
+	fd, err := d.open(name, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	n, err := readAt(fd, buffer)
+	if err != nil {
+		return nil, d.fail("read", name, err)
+	}
+	return buffer[:n], nil
+}
+
+func readAt(fd int, buffer []byte) (int, error) {
+	for {
+		n, err := unix.Pread(fd, buffer, 0)
+		if err != unix.EINTR {
+			return n, err
+		}
+	}
+}
+
+func (d dir) readInt(name string) (int64, error) {
+	var buffer [64]byte
+	b, err := d.read(name, buffer[:])
+	if err != nil {
+		return 0, err
+	}
+	n, ok := number(b)
+	if !ok {
+		return 0, d.fail("read", name, fmt.Errorf("%q is not a number", b))
+	}
+	return n, nil
+}
+
+// optional reads a number that not every kernel or delegation has: -1 then.
+func (d dir) optional(name string) (int64, error) {
+	n, err := d.readInt(name)
+	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.EOPNOTSUPP) {
+		return -1, nil
+	}
+	return n, err
+}
+
+// limit writes a value and reads it back: a kernel that took another one has not
+// taken the limit.
+func (d dir) limit(name, value, want string) error {
+	if err := d.write(name, value); err != nil {
+		return err
+	}
+	var buffer [64]byte
+	got, err := d.read(name, buffer[:])
+	if err != nil {
+		return err
+	}
+	if s := trim(got); s != want {
+		return d.fail("read back", name, fmt.Errorf("wrote %s, the kernel holds %s", value, s))
+	}
+	return nil
+}
+
+func trim(b []byte) string {
+	for len(b) > 0 && (b[len(b)-1] == '\n' || b[len(b)-1] == ' ') {
+		b = b[:len(b)-1]
+	}
+	return string(b)
+}
+
+// number reads a decimal number up to the end or a newline. "max" is the
+// largest number there is.
+func number(b []byte) (int64, bool) {
+	s := trim(b)
+	if s == "max" {
+		return 1<<63 - 1, true
+	}
+	n, err := strconv.ParseInt(s, 10, 64)
+	return n, err == nil
+}
+
+// field finds "key value" in the lines of a flat keyed file such as cpu.stat.
+func field(b []byte, key string) (int64, bool) {
+	for len(b) > 0 {
+		line := b
+		if i := index(b, '\n'); i >= 0 {
+			line, b = b[:i], b[i+1:]
+		} else {
+			b = nil
+		}
+		if len(line) > len(key) && line[len(key)] == ' ' && string(line[:len(key)]) == key {
+			return number(line[len(key)+1:])
+		}
+	}
+	return 0, false
+}
+
+func index(b []byte, c byte) int {
+	for i, x := range b {
+		if x == c {
+			return i
+		}
+	}
+	return -1
+}
+
+// pages rounds down to whole pages, as the memory controller does.
+func pages(bytes int64) int64 {
+	page := int64(os.Getpagesize())
+	return bytes / page * page
+}
+
+// processes reads the pids of a group.
+func (d dir) processes(name string) ([]int, error) {
+	text, err := os.ReadFile(d.path + "/" + name)
+	if err != nil {
+		return nil, err
+	}
+	var out []int
+	for len(text) > 0 {
+		i := index(text, '\n')
+		if i < 0 {
+			break
+		}
+		if n, ok := number(text[:i]); ok && n > 0 {
+			out = append(out, int(n))
+		}
+		text = text[i+1:]
+	}
+	return out, nil
+}
+
+// killEach sends SIGKILL to each process of the group until there is none. It is
+// the second lock: the pid namespace has been killed before.
+func (d dir) killEach() error {
+	for range 100 {
+		pids, err := d.processes("cgroup.procs")
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		for _, pid := range pids {
+			if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
+				return fmt.Errorf("kill %d of %s: %w", pid, d.path, err)
+			}
+		}
+	}
+	return fmt.Errorf("%s still has processes after 100 rounds of SIGKILL", d.path)
+}

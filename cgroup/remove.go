@@ -1,0 +1,82 @@
+package cgroup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// pollEmpty looks again after growing pauses.
+func pollEmpty(ctx context.Context, empty func() (bool, error)) error {
+	pause := 100 * time.Microsecond
+	for {
+		done, err := empty()
+		if done || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the group still has processes: %w", ctx.Err())
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, 20*time.Millisecond)
+	}
+}
+
+const removeTries = 50
+
+// removeGroup removes one directory. For a moment after the last process has
+// ended the kernel may still answer EBUSY.
+func removeGroup(parent int, name, path string) error {
+	pause := 200 * time.Microsecond
+	for i := 0; ; i++ {
+		err := unix.Unlinkat(parent, name, unix.AT_REMOVEDIR)
+		if err == nil || err == unix.ENOENT {
+			return nil
+		}
+		if err != unix.EBUSY || i == removeTries {
+			return &os.PathError{Op: "rmdir", Path: path, Err: err}
+		}
+		time.Sleep(pause)
+		pause = min(2*pause, 20*time.Millisecond)
+	}
+}
+
+// sweep removes what a dead daemon of the same name has left below base:
+// processes first, then groups, the innermost first.
+func sweep(base string) error {
+	entries, err := os.ReadDir(base)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		child := filepath.Join(base, e.Name())
+		d, err := openDir(child)
+		if err != nil {
+			return err
+		}
+		err = d.killEach()
+		d.close()
+		if err != nil {
+			return fmt.Errorf("leftover group: %w", err)
+		}
+		if err := sweep(child); err != nil {
+			return err
+		}
+		if err := removeGroup(unix.AT_FDCWD, child, child); err != nil {
+			return fmt.Errorf("leftover group: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/pflag"
+)
+
+// config is how the service is run. A flag wins over its CORDON_… variable, and
+// that over the file.
+type config struct {
+	Listen   string `yaml:"listen"`   // TCP address of the API
+	Socket   string `yaml:"socket"`   // path of a unix socket for the API, besides or instead of TCP
+	State    string `yaml:"state"`    // directory of the token and the runtime files
+	Policies string `yaml:"policies"` // directory of the operator's policies
+	Cgroup   string `yaml:"cgroup"`   // delegated cgroup directory
+	GoCache  string `yaml:"go_cache"` // directory of Go's prepared build cache
+	Parallel int    `yaml:"parallel"` // jobs that run at once
+	Queue    int    `yaml:"queue"`    // jobs that wait for a place, besides those that run
+	Warm     int    `yaml:"warm"`     // warm cells kept of each kind
+	Drain    string `yaml:"drain"`    // how long running jobs may go on at the end
+}
+
+// option is one setting with its flag; its variable is CORDON_ and the flag's
+// name in capitals.
+type option struct {
+	flag, usage string
+	text        func(*config) *string
+	number      func(*config) *int
+}
+
+var options = []option{
+	{"listen", "TCP `address` of the API; empty: none", func(c *config) *string { return &c.Listen }, nil},
+	{"socket", "`path` of a unix socket for the API, mode 0600", func(c *config) *string { return &c.Socket }, nil},
+	{"state", "`directory` of the token and the runtime files", func(c *config) *string { return &c.State }, nil},
+	{"policies", "`directory` of further policy files", func(c *config) *string { return &c.Policies }, nil},
+	{"cgroup", "delegated cgroup `directory`; empty: found by itself", func(c *config) *string { return &c.Cgroup }, nil},
+	{"go-cache", "`directory` of Go's prepared build cache; empty: in the state directory", func(c *config) *string { return &c.GoCache }, nil},
+	{"drain", "how `long` running jobs may go on when the service ends", func(c *config) *string { return &c.Drain }, nil},
+	{"parallel", "jobs that run at once", nil, func(c *config) *int { return &c.Parallel }},
+	{"queue", "jobs that may wait for a place", nil, func(c *config) *int { return &c.Queue }},
+	{"warm", "warm cells kept of each kind", nil, func(c *config) *int { return &c.Warm }},
+}
+
+func defaultConfig() config {
+	return config{Listen: "127.0.0.1:8080", State: defaultState(), Drain: "30s",
+		Parallel: runtime.NumCPU(), Queue: 256, Warm: 2}
+}
+
+// defaultState is the service user's own directory when it has made it its home,
+// else the place that the XDG rules name.
+func defaultState() string {
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "/var/lib/cordon"
+	}
+	if home == "/var/lib/cordon" {
+		return home
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); dir != "" {
+		return filepath.Join(dir, "cordon")
+	}
+	return filepath.Join(home, ".local", "state", "cordon")
+}
+
+// addFlags declares the flags; load reads them when they were given.
+func addFlags(f *pflag.FlagSet) {
+	defaults := defaultConfig()
+	for _, o := range options {
+		if o.text != nil {
+			f.String(o.flag, *o.text(&defaults), o.usage)
+		} else {
+			f.Int(o.flag, *o.number(&defaults), o.usage)
+		}
+	}
+	f.String("config", "", "YAML `file` with these settings")
+}
+
+// loadConfig joins defaults, file, variables and flags.
+func loadConfig(f *pflag.FlagSet) (config, error) {
+	c := defaultConfig()
+	name, _ := f.GetString("config")
+	if name == "" {
+		name = os.Getenv("CORDON_CONFIG")
+	}
+	if name != "" {
+		if err := readConfig(name, &c); err != nil {
+			return c, err
+		}
+	}
+	for _, o := range options {
+		if err := o.apply(&c, f); err != nil {
+			return c, err
+		}
+	}
+	return c, c.check()
+}
+
+func (o option) apply(c *config, f *pflag.FlagSet) error {
+	value, given := "", false
+	variable := "CORDON_" + strings.ToUpper(strings.ReplaceAll(o.flag, "-", "_"))
+	if v, ok := os.LookupEnv(variable); ok {
+		value, given = v, true
+	}
+	if f.Changed(o.flag) {
+		value, given, variable = f.Lookup(o.flag).Value.String(), true, "--"+o.flag
+	}
+	if !given {
+		return nil
+	}
+	if o.text != nil {
+		*o.text(c) = value
+		return nil
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		return fmt.Errorf("%s: %q given, a whole number is wanted", variable, value)
+	}
+	*o.number(c) = n
+	return nil
+}
+
+const configMax = 1 << 20
+
+func readConfig(name string, c *config) (err error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, configMax+1))
+	if err != nil {
+		return fmt.Errorf("config: %w", err)
+	}
+	if len(text) > configMax {
+		return fmt.Errorf("config %s: larger than %d bytes", name, configMax)
+	}
+	return decodeConfig(name, text, c)
+}
+
+// decodeConfig is strict: an unknown or repeated key is an error with its place.
+func decodeConfig(name string, text []byte, c *config) (err error) {
+	defer func() { // the YAML library panics on some malformed tags
+		if p := recover(); p != nil {
+			err = fmt.Errorf("config %s: not YAML: %v", name, p)
+		}
+	}()
+	decoder := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict(), yaml.DisallowUnknownField())
+	if err := decoder.Decode(c); err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("config %s: %w", name, err)
+	}
+	return nil
+}
+
+func (c *config) check() error {
+	if c.Listen == "" && c.Socket == "" {
+		return errors.New("listen and socket are both empty: give at least one of them")
+	}
+	if !filepath.IsAbs(c.State) {
+		absolute, err := filepath.Abs(c.State)
+		if err != nil {
+			return fmt.Errorf("state: %w", err)
+		}
+		c.State = absolute
+	}
+	if c.GoCache == "" {
+		c.GoCache = filepath.Join(c.State, "go-cache")
+	}
+	for _, n := range []struct {
+		name       string
+		value, min int
+	}{{"parallel", c.Parallel, 1}, {"queue", c.Queue, 0}, {"warm", c.Warm, 0}} {
+		if n.value < n.min || n.value > 4096 {
+			return fmt.Errorf("%s: %d given, allowed is %d to 4096", n.name, n.value, n.min)
+		}
+	}
+	if d, err := c.drain(); err != nil || d < 0 {
+		return fmt.Errorf("drain: %q given, a duration such as 30s is wanted", c.Drain)
+	}
+	return nil
+}

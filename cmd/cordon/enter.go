@@ -1,0 +1,80 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/rootless-containers/rootlesskit/v3/pkg/parent/idtools"
+
+	"cordon/cgroup"
+	"cordon/userns"
+)
+
+func (c *config) drain() (time.Duration, error) { return time.ParseDuration(c.Drain) }
+
+// errRoot tells root how to go on.
+func errRoot(command string) error {
+	self, err := os.Executable()
+	if err != nil {
+		self = "cordon"
+	}
+	return fmt.Errorf("root does not run jobs: a service that holds no right cannot lose one.\n"+
+		"  once:      %[1]s setup\n  then:      %[1]s setup --quiet -- cordon %[2]s\n"+
+		"(the second line goes on as the service user, in its own cgroup)", self, command)
+}
+
+// enterNamespace is the outer half of a command that runs jobs: it starts the
+// same command inside the daemon's user namespace and waits for it. private is a
+// directory that is made, used by RootlessKit and removed.
+func enterNamespace(command, private string) error {
+	if os.Geteuid() == 0 {
+		return errRoot(command)
+	}
+	if err := cgroup.Settle(); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(private), 0o700); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	if err := os.MkdirAll(private, 0o700); err != nil {
+		return fmt.Errorf("state: %w", err)
+	}
+	single := !hasRange()
+	if single {
+		fmt.Fprintf(os.Stderr, "cordon: %v for this user: every job has the user's own id; policies that ask for more refuse to run. "+
+			"cordon doctor tells how to get a range\n", userns.ErrNoRange)
+	}
+	err := userns.Enter(private, single, os.Stderr)
+	var exit *userns.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		return fmt.Errorf("enter the user namespace: %w; see cordon doctor", err)
+	}
+	return err
+}
+
+// hasRange: both files hold a range for this user. The names are looked up as
+// newuidmap does.
+func hasRange() bool {
+	name := userName()
+	uids, err1 := idtools.GetSubUIDRanges(os.Getuid(), name)
+	gids, err2 := idtools.GetSubGIDRanges(os.Getuid(), name)
+	return err1 == nil && err2 == nil && len(uids) > 0 && len(gids) > 0
+}
+
+func userName() string {
+	text, err := os.ReadFile("/etc/passwd")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		f := strings.Split(strings.TrimSpace(line), ":")
+		if len(f) > 2 && f[2] == fmt.Sprint(os.Getuid()) {
+			return f[0]
+		}
+	}
+	return ""
+}

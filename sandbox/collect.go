@@ -1,0 +1,210 @@
+package sandbox
+
+import (
+	"io"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"cordon/sandbox/cell"
+)
+
+// What the job left is read only when its group is empty, from the scratch's own
+// file descriptor, beneath it, never through a link (CVE-2024-28185, go-judge
+// issue 176 and their kin). Names are data of the job: nothing is built from them.
+const resolveBeneath = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV
+
+// openBeneath opens a file of the scratch for reading. It cannot block (a FIFO)
+// and cannot leave the scratch.
+func openBeneath(dir int, name string, flags uint64) (*os.File, error) {
+	fd, err := unix.Openat2(dir, name, &unix.OpenHow{
+		Flags:   flags | unix.O_RDONLY | unix.O_CLOEXEC | unix.O_NOFOLLOW | unix.O_NONBLOCK,
+		Resolve: resolveBeneath,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// Reasons why a file was not collected.
+const (
+	notFound   = "not_found"
+	notRegular = "not_regular"
+	tooLarge   = "too_large"
+	tooMany    = "too_many"
+)
+
+// collectOutputs reads the files that match the patterns, in order of the
+// patterns and then by name. A pattern that matches nothing is reported.
+func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int64) []OutputFile {
+	var out []OutputFile
+	seen := map[string]bool{}
+	for _, pattern := range patterns {
+		names := match(scratch, pattern)
+		if len(names) == 0 {
+			out = append(out, OutputFile{Path: pattern, Error: notFound})
+		}
+		for _, name := range names {
+			if seen[name] {
+				continue
+			}
+			seen[name] = true
+			if int64(len(out)) >= maxFiles {
+				return append(out, OutputFile{Path: pattern, Error: tooMany})
+			}
+			out = append(out, collectFile(scratch, name, maxBytes))
+		}
+	}
+	return out
+}
+
+// collectFile reads at most max bytes. The size is asked of the open file, and
+// the read is limited as well.
+func collectFile(scratch *os.File, name string, max int64) OutputFile {
+	f, err := openBeneath(int(scratch.Fd()), path.Join("work", name), 0)
+	if err != nil {
+		reason := notRegular
+		if err == unix.ENOENT || err == unix.ENOTDIR {
+			reason = notFound
+		}
+		return OutputFile{Path: name, Error: reason}
+	}
+	defer f.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(f.Fd()), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+		return OutputFile{Path: name, Error: notRegular}
+	}
+	if st.Size > max {
+		return OutputFile{Path: name, Size: st.Size, Error: tooLarge}
+	}
+	data, err := io.ReadAll(io.LimitReader(f, max+1))
+	if err != nil || int64(len(data)) > max {
+		return OutputFile{Path: name, Size: st.Size, Error: tooLarge}
+	}
+	return OutputFile{Path: name, Size: int64(len(data)), Data: data}
+}
+
+// match lists the files below /work that a pattern names. Without a special
+// character that is the pattern itself, whether it exists or not.
+func match(scratch *os.File, pattern string) []string {
+	if !strings.ContainsAny(pattern, "*?[\\") {
+		return []string{pattern}
+	}
+	names := []string{""}
+	for part := range strings.SplitSeq(pattern, "/") {
+		var next []string
+		for _, dir := range names {
+			for _, entry := range list(scratch, dir) {
+				if ok, err := path.Match(part, entry); err == nil && ok {
+					next = append(next, path.Join(dir, entry))
+				}
+			}
+		}
+		names = next
+	}
+	return names
+}
+
+// maxListed bounds the names read from one directory: the scratch's own inode
+// limit is lower in every policy but the widest.
+const maxListed = 100_000
+
+func list(scratch *os.File, dir string) []string {
+	f, err := openBeneath(int(scratch.Fd()), path.Join("work", dir), unix.O_DIRECTORY)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	names, _ := f.Readdirnames(maxListed)
+	slices.Sort(names)
+	return names
+}
+
+// tree reads everything below /work as entries for another cell: what a build
+// left is what the run starts from. Special files are left out.
+func tree(scratch *os.File, maxBytes, maxFiles int64) ([]cell.Entry, error) {
+	t := &treeReader{scratch: int(scratch.Fd()), bytes: maxBytes, files: maxFiles}
+	if err := t.dir("", 0); err != nil {
+		return nil, err
+	}
+	return append(t.entries, t.links...), nil
+}
+
+type treeReader struct {
+	scratch        int
+	bytes, files   int64
+	entries, links []cell.Entry
+}
+
+const maxDepth = 256
+
+func (t *treeReader) dir(dir string, depth int) error {
+	f, err := openBeneath(t.scratch, path.Join("work", dir), unix.O_DIRECTORY)
+	if err != nil {
+		return os.NewSyscallError("openat2", err)
+	}
+	defer f.Close()
+	if depth > maxDepth {
+		return errTreeTooLarge
+	}
+	names, err := f.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if t.files--; t.files < 0 {
+			return errTreeTooLarge
+		}
+		if err := t.entry(int(f.Fd()), dir, name, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *treeReader) entry(parent int, dir, name string, depth int) error {
+	var st unix.Stat_t
+	if err := unix.Fstatat(parent, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return os.NewSyscallError("fstatat", err)
+	}
+	e := cell.Entry{Path: path.Join(dir, name), Mode: st.Mode & 0o777}
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		e.Kind = cell.Dir
+		t.entries = append(t.entries, e)
+		return t.dir(e.Path, depth+1)
+	case unix.S_IFLNK:
+		buffer := make([]byte, 4096)
+		n, err := unix.Readlinkat(parent, name, buffer)
+		if err != nil {
+			return os.NewSyscallError("readlinkat", err)
+		}
+		e.Kind, e.Target = cell.Symlink, string(buffer[:n])
+		t.links = append(t.links, e)
+	case unix.S_IFREG:
+		return t.regular(parent, name, e, st.Size)
+	}
+	return nil
+}
+
+func (t *treeReader) regular(parent int, name string, e cell.Entry, size int64) error {
+	if t.bytes -= (size + 4095) &^ 4095; t.bytes < 0 {
+		return errTreeTooLarge
+	}
+	f, err := openBeneath(parent, name, 0)
+	if err != nil {
+		return os.NewSyscallError("openat2", err)
+	}
+	defer f.Close()
+	e.Data = make([]byte, size)
+	if _, err := io.ReadFull(f, e.Data); err != nil {
+		return err
+	}
+	t.entries = append(t.entries, e)
+	return nil
+}

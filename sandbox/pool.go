@@ -1,0 +1,246 @@
+package sandbox
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"cordon/cgroup"
+	"cordon/internal/undo"
+	"cordon/policy"
+	"cordon/rootfs"
+	"cordon/sandbox/cell"
+	"cordon/seccomp"
+)
+
+// warm is a cell that waits for a job, with what belongs to it.
+type warm struct {
+	cell    *cell.Cell
+	group   cgroup.Group
+	firstID int
+	kind    *kind
+}
+
+// kind is one sort of cell: the same root, the same filter. Its cells are
+// exchangeable before they have run, and never used twice.
+type kind struct {
+	name    string
+	server  *cell.Server
+	program *seccomp.Program
+	filter  *os.File
+	cells   chan *warm // warm ones
+	filling atomic.Bool
+}
+
+// pool keeps fork servers and warm cells.
+type pool struct {
+	config  *Config
+	filters filters
+	target  int // warm cells kept of each kind
+
+	mu      sync.Mutex
+	kinds   map[string]*kind
+	order   []string // of use, oldest first
+	closed  bool
+	fillers sync.WaitGroup
+
+	serial atomic.Int64
+	leaks  atomic.Int64
+}
+
+// maxKinds bounds the fork servers: a request that names its own root makes one.
+const maxKinds = 16
+
+func newPool(c *Config) *pool {
+	return &pool{config: c, target: c.Warm, kinds: map[string]*kind{}}
+}
+
+// kind finds or starts the fork server for a grant.
+func (p *pool) kind(g *policy.Grant) (*kind, error) {
+	plan, err := rootfs.Make(g.Root, p.config.Host, g.Limits.DiskBytes, g.Limits.DiskFiles)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidJob, err)
+	}
+	program, err := p.filters.program(g.Seccomp)
+	if err != nil {
+		return nil, &StageError{Stage: "seccomp", Op: "compile", Err: err}
+	}
+	name := plan.Key + "-" + program.Digest
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, ErrShuttingDown
+	}
+	if k := p.kinds[name]; k != nil {
+		return k, nil
+	}
+	return p.startKind(name, plan, program)
+}
+
+// startKind holds the lock while the root is built: it happens once per kind.
+func (p *pool) startKind(name string, plan *rootfs.Plan, program *seccomp.Program) (*kind, error) {
+	if len(p.kinds) >= maxKinds {
+		oldest := p.order[0]
+		p.order = p.order[1:]
+		old := p.kinds[oldest]
+		delete(p.kinds, oldest)
+		go p.retire(old)
+	}
+	filter, err := cell.Input(program.BPF)
+	if err != nil {
+		return nil, &StageError{Stage: "seccomp", Op: "memfd", Err: err}
+	}
+	server, err := cell.Start(cell.Template{Name: name, Root: plan.Template, Cell: plan.Cell})
+	if err != nil {
+		filter.Close()
+		return nil, stageError("template", "start fork server", err)
+	}
+	k := &kind{name: name, server: server, program: program, filter: filter, cells: make(chan *warm, max(p.target, 1))}
+	p.kinds[name] = k
+	p.order = append(p.order, name)
+	return k, nil
+}
+
+// take gives a warm cell, or makes one when none is there. Another is made
+// meanwhile, so that the next job finds one.
+func (p *pool) take(k *kind) (*warm, error) {
+	defer p.fill(k)
+	for {
+		select {
+		case w := <-k.cells:
+			select {
+			case <-w.cell.Dead(): // not its fault; it has run nothing
+				p.drop(w)
+				continue
+			default:
+				return w, nil
+			}
+		default:
+			return p.make(k)
+		}
+	}
+}
+
+// make builds a cell in a fresh group with ids of its own.
+func (p *pool) make(k *kind) (*warm, error) {
+	var u undo.Stack
+	defer u.Run()
+	w := &warm{kind: k}
+	order := cell.Order{Filter: k.filter, SingleID: p.config.Ranges == nil}
+	if p.config.Ranges != nil {
+		first, err := p.config.Ranges.Take()
+		if err != nil {
+			return nil, &StageError{Stage: "ids", Op: "take a range", Err: err}
+		}
+		w.firstID, order.FirstID = first, first
+		u.Add(func() { p.config.Ranges.Give(first) })
+	}
+	group, err := p.config.Cgroups.Create(fmt.Sprintf("cell-%d", p.serial.Add(1)))
+	if err != nil {
+		return nil, stageError("cgroup", "create", err)
+	}
+	w.group = group
+	u.Add(func() { p.leaked("cgroup", group.Remove()) })
+	entry := group.Entry()
+	order.Group, order.Procs = entry.Dir, entry.Procs
+	if w.cell, err = k.server.Cell(order); err != nil {
+		return nil, stageError("cell", "make", err)
+	}
+	u.Add(func() { p.leaked("cell", w.cell.Close()) })
+	if err := w.cell.Ready(); err != nil {
+		return nil, stageError("cell", "make ready", err)
+	}
+	u.Release()
+	return w, nil
+}
+
+// fill makes cells in the background until the target is reached. One filler per
+// kind is enough: the fork server makes one cell at a time.
+func (p *pool) fill(k *kind) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.target == 0 || !k.filling.CompareAndSwap(false, true) {
+		return
+	}
+	p.fillers.Add(1)
+	go func() {
+		defer p.fillers.Done()
+		defer k.filling.Store(false)
+		for len(k.cells) < p.target && !p.isClosed() {
+			w, err := p.make(k)
+			if err != nil {
+				p.config.Logger.Warn("no warm cell could be made", "kind", k.name, "error", err)
+				return // the next job tries again and tells its caller
+			}
+			k.cells <- w
+		}
+	}()
+}
+
+func (p *pool) isClosed() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.closed
+}
+
+// drop takes a cell down. Ids go back only when nothing can have them any more.
+func (p *pool) drop(w *warm) {
+	err := errors.Join(w.cell.Close(), w.group.Remove())
+	p.leaked("cell", err)
+	if err == nil && p.config.Ranges != nil {
+		p.config.Ranges.Give(w.firstID)
+	}
+}
+
+func (p *pool) leaked(what string, err error) {
+	if err != nil {
+		p.leaks.Add(1)
+		p.config.Logger.Error("leak", "what", what, "error", err)
+	}
+}
+
+func (p *pool) retire(k *kind) {
+	for {
+		select {
+		case w := <-k.cells:
+			p.drop(w)
+			continue
+		default:
+		}
+		break
+	}
+	k.server.Close()
+	k.filter.Close()
+}
+
+// close ends every fork server and warm cell. Running jobs must have ended.
+func (p *pool) close() {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.fillers.Wait()
+	for _, k := range p.kinds {
+		p.retire(k)
+	}
+}
+
+func (p *pool) warmCells() int64 {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var n int64
+	for _, k := range p.kinds {
+		n += int64(len(k.cells))
+	}
+	return n
+}
+
+// stageError keeps the stage that the child side named.
+func stageError(stage, op string, err error) error {
+	var f *cell.Failure
+	if errors.As(err, &f) {
+		return &StageError{Stage: f.Stage.String(), Op: op, Errno: f.Errno, Err: err}
+	}
+	return &StageError{Stage: stage, Op: op, Err: err}
+}

@@ -1,0 +1,266 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"cordon/cgroup"
+	"cordon/policy"
+	"cordon/rootfs"
+	"cordon/sandbox/cell"
+	"cordon/userns"
+)
+
+// Policies resolve a request against a named policy.
+type Policies interface {
+	Resolve(name string, q policy.Request) (*policy.Grant, error)
+}
+
+// Config is what a Runner stands on.
+type Config struct {
+	Policies Policies
+	Cgroups  cgroup.Driver
+	Host     rootfs.Host
+	Ranges   *userns.Ranges // nil: no subordinate range, every job has the service user's id
+	Parallel int            // jobs that run at once; others wait
+	Warm     int            // warm cells kept of each kind
+	Logger   *slog.Logger
+}
+
+// Runner runs jobs. Its methods may be called concurrently.
+type Runner struct {
+	config  Config
+	pool    *pool
+	slots   chan struct{}
+	running atomic.Int64
+	stop    chan struct{} // closed by Close
+	jobs    sync.WaitGroup
+	mu      sync.Mutex // orders jobs.Add against Close
+	closing bool
+}
+
+// New makes a Runner. Nothing is started before the first job or Prepare.
+func New(c Config) *Runner {
+	r := &Runner{config: c, slots: make(chan struct{}, max(c.Parallel, 1)), stop: make(chan struct{})}
+	r.pool = newPool(&r.config)
+	return r
+}
+
+// Stats are the numbers a monitor wants.
+type Stats struct {
+	Running   int64 // jobs with a slot
+	WarmCells int64
+	FreeIDs   int64 // id ranges no cell uses; 0 without subordinate ids
+	Leaks     int64 // cells, cgroups or files that could not be taken down
+}
+
+// Stats reads the numbers.
+func (r *Runner) Stats() Stats {
+	s := Stats{Running: r.running.Load(), WarmCells: r.pool.warmCells(), Leaks: r.pool.leaks.Load()}
+	if r.config.Ranges != nil {
+		s.FreeIDs = int64(r.config.Ranges.Free())
+	}
+	return s
+}
+
+// Prepare makes the fork server and warm cells for a policy ahead of its first
+// job, and so proves that every guard can be applied on this host.
+func (r *Runner) Prepare(name string) error {
+	grant, err := r.config.Policies.Resolve(name, policy.Request{})
+	if err != nil {
+		return err
+	}
+	k, err := r.pool.kind(grant)
+	if err != nil {
+		return err
+	}
+	w, err := r.pool.take(k)
+	if err != nil {
+		return err
+	}
+	r.pool.drop(w)
+	return nil
+}
+
+// Run runs a job to its end. The error is a refusal (ErrInvalidJob,
+// policy.ErrDenied, ErrShuttingDown) or a failure of ours before there was
+// anything to tell; everything about the program is in the Result, also
+// internal_error with its stage.
+func (r *Runner) Run(ctx context.Context, job *Job) (*Result, error) {
+	if !r.enter() {
+		return nil, ErrShuttingDown
+	}
+	defer r.jobs.Done()
+	if len(job.Command) == 0 {
+		return nil, fmt.Errorf("%w: command: empty; give the program and its arguments", ErrInvalidJob)
+	}
+	grant, err := r.config.Policies.Resolve(job.Policy, job.request())
+	if err != nil {
+		return nil, err
+	}
+	if grant.RequireSubuid && r.config.Ranges == nil {
+		return nil, fmt.Errorf("%w: policy %s asks for an own subordinate id for each job and this host has none; "+
+			"see cordon doctor", ErrUnsupportedHost, grant.Policy)
+	}
+	spec := &Spec{Job: job, Grant: grant}
+	queued := monotonic()
+	select {
+	case r.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-r.stop:
+		return nil, ErrShuttingDown
+	}
+	defer func() { <-r.slots }()
+	r.running.Add(1)
+	defer r.running.Add(-1)
+	result := &Result{ID: job.ID, Policy: grant.Policy, Isolation: r.isolation()}
+	result.Timings.QueuedNanos = monotonic() - queued
+	return result, r.runSpec(ctx, spec, result)
+}
+
+func (r *Runner) isolation() string {
+	if r.config.Ranges == nil {
+		return "single-uid"
+	}
+	return "subuid"
+}
+
+// runSpec runs the build, if there is one, and then the run. Each has a cell of
+// its own; what the build left in /work is what the run starts from.
+func (r *Runner) runSpec(ctx context.Context, s *Spec, result *Result) error {
+	k, err := r.pool.kind(s.Grant)
+	if err != nil {
+		return r.ours(result, err)
+	}
+	files, err := entries(s.Job.Files)
+	if err != nil {
+		return err
+	}
+	if len(s.Job.Build) > 0 {
+		built, tree, err := r.build(ctx, k, s, files)
+		if err != nil {
+			return r.ours(result, err)
+		}
+		result.add(built)
+		result.Build = &built.Step
+		if built.Verdict != OK {
+			result.Step = built.Step
+			result.Verdict = builtVerdict(built.Verdict)
+			return nil
+		}
+		files = tree
+	}
+	return r.ours(result, r.run(ctx, k, s, files, result))
+}
+
+// builtVerdict: a build that ends badly is build_failed, with its own verdict in
+// the build's account. What says nothing about the program stays what it is.
+func builtVerdict(v Verdict) Verdict {
+	if v == InternalError || v == Interrupted || v == Cancelled {
+		return v
+	}
+	return BuildFailed
+}
+
+func (r *Runner) build(ctx context.Context, k *kind, s *Spec, files []cell.Entry) (*stepOutcome, []cell.Entry, error) {
+	g := s.Grant
+	spec := &stepSpec{limits: g.BuildLimits, args: s.Job.Build, entries: files,
+		env: mergeEnv(fixedEnv, s.Job.BuildEnv, s.Job.Env)}
+	var left []cell.Entry
+	tooLarge := false
+	out, err := r.runStep(ctx, k, spec, stepInput{}, func(scratch *os.File, v Verdict) error {
+		if v != OK {
+			return nil
+		}
+		var err error
+		left, err = tree(scratch, g.Limits.DiskBytes, g.Limits.DiskFiles)
+		if tooLarge = errors.Is(err, errTreeTooLarge); tooLarge {
+			return nil
+		}
+		return err
+	})
+	if err == nil && tooLarge {
+		out.Verdict = OutputLimit
+		out.Message = fmt.Sprintf("the build left more in /work than the run may hold: limits.disk_bytes is %d, limits.disk_files is %d",
+			g.Limits.DiskBytes, g.Limits.DiskFiles)
+	}
+	return out, left, err
+}
+
+// errTreeTooLarge: what a build left does not fit the run's scratch.
+var errTreeTooLarge = errors.New("too large for the run's scratch")
+
+func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, result *Result) error {
+	g, job := s.Grant, s.Job
+	spec := &stepSpec{limits: g.Limits, args: job.Command, entries: files, env: mergeEnv(fixedEnv, job.RunEnv, job.Env)}
+	in := stepInput{stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr}
+	if in.stdin == nil {
+		stdin, err := cell.Input(job.Stdin)
+		if err != nil {
+			return &StageError{Stage: "stdio", Op: "stdin", Err: err}
+		}
+		defer stdin.Close()
+		in.stdin = stdin
+	}
+	out, err := r.runStep(ctx, k, spec, in, func(scratch *os.File, _ Verdict) error {
+		result.Files = collectOutputs(scratch, job.Outputs, g.Caps.Outputs, g.Caps.OutputFile)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	result.Step = out.Step
+	result.add(out)
+	return nil
+}
+
+// add sums a step's times.
+func (r *Result) add(o *stepOutcome) {
+	r.Timings.SetupNanos += o.setup
+	r.Timings.RunNanos += o.run
+	r.Timings.TeardownNanos += o.teardown
+}
+
+// ours turns a failed stage of ours into a Result that names it: the caller gets
+// the job's id and the stage, and no verdict about the program. A refusal of the
+// job stays an error.
+func (r *Runner) ours(result *Result, err error) error {
+	var stage *StageError
+	if !errors.As(err, &stage) {
+		return err
+	}
+	r.config.Logger.Error("job could not be run", "job", result.ID, "stage", stage.Stage, "op", stage.Op, "error", err)
+	result.Step = Step{Verdict: InternalError, Message: stage.Error(), Events: Events{DeniedSyscalls: []DeniedSyscall{}}}
+	return nil
+}
+
+func (r *Runner) enter() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closing {
+		return false
+	}
+	r.jobs.Add(1)
+	return true
+}
+
+// Close ends running jobs as interrupted, then every cell and fork server.
+// Callers that want jobs to end by themselves wait before.
+func (r *Runner) Close() {
+	r.mu.Lock()
+	closing := r.closing
+	r.closing = true
+	r.mu.Unlock()
+	if closing {
+		return
+	}
+	close(r.stop)
+	r.jobs.Wait()
+	r.pool.close()
+}

@@ -1,0 +1,135 @@
+package sandbox
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"cordon/policy"
+	"cordon/sandbox/cell"
+)
+
+// Spec is all a job needs to run: the job and its grant, resolved. It does not
+// change any more.
+type Spec struct {
+	Job   *Job
+	Grant *policy.Grant
+}
+
+// stepSpec is one cell's part of a Spec.
+type stepSpec struct {
+	limits  policy.Limits
+	args    []string
+	env     []string
+	entries []cell.Entry
+}
+
+// Path is the fixed search path of every job.
+const Path = "/usr/local/bin:/usr/local/go/bin:/usr/bin:/bin"
+
+// fixedEnv is what every job has; the language's and the job's own come on top.
+var fixedEnv = []string{"PATH=" + Path, "HOME=/work", "PWD=/work", "TMPDIR=/tmp", "USER=job", "LOGNAME=job",
+	"LANG=C.UTF-8", "LC_ALL=C.UTF-8"}
+
+// mergeEnv joins lists of "NAME=value"; a later one wins over an earlier one.
+func mergeEnv(lists ...[]string) []string {
+	var out []string
+	at := map[string]int{}
+	for _, kv := range slices.Concat(lists...) {
+		name, _, _ := strings.Cut(kv, "=")
+		if i, ok := at[name]; ok {
+			out[i] = kv
+			continue
+		}
+		at[name] = len(out)
+		out = append(out, kv)
+	}
+	return out
+}
+
+// request is the part of a job that its policy decides about.
+func (j *Job) request() policy.Request {
+	q := policy.Request{Limits: j.Limits, BuildLimits: j.BuildLimits, HasBuild: len(j.Build) > 0,
+		Files: len(j.Files), StdinBytes: int64(len(j.Stdin)), Outputs: j.Outputs,
+		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
+	for _, f := range j.Files {
+		q.FileBytes += (int64(len(f.Data)) + 4095) &^ 4095
+	}
+	for _, kv := range j.Env {
+		name, _, _ := strings.Cut(kv, "=")
+		q.Env = append(q.Env, name)
+	}
+	return q
+}
+
+// entries turns the job's files into what a cell places: directories and files
+// first, links last, so that nothing is ever placed through a link.
+func entries(files []File) ([]cell.Entry, error) {
+	var out, links []cell.Entry
+	for _, f := range files {
+		e := cell.Entry{Path: f.Path, Mode: uint32(f.Mode.Perm()), Data: f.Data, Target: f.Target}
+		if err := checkPath(f.Path); err != nil {
+			return nil, err
+		}
+		switch {
+		case f.Mode.IsDir():
+			e.Kind = cell.Dir
+		case f.Mode.IsRegular():
+			if e.Mode == 0 {
+				e.Mode = 0o644
+			}
+		default:
+			e.Kind = cell.Symlink
+			links = append(links, e)
+			continue
+		}
+		out = append(out, e)
+	}
+	return append(out, links...), nil
+}
+
+// checkPath wants a relative, clean path below /work.
+func checkPath(p string) error {
+	if p == "" || len(p) > 4095 || strings.HasPrefix(p, "/") || strings.ContainsRune(p, 0) {
+		return fmt.Errorf("%w: file path %q: a relative path of 1 to 4095 bytes without NUL is wanted", ErrInvalidJob, p)
+	}
+	for part := range strings.SplitSeq(p, "/") {
+		if part == "" || part == "." || part == ".." || len(part) > 255 {
+			return fmt.Errorf("%w: file path %q: parts may not be empty, \".\", \"..\" or longer than 255 bytes", ErrInvalidJob, p)
+		}
+	}
+	return nil
+}
+
+// rlimits are the limits of the job's process that no cgroup holds. CORE is 1
+// and not 0: a piped core handler runs on the host for 0 as well, but not for 1
+// (core(5); CVE-2025-4598). CPU is only a lock behind the group's own account.
+func rlimits(l policy.Limits) []cell.Rlimit {
+	cpu := uint64(math.Ceil(float64(l.CPUMillis)/1000)) + 1
+	same := func(resource int, v int64) cell.Rlimit {
+		return cell.Rlimit{Resource: resource, Soft: uint64(v), Hard: uint64(v)}
+	}
+	return []cell.Rlimit{
+		same(unix.RLIMIT_NOFILE, l.OpenFiles),
+		same(unix.RLIMIT_FSIZE, l.FileBytes),
+		same(unix.RLIMIT_STACK, l.StackBytes),
+		same(unix.RLIMIT_CORE, 1),
+		{Resource: unix.RLIMIT_CPU, Soft: cpu, Hard: cpu + 1},
+		same(unix.RLIMIT_MEMLOCK, 64<<10),
+		same(unix.RLIMIT_MSGQUEUE, 0),
+		same(unix.RLIMIT_RTPRIO, 0),
+		same(unix.RLIMIT_SIGPENDING, 1024),
+	}
+}
+
+// rlimitApplied says in a Result what the rlimits hold.
+func rlimitApplied(l policy.Limits) []AppliedLimit {
+	return []AppliedLimit{
+		{"open_files", float64(l.OpenFiles), "RLIMIT_NOFILE"},
+		{"file_bytes", float64(l.FileBytes), "RLIMIT_FSIZE"},
+		{"stack_bytes", float64(l.StackBytes), "RLIMIT_STACK"},
+	}
+}

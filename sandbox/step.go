@@ -1,0 +1,227 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"cordon/cgroup"
+	"cordon/internal/undo"
+	"cordon/rootfs"
+	"cordon/sandbox/cell"
+	"cordon/seccomp"
+)
+
+// running is one step of a job while it has a cell.
+type running struct {
+	spec     *stepSpec
+	warm     *warm
+	applied  []AppliedLimit
+	baseline cgroup.CPU // used by the cell's own set-up
+
+	stdout, stderr *stream
+	listener       *seccomp.Listener
+	listened       chan struct{}
+	ended          chan struct{} // the main process has ended
+	denied         chan struct{} // the filter's reader wants the end
+	fatalSyscall   string
+	awaited        chan struct{}
+	end            cell.End
+	endErr         error
+
+	started, sent int64 // monotonic ns
+}
+
+func (r *running) kill() { _ = r.warm.cell.Kill() }
+
+// emptyWithin is how long a group may take to be empty after its init is gone.
+const emptyWithin = 5 * time.Second
+
+// stepInput is what a step gets besides its spec.
+type stepInput struct {
+	stdin          *os.File // nil: empty
+	stdout, stderr io.Writer
+}
+
+// stepOutcome is a step's account and its times.
+type stepOutcome struct {
+	Step
+	setup, run, teardown int64 // ns
+}
+
+// runStep runs one program in one fresh cell. inspect is called when the group is
+// empty and the scratch still there; it may be nil. The error is ours.
+func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput, inspect func(*os.File, Verdict) error) (*stepOutcome, error) {
+	started := monotonic()
+	w, err := r.pool.take(k)
+	if err != nil {
+		return nil, err
+	}
+	var u undo.Stack
+	defer u.Run()
+	u.Add(func() { r.pool.drop(w) })
+	run := &running{spec: s, warm: w, started: started, ended: make(chan struct{}), denied: make(chan struct{}, 1),
+		awaited: make(chan struct{}), listened: make(chan struct{})}
+	if err := run.limit(); err != nil {
+		return nil, err
+	}
+	if err := run.start(in, &u); err != nil {
+		return nil, err
+	}
+	watch := &watch{running: run, limits: s.limits, stop: r.stop}
+	killed := watch.run(ctx)
+	out, err := run.account(killed)
+	if err != nil {
+		return nil, err
+	}
+	if inspect != nil {
+		if err := inspect(w.cell.Scratch, out.Verdict); err != nil {
+			return nil, err
+		}
+	}
+	teardown := monotonic()
+	u.Run()
+	out.teardown = monotonic() - teardown
+	return out, nil
+}
+
+// limit writes every limit and reads it back before the program can start.
+func (r *running) limit() error {
+	l := r.spec.limits
+	applied, err := r.warm.group.SetLimits(cgroup.Limits{MemoryBytes: l.MemoryBytes, Pids: l.Pids + 1, CPUs: l.CPUs})
+	if err != nil {
+		return stageError("cgroup", "set limits", err)
+	}
+	values := map[string]float64{"memory_bytes": float64(l.MemoryBytes), "pids": float64(l.Pids), "cpus": l.CPUs}
+	for _, a := range applied {
+		r.applied = append(r.applied, AppliedLimit{a.Limit, values[a.Limit], a.EnforcedBy})
+	}
+	if err := limitScratch(r.warm.cell.Scratch, l.DiskBytes, l.DiskFiles); err != nil {
+		return err
+	}
+	r.applied = append(r.applied,
+		AppliedLimit{"cpu_ms", float64(l.CPUMillis), "timer on the group's CPU account, RLIMIT_CPU behind it"},
+		AppliedLimit{"wall_ms", float64(l.WallMillis), "timer on CLOCK_MONOTONIC"},
+		AppliedLimit{"output_bytes", float64(l.OutputBytes), "capped pipe"},
+		AppliedLimit{"disk_bytes", float64(l.DiskBytes), "tmpfs size"},
+		AppliedLimit{"disk_files", float64(l.DiskFiles), "tmpfs nr_inodes"})
+	r.applied = append(r.applied, rlimitApplied(l)...)
+	if r.baseline, err = r.warm.group.CPU(); err != nil {
+		return stageError("cgroup", "read CPU time", err)
+	}
+	return nil
+}
+
+// limitScratch gives the cell's tmpfs the job's own size and reads it back.
+func limitScratch(scratch *os.File, bytes, files int64) error {
+	fail := func(op string, err error) error {
+		var errno unix.Errno
+		errors.As(err, &errno)
+		return &StageError{Stage: "scratch", Op: op, Errno: errno}
+	}
+	fs, err := unix.Fspick(int(scratch.Fd()), "", unix.FSPICK_EMPTY_PATH|unix.FSPICK_CLOEXEC)
+	if err != nil {
+		return fail("fspick", err)
+	}
+	defer unix.Close(fs)
+	for name, value := range rootfs.ScratchLimits(bytes, files) {
+		if err := unix.FsconfigSetString(fs, name, value); err != nil {
+			return fail("set "+name, err)
+		}
+	}
+	if err := unix.FsconfigReconfigure(fs); err != nil {
+		return fail("reconfigure", err)
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(scratch.Fd()), &st); err != nil {
+		return fail("fstatfs", err)
+	}
+	page := int64(os.Getpagesize())
+	if got, want := int64(st.Blocks)*st.Bsize, (bytes+page-1)/page*page; got != want {
+		return &StageError{Stage: "scratch", Op: "read back size", Err: errors.New("the kernel did not take disk_bytes")}
+	}
+	return nil
+}
+
+// start hands the job to the cell and starts everything that follows it.
+func (r *running) start(in stepInput, u *undo.Stack) error {
+	var err error
+	var stdout, stderr *os.File
+	if r.stdout, stdout, err = newStream(r.spec.limits.OutputBytes, in.stdout); err != nil {
+		return &StageError{Stage: "stdio", Op: "stdout", Err: err}
+	}
+	defer stdout.Close()
+	if r.stderr, stderr, err = newStream(r.spec.limits.OutputBytes, in.stderr); err != nil {
+		r.stdout.read.Close()
+		return &StageError{Stage: "stdio", Op: "stderr", Err: err}
+	}
+	defer stderr.Close()
+	go r.stdout.drain()
+	go r.stderr.drain()
+	stdin := in.stdin
+	if stdin == nil {
+		if stdin, err = cell.Input(nil); err != nil {
+			return &StageError{Stage: "stdio", Op: "stdin", Err: err}
+		}
+		defer stdin.Close()
+	}
+	if r.listener, err = seccomp.NewListener(r.warm.cell.Listener, r.warm.kind.program, r.deny); err != nil {
+		return &StageError{Stage: "seccomp", Op: "listen", Err: err}
+	}
+	r.warm.cell.Listener = nil // the listener's now
+	u.Add(func() { r.listener.Close(); <-r.listened })
+	go func() { defer close(r.listened); r.listener.Run() }()
+	r.sent = monotonic()
+	program := &cell.Program{Args: r.spec.args, Env: r.spec.env, Entries: r.spec.entries,
+		Rlimits: rlimits(r.spec.limits), Umask: 0o022}
+	err = r.warm.cell.Run(program, cell.Stdio{In: stdin, Out: stdout, Err: stderr})
+	if err != nil {
+		return stageError("cell", "start the job", err)
+	}
+	go func() {
+		defer close(r.awaited)
+		r.end, r.endErr = r.warm.cell.Await(func() { close(r.ended) })
+	}()
+	return nil
+}
+
+// deny is called by the listener when a call asks for the end of the job.
+func (r *running) deny(name string) {
+	select {
+	case r.denied <- struct{}{}:
+		r.fatalSyscall = name
+	default:
+	}
+}
+
+// account reads, once and after the last process is gone, what the step used.
+func (r *running) account(killed KillReason) (*stepOutcome, error) {
+	dead := monotonic()
+	<-r.awaited
+	<-r.stdout.done
+	<-r.stderr.done
+	ctx, cancel := context.WithTimeout(context.Background(), emptyWithin)
+	defer cancel()
+	if err := r.warm.group.WaitEmpty(ctx); err != nil {
+		// The pid namespace is gone, so nothing of ours can be left; if there is
+		// something all the same it must not live on.
+		return nil, errors.Join(stageError("cgroup", "wait until empty", err), r.warm.group.Kill())
+	}
+	used, err := r.warm.group.Usage()
+	if err != nil {
+		return nil, stageError("cgroup", "read usage", err)
+	}
+	<-r.listened
+	e := r.evidence(killed, used)
+	out := &stepOutcome{Step: r.step(e, used, dead)}
+	if exec := r.warm.cell.ExecNanos(); exec > 0 {
+		out.setup, out.run = exec-r.started, out.Usage.WallNanos
+	} else {
+		out.setup = dead - r.started
+	}
+	return out, nil
+}

@@ -1,0 +1,133 @@
+package sandbox
+
+import (
+	"context"
+	"math"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"cordon/policy"
+)
+
+// stuckAfter is how long init may take to end after its main process has.
+const stuckAfter = 2 * time.Second
+
+// minCPUCheck keeps the CPU timer from firing without end when a cell creeps up
+// to its limit.
+const minCPUCheck = time.Millisecond
+
+// watch holds the limits that no kernel counter enforces: CPU time, wall time,
+// output, and the caller's patience. It returns when no process of the cell is
+// left, with the reason why it ended the cell, if it did.
+type watch struct {
+	running *running
+	limits  policy.Limits
+	killed  KillReason
+	stop    <-chan struct{} // the service ends
+}
+
+func (w *watch) kill(reason KillReason) {
+	if w.killed == NotKilled {
+		w.killed = reason
+	}
+	w.running.kill()
+}
+
+func (w *watch) run(ctx context.Context) KillReason {
+	r := w.running
+	wall := time.NewTimer(time.Duration(w.limits.WallMillis) * time.Millisecond)
+	defer wall.Stop()
+	cpu := time.NewTimer(w.cpuLeft())
+	defer cpu.Stop()
+	stuck := time.NewTimer(math.MaxInt64)
+	defer stuck.Stop()
+	ended, overOut, overErr, oom := r.ended, r.stdout.over, r.stderr.over, r.warm.group.OOM()
+	done, stop := ctx.Done(), w.stop
+	for {
+		select {
+		case <-r.warm.cell.Dead():
+			return w.killed
+		case <-ended: // only strays may be left: no limit of the program applies any more
+			ended, oom = nil, nil
+			wall.Stop()
+			cpu.Stop()
+			stuck.Reset(stuckAfter)
+		case <-stuck.C:
+			w.kill(KilledStuck)
+		case <-wall.C:
+			w.wallFired(wall)
+		case <-cpu.C:
+			w.cpuFired(cpu)
+		case <-overOut:
+			overOut = nil
+			w.kill(KilledOutput)
+		case <-overErr:
+			overErr = nil
+			w.kill(KilledOutput)
+		case <-oom:
+			oom = nil
+			w.kill(KilledOOM)
+		case <-r.denied:
+			w.kill(KilledSyscall)
+		case <-done:
+			done = nil
+			w.kill(KilledCancelled)
+		case <-stop:
+			stop = nil
+			w.kill(KilledInterrupted)
+		}
+	}
+}
+
+// wallFired: the limit counts from the exec, the timer from before it.
+func (w *watch) wallFired(t *time.Timer) {
+	limit := w.limits.WallMillis * int64(time.Millisecond)
+	exec := w.running.warm.cell.ExecNanos()
+	if exec == 0 {
+		exec = w.running.sent // still being prepared: that may not last for ever either
+		limit += int64(prepareAllowance)
+	}
+	if left := exec + limit - monotonic(); left > 0 {
+		t.Reset(time.Duration(left))
+		return
+	}
+	w.kill(KilledWall)
+}
+
+// prepareAllowance is how long a job's process may take to place its files.
+const prepareAllowance = 10 * time.Second
+
+// cpuFired kills at the limit, or waits for as long as the rest must at least take.
+func (w *watch) cpuFired(t *time.Timer) {
+	if left := w.cpuLeft(); left > 0 {
+		t.Reset(max(left, minCPUCheck))
+		return
+	}
+	w.kill(KilledCPU)
+}
+
+// cpuLeft is the shortest time in which the group can use up its CPU time: the
+// rest of it divided by the processors it can run on. When the counter cannot be
+// read the limit cannot be held, so the answer is none.
+func (w *watch) cpuLeft() time.Duration {
+	used, err := w.running.warm.group.CPU()
+	if err != nil {
+		return 0
+	}
+	left := w.limits.CPUMillis*int64(time.Millisecond) - (used.Total - w.running.baseline.Total)
+	if left <= 0 {
+		return 0
+	}
+	cpus := math.Min(float64(runtime.NumCPU()), math.Max(w.limits.CPUs, 0.01))
+	cpus = math.Max(cpus, 1) // a share below one still runs at full speed within a period
+	return time.Duration(float64(left) / cpus)
+}
+
+// monotonic is CLOCK_MONOTONIC in nanoseconds: the clock init uses, too.
+func monotonic() int64 {
+	var t unix.Timespec
+	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // cannot fail for this clock
+	return t.Nano()
+}

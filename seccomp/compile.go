@@ -1,0 +1,163 @@
+package seccomp
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+
+	lib "github.com/seccomp/libseccomp-golang"
+	"golang.org/x/sys/unix"
+)
+
+// Program is a compiled filter.
+type Program struct {
+	Arch   Arch
+	BPF    []byte // struct sock_filter[], 8 bytes each
+	Digest string // of the bytes
+}
+
+// Instructions is the length of the program.
+func (p *Program) Instructions() int { return len(p.BPF) / 8 }
+
+const (
+	maxInstructions = 4096 // BPF_MAXINSNS
+
+	retKillThread  = 0x00000000
+	retKillProcess = 0x80000000
+	retTrap        = 0x00030000
+	retUserNotif   = 0x7fc00000
+	opReturn       = 0x06 // BPF_RET | BPF_K
+)
+
+// Compile makes the program of a set of rules.
+func Compile(r Rules, a Arch) (*Program, error) {
+	allowed, err := r.allowed()
+	if err != nil {
+		return nil, err
+	}
+	// libseccomp cannot take "report" as the default and for foreign
+	// architectures. "Trap" and "kill" stand in for it and are replaced below;
+	// no rule of ours uses either.
+	f, err := lib.NewFilter(lib.ActTrap)
+	if err != nil {
+		return nil, fmt.Errorf("seccomp: %w", err)
+	}
+	defer f.Release()
+	if err := prepare(f, a); err != nil {
+		return nil, fmt.Errorf("seccomp: %w", err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(allowed)) {
+		if err := allow(f, a, name); err != nil {
+			return nil, fmt.Errorf("seccomp: allow %s: %w", name, err)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(atOnce)) {
+		if n, ok := a.number(name); ok && !allowed[name] {
+			if err := f.AddRule(native(n, a), lib.ActErrno.SetReturnCode(int16(atOnce[name]))); err != nil {
+				return nil, fmt.Errorf("seccomp: answer %s: %w", name, err)
+			}
+		}
+	}
+	return export(f, a)
+}
+
+func prepare(f *lib.ScmpFilter, a Arch) error {
+	host, err := lib.GetNativeArch()
+	if err != nil {
+		return err
+	}
+	if host != a.lib {
+		if err := f.AddArch(a.lib); err != nil {
+			return err
+		}
+		if err := f.RemoveArch(host); err != nil {
+			return err
+		}
+	}
+	if err := f.SetBadArchAction(lib.ActKillProcess); err != nil {
+		return err
+	}
+	return f.SetOptimize(2) // a binary tree: late numbers cost as little as early ones
+}
+
+// native gives the number under which libseccomp wants to hear of a call: that
+// of the machine it runs on, which it translates by name itself.
+func native(number int, a Arch) lib.ScmpSyscall {
+	name, ok := a.callName(number)
+	if !ok || a == Native() {
+		return lib.ScmpSyscall(number)
+	}
+	if n, err := lib.GetSyscallFromName(name); err == nil {
+		return n
+	}
+	return lib.ScmpSyscall(number)
+}
+
+func allow(f *lib.ScmpFilter, a Arch, name string) error {
+	n, ok := a.number(name)
+	if !ok {
+		return nil
+	}
+	call := native(n, a)
+	ways, conditional := conditions[name]
+	if !conditional {
+		return f.AddRule(call, lib.ActAllow)
+	}
+	for _, way := range ways {
+		var all []lib.ScmpCondition
+		for _, c := range way {
+			one, err := lib.MakeCondition(c.arg, lib.CompareMaskedEqual, c.mask, c.value)
+			if err != nil {
+				return err
+			}
+			all = append(all, one)
+		}
+		if err := f.AddRuleConditional(call, lib.ActAllow, all); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func export(f *lib.ScmpFilter, a Arch) (*Program, error) {
+	fd, err := unix.MemfdCreate("filter", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("memfd_create", err)
+	}
+	file := os.NewFile(uintptr(fd), "filter")
+	defer file.Close()
+	if err := f.ExportBPF(file); err != nil {
+		return nil, fmt.Errorf("seccomp: export: %w", err)
+	}
+	if _, err := file.Seek(0, io.SeekStart); err != nil {
+		return nil, err
+	}
+	code, err := io.ReadAll(file)
+	if err != nil {
+		return nil, err
+	}
+	if len(code) == 0 || len(code)%8 != 0 || len(code)/8 > maxInstructions {
+		return nil, fmt.Errorf("seccomp: program of %d bytes; at most %d instructions of 8 bytes are possible", len(code), maxInstructions)
+	}
+	report(code)
+	sum := sha256.Sum256(code)
+	return &Program{Arch: a, BPF: code, Digest: hex.EncodeToString(sum[:8])}, nil
+}
+
+// report replaces the stand-ins by "report to the daemon".
+func report(code []byte) {
+	for i := 0; i < len(code); i += 8 {
+		if binary.LittleEndian.Uint16(code[i:]) != opReturn {
+			continue
+		}
+		switch binary.LittleEndian.Uint32(code[i+4:]) {
+		case retTrap, retKillProcess, retKillThread:
+			binary.LittleEndian.PutUint32(code[i+4:], retUserNotif)
+		}
+	}
+}

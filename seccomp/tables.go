@@ -1,0 +1,165 @@
+package seccomp
+
+import "golang.org/x/sys/unix"
+
+var everyProfile = []string{"default", "strict", "ci"}
+
+// group is a set of names with one reason, for review.
+type group struct {
+	profiles []string
+	reason   string
+	names    []string
+}
+
+// allowGroups is the allow-list. A name that an architecture does not have is
+// passed over there. The strict profile leaves out what a batch program computing
+// from stdin to stdout can do without and what has been a channel between jobs.
+var allowGroups = []group{
+	{everyProfile, "memory of the own process", []string{"brk", "mmap", "munmap", "mprotect", "mremap", "madvise",
+		"msync", "mincore", "membarrier", "mlock", "mlock2", "munlock", "munlockall", "pkey_alloc", "pkey_free", "pkey_mprotect", "memfd_create"}},
+	{everyProfile, "files by descriptor and path; what may be reached is the mount tree's matter", []string{
+		"read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2", "lseek",
+		"open", "openat", "openat2", "creat", "close", "close_range", "dup", "dup2", "dup3", "fcntl", "stat", "lstat",
+		"fstat", "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2", "readlink", "readlinkat",
+		"getdents", "getdents64", "getcwd", "chdir", "fchdir", "rename", "renameat", "renameat2", "link", "linkat",
+		"symlink", "symlinkat", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "truncate", "ftruncate", "fallocate",
+		"chmod", "fchmod", "fchmodat", "fchmodat2", "umask", "utime", "utimes", "futimesat", "utimensat", "fsync", "fdatasync",
+		"sync_file_range", "copy_file_range", "sendfile", "readahead", "fadvise64", "getxattr", "lgetxattr",
+		"fgetxattr", "listxattr", "llistxattr", "flistxattr", "mknod", "mknodat"}},
+	{everyProfile, "processes and threads inside the own pid namespace", []string{"fork", "vfork", "clone", "execve", "execveat",
+		"exit", "exit_group", "wait4", "waitid", "kill", "tkill", "tgkill", "pidfd_open", "pidfd_send_signal",
+		"rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigtimedwait", "rt_sigqueueinfo",
+		"rt_tgsigqueueinfo", "rt_sigsuspend", "sigaltstack", "signalfd", "signalfd4", "set_tid_address", "set_robust_list",
+		"get_robust_list", "futex", "futex_waitv", "futex_wait", "futex_wake", "futex_requeue", "rseq", "restart_syscall",
+		"getpid", "getppid", "gettid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups",
+		"setsid", "setpgid", "getpgid", "getpgrp", "getsid", "getrlimit", "setrlimit", "prlimit64", "getrusage",
+		"times", "sysinfo", "uname", "getcpu", "getpriority", "setpriority", "sched_yield", "sched_getaffinity",
+		"sched_getparam", "sched_getscheduler", "sched_getattr", "sched_get_priority_max", "sched_get_priority_min",
+		"sched_rr_get_interval", "capget", "prctl", "arch_prctl", "seccomp", "personality"}},
+	{everyProfile, "ids: harmless without capabilities; a job's process takes its own with them", []string{"setuid", "setgid",
+		"setreuid", "setregid", "setresuid", "setresgid", "setgroups", "setfsuid", "setfsgid", "capset"}},
+	{everyProfile, "time and events", []string{"clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday",
+		"time", "alarm", "getitimer", "setitimer", "timer_create", "timer_settime", "timer_gettime", "timer_getoverrun",
+		"timer_delete", "timerfd_create", "timerfd_settime", "timerfd_gettime", "poll", "ppoll", "select", "pselect6",
+		"epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd", "eventfd2",
+		"pipe", "pipe2", "pause", "getrandom", "ioctl"}},
+	{everyProfile, "messages on descriptors that are there already, and pairs of them", []string{"socketpair", "sendmsg", "recvmsg",
+		"sendto", "recvfrom", "shutdown", "getsockname", "getpeername", "getsockopt", "setsockopt"}},
+	{[]string{"default", "ci"}, "sockets: the own loopback is all there is; runtimes make them at start", []string{"socket", "bind",
+		"connect", "listen", "accept", "accept4", "sendmmsg", "recvmmsg"}},
+	{[]string{"default", "ci"}, "locks, notification, zero-copy and ownership: of use, and inside the own files", []string{"flock",
+		"inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch", "splice", "tee", "chown", "lchown", "fchown",
+		"fchownat", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr", "ioprio_get", "ioprio_set"}},
+	{[]string{"ci"}, "builds and test suites: System V and POSIX IPC in the own namespace, attributes, aio, Landlock", []string{
+		"shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl", "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl",
+		"mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr", "setxattr", "lsetxattr",
+		"fsetxattr", "removexattr", "lremovexattr", "fremovexattr", "mlockall", "io_setup", "io_destroy", "io_submit",
+		"io_cancel", "io_getevents", "io_pgetevents", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}},
+}
+
+// needed are the calls with which a cell starts its job below the job's own
+// filter; no rule can take them away.
+var needed = []string{"read", "write", "recvmsg", "sendmsg", "mmap", "munmap", "openat", "close", "close_range", "mkdirat",
+	"symlinkat", "fchmod", "fchmodat", "dup3", "fcntl", "ppoll", "poll", "wait4", "kill", "clone", "setsid", "setresuid",
+	"setresgid", "getresuid", "capset", "prlimit64", "setrlimit", "rt_sigprocmask", "rt_sigaction", "umask", "chdir",
+	"clock_gettime", "execve", "exit", "exit_group", "rt_sigreturn"}
+
+// atOnce are answered by the kernel alone. clone3 hides its flags behind a
+// pointer, so a filter cannot look at them; C libraries fall back to clone when
+// it is absent (moby issue 42680). sync would reach the host's disks: it is
+// answered as done.
+var atOnce = map[string]unix.Errno{"clone3": unix.ENOSYS, "sync": 0, "syncfs": 0}
+
+// absent are answered ENOSYS, as by a kernel without them, because programs and
+// libraries have a way without. The rest of what is denied gets EPERM.
+var absent = []string{"io_uring_setup", "io_uring_enter", "io_uring_register", "userfaultfd", "keyctl", "add_key",
+	"request_key", "memfd_secret", "fsopen", "fsconfig", "fsmount", "fspick", "open_tree", "move_mount", "mount_setattr",
+	"statmount", "listmount", "open_tree_attr", "map_shadow_stack", "process_madvise", "process_mrelease", "pidfd_getfd",
+	"cachestat", "mseal", "uretprobe", "lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules", "quotactl_fd",
+	"set_mempolicy_home_node"}
+
+// condition is one way in which a call is allowed: argument index, mask, value.
+type condition struct {
+	arg   uint
+	mask  uint64
+	value uint64
+}
+
+const (
+	low       = 0xffffffff // arguments of type int: the kernel ignores the upper half, and so must a filter (CVE-2019-10063)
+	newSpaces = unix.CLONE_NEWNS | unix.CLONE_NEWCGROUP | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC | unix.CLONE_NEWUSER |
+		unix.CLONE_NEWPID | unix.CLONE_NEWNET
+	typeMask = 0xf // the rest of a socket's type are flags
+	oob      = unix.MSG_OOB
+)
+
+// conditions are the ways in which a call is allowed; a call that is not here is
+// allowed with any argument. Each way is a list of conditions that must all hold.
+var conditions = map[string][][]condition{
+	"clone":              {{{0, newSpaces, 0}}}, // CVE-2022-0185 and all that need a user namespace
+	"socketpair":         families(unix.AF_UNIX),
+	"socket":             families(unix.AF_UNIX, unix.AF_INET, unix.AF_INET6), // not AF_ALG, AF_VSOCK, AF_NETLINK, AF_PACKET, …
+	"sendto":             {{{3, oob, 0}}},                                     // CVE-2025-38236 and four before it
+	"recvfrom":           {{{3, oob, 0}}},
+	"sendmsg":            {{{2, oob, 0}}},
+	"recvmsg":            {{{2, oob, 0}}},
+	"sendmmsg":           {{{3, oob, 0}}},
+	"recvmmsg":           {{{3, oob, 0}}},
+	"ioctl":              values(1, ioctls...),
+	"prctl":              values(0, prctls...),
+	"personality":        values(0, 0, low),
+	"seccomp":            {{{0, low, 0}}, {{0, low, 1}, {1, 1 << 3, 0}}, {{0, low, 2}}, {{0, low, 3}}}, // never a second listener
+	"mknod":              types(1),
+	"mknodat":            types(2),
+	"sched_setscheduler": values(1, unix.SCHED_NORMAL, unix.SCHED_BATCH, unix.SCHED_IDLE),
+}
+
+// ioctls that work on what a job can own: terminals read-only and settings,
+// files, pipes, sockets, interface lists. Never TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD.
+var ioctls = []uint64{unix.TCGETS, unix.TCSETS, unix.TCSETSW, unix.TCSETSF, unix.TCSBRK, unix.TCFLSH, unix.TCXONC,
+	unix.TIOCGWINSZ, unix.TIOCSWINSZ, unix.TIOCGPGRP, unix.TIOCSPGRP, unix.TIOCGSID, unix.TIOCSCTTY, unix.TIOCNOTTY, unix.TIOCOUTQ,
+	0x541b, 0x5421, 0x5452, 0x5451, 0x5450, 0x5460, // FIONREAD FIONBIO FIOASYNC FIOCLEX FIONCLEX FIOQSIZE
+	unix.FICLONE, unix.FICLONERANGE, unix.FS_IOC_GETFLAGS, 0x2, /* FIGETBSZ */
+	unix.SIOCGIFCONF, unix.SIOCGIFFLAGS, unix.SIOCGIFADDR, unix.SIOCGIFNETMASK, unix.SIOCGIFBRDADDR, unix.SIOCGIFHWADDR,
+	unix.SIOCGIFINDEX, unix.SIOCGIFNAME, unix.SIOCGIFMTU, unix.SIOCGIFTXQLEN}
+
+var prctls = []uint64{unix.PR_SET_NAME, unix.PR_GET_NAME, unix.PR_SET_PDEATHSIG, unix.PR_GET_PDEATHSIG, unix.PR_SET_DUMPABLE,
+	unix.PR_GET_DUMPABLE, unix.PR_SET_VMA, unix.PR_SET_NO_NEW_PRIVS, unix.PR_GET_NO_NEW_PRIVS, unix.PR_CAPBSET_READ,
+	unix.PR_CAP_AMBIENT, unix.PR_GET_SECCOMP, unix.PR_GET_SECUREBITS, unix.PR_SET_KEEPCAPS, unix.PR_GET_KEEPCAPS,
+	unix.PR_SET_TIMERSLACK, unix.PR_GET_TIMERSLACK, unix.PR_SET_CHILD_SUBREAPER, unix.PR_GET_CHILD_SUBREAPER,
+	unix.PR_SET_THP_DISABLE, unix.PR_GET_THP_DISABLE, unix.PR_GET_TID_ADDRESS, unix.PR_GET_TSC, unix.PR_GET_SPECULATION_CTRL,
+	unix.PR_MCE_KILL, unix.PR_GET_AUXV, unix.PR_SET_SECCOMP}
+
+func values(arg uint, allowed ...uint64) [][]condition {
+	var out [][]condition
+	for _, v := range allowed {
+		out = append(out, []condition{{arg, low, v & low}})
+	}
+	return out
+}
+
+func families(domains ...uint64) [][]condition {
+	var out [][]condition
+	for _, d := range domains {
+		for _, t := range []uint64{unix.SOCK_STREAM, unix.SOCK_DGRAM, unix.SOCK_SEQPACKET} {
+			out = append(out, []condition{{0, low, d}, {1, typeMask, t}})
+		}
+	}
+	return out
+}
+
+// types: no device nodes, which nothing here could open anyway.
+func types(arg uint) [][]condition {
+	var out [][]condition
+	for _, t := range []uint64{0, unix.S_IFREG, unix.S_IFIFO, unix.S_IFSOCK} {
+		out = append(out, []condition{{arg, unix.S_IFMT, t}})
+	}
+	return out
+}
+
+// newer are calls that the installed libseccomp may not know yet. Since 5.0 the
+// numbers are the same on every architecture.
+var newer = map[string]int{"cachestat": 451, "fchmodat2": 452, "map_shadow_stack": 453, "futex_wake": 454, "futex_wait": 455,
+	"futex_requeue": 456, "statmount": 457, "listmount": 458, "lsm_get_self_attr": 459, "lsm_set_self_attr": 460,
+	"lsm_list_modules": 461, "mseal": 462, "setxattrat": 463, "getxattrat": 464, "listxattrat": 465, "removexattrat": 466,
+	"open_tree_attr": 467, "file_getattr": 468, "file_setattr": 469}
