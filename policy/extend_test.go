@@ -157,8 +157,8 @@ func TestFlattenRefuses(t *testing.T) {
 		want  string
 	}{
 		"missing parent": {[]*Policy{named("a", "b")}, "extends", "does not exist"},
-		"self":           {[]*Policy{named("a", "a")}, "extends", "a → a"},
-		"circle":         {[]*Policy{named("a", "b"), named("b", "c"), named("c", "b")}, "extends", "a → b → c → b"},
+		"self":           {[]*Policy{named("a", "a")}, "extends", "a circle: a → a"},
+		"circle":         {[]*Policy{named("a", "b"), named("b", "c"), named("c", "b")}, "extends", "a circle: a → b → c → b"},
 		"too deep":       {chain, "extends", "more than 8"},
 		"denied above":   {[]*Policy{allows, denies}, "seccomp.allow[0].syscalls[1]", "ptrace"},
 	} {

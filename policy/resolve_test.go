@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"math"
 	"reflect"
 	"strings"
 	"testing"
@@ -40,6 +41,7 @@ func TestResolveDenies(t *testing.T) {
 		"negative":           {Request{Limits: LimitRequest{OutputBytes: ptr[int64](-1)}}, "limits.output_bytes"},
 		"below the floor":    {Request{Limits: LimitRequest{OpenFiles: ptr[int64](7)}}, "limits.open_files"},
 		"cpus":               {Request{Limits: LimitRequest{CPUs: ptr(2.01)}}, "limits.cpus"},
+		"cpus not a number":  {Request{Limits: LimitRequest{CPUs: ptr(math.NaN())}}, "limits.cpus"},
 		"build":              {Request{HasBuild: true, BuildLimits: LimitRequest{CPUMillis: ptr[int64](2001)}}, "build.limits.cpu_ms"},
 		"limits of no build": {Request{BuildLimits: LimitRequest{CPUMillis: ptr[int64](1)}}, "build.limits.cpu_ms"},
 		"files":              {Request{Files: 5}, "files"},
@@ -73,6 +75,29 @@ func TestResolveDenies(t *testing.T) {
 				t.Errorf("fields %v, want %s", got, c.want)
 			}
 		})
+	}
+}
+
+// TestResolveFits: a job's files need inodes as well as bytes, in each scratch
+// they are placed in.
+func TestResolveFits(t *testing.T) {
+	p := sound()
+	p.Caps.Files.Max = 50
+	few := LimitRequest{DiskFiles: ptr[int64](20)}
+	for _, c := range []struct {
+		q    Request
+		want int // denials
+	}{{Request{Limits: few, Files: 20}, 0}, {Request{Limits: few, Files: 21}, 1}, {Request{Files: 21}, 0},
+		{Request{BuildLimits: few, HasBuild: true, Files: 21}, 1}, {Request{Limits: few, BuildLimits: few, HasBuild: true, Files: 21}, 2}} {
+		_, err := Resolve(c.q, p)
+		var denied *DeniedError
+		n := 0
+		if errors.As(err, &denied) {
+			n = len(denied.Denials)
+		}
+		if n != c.want || c.want == 0 && err != nil {
+			t.Errorf("%+v: %v, want %d denials", c.q, err, c.want)
+		}
 	}
 }
 

@@ -1,12 +1,16 @@
 package rootfs
 
-import "os"
+import (
+	"os"
+	"path/filepath"
+)
 
 // FS looks at the host's files. Tests put a fake one in its place.
 type FS interface {
 	Lstat(path string) (os.FileInfo, error)
 	Readlink(path string) (string, error)
 	Stat(path string) (os.FileInfo, error)
+	EvalSymlinks(path string) (string, error)
 	ReadFile(path string) ([]byte, error)
 }
 
@@ -24,3 +28,6 @@ func (HostFS) Stat(path string) (os.FileInfo, error) { return os.Stat(path) }
 
 // ReadFile is os.ReadFile.
 func (HostFS) ReadFile(path string) ([]byte, error) { return os.ReadFile(path) }
+
+// EvalSymlinks is filepath.EvalSymlinks.
+func (HostFS) EvalSymlinks(path string) (string, error) { return filepath.EvalSymlinks(path) }

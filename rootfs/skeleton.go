@@ -93,8 +93,12 @@ func (h Host) private(dir string) error {
 	if !path.IsAbs(dir) || path.Clean(dir) != dir {
 		return fmt.Errorf("root directory %q: an absolute, clean path is wanted", dir)
 	}
+	real, err := h.FS.EvalSymlinks(dir)
+	if err != nil {
+		return fmt.Errorf("root directory %s: %w", dir, err)
+	}
 	for _, p := range h.Private {
-		if p != "" && (within(p, dir) || within(dir, p)) {
+		if p != "" && (within(p, real) || within(real, p)) {
 			return fmt.Errorf("root directory %s: holds or lies in %s, which is the service's own; choose another directory", dir, p)
 		}
 	}

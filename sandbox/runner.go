@@ -99,7 +99,7 @@ func (r *Runner) Run(ctx context.Context, job *Job) (*Result, error) {
 	if len(job.Command) == 0 {
 		return nil, fmt.Errorf("%w: command: empty; give the program and its arguments", ErrInvalidJob)
 	}
-	grant, err := r.config.Policies.Resolve(job.Policy, job.request())
+	grant, err := r.config.Policies.Resolve(job.Policy, job.Request())
 	if err != nil {
 		return nil, err
 	}

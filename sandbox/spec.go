@@ -50,8 +50,8 @@ func mergeEnv(lists ...[]string) []string {
 	return out
 }
 
-// request is the part of a job that its policy decides about.
-func (j *Job) request() policy.Request {
+// Request is the part of a job that its policy decides about.
+func (j *Job) Request() policy.Request {
 	q := policy.Request{Limits: j.Limits, BuildLimits: j.BuildLimits, HasBuild: len(j.Build) > 0,
 		Files: len(j.Files), StdinBytes: int64(len(j.Stdin)), Outputs: j.Outputs,
 		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}

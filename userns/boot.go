@@ -22,8 +22,14 @@ const (
 	envState      = "_CORDON_USERNS_STATE"
 	envActivation = "_CORDON_USERNS_ACTIVATION"
 	envHelper     = "_CORDON_USERNS_HELPER"
-	envInside     = "_CORDON_USERNS_INSIDE"
 	envUID        = "_CORDON_USERNS_UID"
+)
+
+// The first argument of the inner stage; Settle takes it away again. It cannot
+// be a variable: RootlessKit's child execs itself with its own variables.
+const (
+	insideRange  = "__inside-range"
+	insideSingle = "__inside-single"
 )
 
 // Stage is where in the start this process is.
@@ -39,10 +45,10 @@ const (
 // Current says which stage this process is.
 func Current() Stage {
 	switch {
+	case len(os.Args) > 1 && (os.Args[1] == insideRange || os.Args[1] == insideSingle):
+		return Inside
 	case os.Getenv(envPipe) != "":
 		return Child
-	case os.Getenv(envInside) != "":
-		return Inside
 	}
 	return Outside
 }
@@ -85,20 +91,18 @@ func Enter(stateDir string, single bool, log io.Writer) error {
 }
 
 func enterChild() error {
-	os.Setenv(envInside, "range")
 	return child.Child(child.Opt{
 		PipeFDEnvKey: envPipe, StateDirEnvKey: envState, ChildUseActivationEnvKey: envActivation,
 		RunActivationHelperEnvKey: envHelper, Propagation: "rslave",
-		TargetCmd: append([]string{"/proc/self/exe"}, os.Args[1:]...),
+		TargetCmd: append([]string{"/proc/self/exe", insideRange}, os.Args[1:]...),
 	})
 }
 
 // enterSingle is the way without a subordinate range: one id, mapped by the
 // kernel's own rule for unprivileged users, which also forbids setgroups.
 func enterSingle() error {
-	cmd := exec.Command("/proc/self/exe", os.Args[1:]...)
+	cmd := exec.Command("/proc/self/exe", append([]string{insideSingle}, os.Args[1:]...)...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.Env = append(os.Environ(), envInside+"=single")
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: unix.CLONE_NEWUSER | unix.CLONE_NEWNS, Pdeathsig: syscall.SIGKILL,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
@@ -121,16 +125,19 @@ func status(err error) error {
 
 // Settle is the first thing the inner stage does: it drops the service user's
 // supplementary groups, which would otherwise give a job's set-up read access to
-// what those groups may read, and forgets the start's variables. It returns the
+// what those groups may read, and forgets the start's argument and variables. It
+// must be called in the stage Inside, once. It returns the
 // service user's id on the host.
 func Settle() (hostUID int, err error) {
 	hostUID, _ = strconv.Atoi(os.Getenv(envUID))
-	if os.Getenv(envInside) != "single" {
+	single := os.Args[1] == insideSingle
+	os.Args = append(os.Args[:1:1], os.Args[2:]...)
+	if !single {
 		if err := unix.Setgroups([]int{}); err != nil {
 			return hostUID, fmt.Errorf("drop supplementary groups: %w", err)
 		}
 	}
-	for _, name := range []string{envPipe, envState, envActivation, envHelper, envInside, envUID} {
+	for _, name := range []string{envPipe, envState, envActivation, envHelper, envUID} {
 		os.Unsetenv(name)
 	}
 	return hostUID, nil

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"cordon/cgroup"
+	"cordon/languages"
+	"cordon/policies"
+	"cordon/policy"
+	"cordon/rootfs"
+	"cordon/sandbox"
+	"cordon/seccomp"
+	"cordon/userns"
+)
+
+// policyOptions let the policy loader know the names of system calls.
+var policyOptions = []policies.Option{policies.WithSyscalls(seccomp.Known)}
+
+// resolver answers requests from a set of policies.
+type resolver struct{ set *policies.Set }
+
+// Resolve finds the policy and asks it.
+func (r resolver) Resolve(name string, q policy.Request) (*policy.Grant, error) {
+	p, err := r.set.Get(name)
+	if err != nil {
+		return nil, err
+	}
+	return policy.Resolve(q, p)
+}
+
+// engine is everything that runs jobs, inside the daemon's user namespace.
+type engine struct {
+	runner    *sandbox.Runner
+	policies  *policies.Set
+	languages *languages.Set
+	cgroups   cgroup.Driver
+	base      string
+}
+
+// engineOptions differ between the service and a single run.
+type engineOptions struct {
+	config    config
+	instance  string // name of the cgroup directory; leftovers of the same name are swept
+	parallel  int
+	warm      int
+	languages bool // detect toolchains and prepare their caches
+	logger    *slog.Logger
+}
+
+// newEngine puts the parts together. Every guard is found, or the error names
+// what is missing and what to do.
+func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
+	set, err := policies.Load(o.config.Policies, policyOptions...)
+	if err != nil {
+		return nil, err
+	}
+	e := &engine{policies: set}
+	if e.languages, err = languages.Load(); err != nil {
+		return nil, err
+	}
+	host := rootfs.Host{FS: rootfs.HostFS{}, CPUs: runtime.NumCPU(), Private: []string{o.config.State}}
+	if o.languages {
+		if host.Extra, err = e.prepareLanguages(ctx, o); err != nil {
+			return nil, err
+		}
+	}
+	mapped, err := userns.Mapped()
+	if err != nil {
+		return nil, fmt.Errorf("id maps: %w", err)
+	}
+	var ranges *userns.Ranges
+	if mapped >= userns.IDsPerCell {
+		ranges = userns.NewRanges(mapped)
+	}
+	if e.cgroups, err = cgroup.Discover(cgroup.Options{Path: o.config.Cgroup, Name: o.instance}); err != nil {
+		return nil, err
+	}
+	if e.base, err = os.MkdirTemp("", "cordon-root-"); err != nil {
+		return nil, errors.Join(fmt.Errorf("mount point of the roots: %w", err), e.cgroups.Close())
+	}
+	host.Base = e.base
+	e.runner = sandbox.New(sandbox.Config{Policies: resolver{set}, Cgroups: e.cgroups, Host: host, Ranges: ranges,
+		Parallel: o.parallel, Warm: o.warm, Logger: o.logger})
+	return e, nil
+}
+
+// prepareLanguages looks for toolchains and tells what they need in the root.
+func (e *engine) prepareLanguages(ctx context.Context, o engineOptions) ([]rootfs.Bind, error) {
+	if err := e.languages.Detect(ctx); err != nil {
+		return nil, err
+	}
+	var binds []rootfs.Bind
+	for _, path := range e.languages.EtcPaths() {
+		binds = append(binds, rootfs.Bind{Source: path, Target: path})
+	}
+	if err := os.MkdirAll(o.config.GoCache, 0o755); err != nil {
+		return nil, fmt.Errorf("go-cache: %w", err)
+	}
+	switch err := languages.PrepareGo(ctx, o.config.GoCache); {
+	case errors.Is(err, languages.ErrMissing): // no Go here
+	case err != nil:
+		o.logger.Warn("Go's build cache could not be prepared: Go builds will be slow", "error", err)
+	default:
+		binds = append(binds, rootfs.Bind{Source: o.config.GoCache, Target: languages.GoCacheInRoot})
+		e.languages.UseGoCache(languages.GoCacheInRoot)
+	}
+	return binds, nil
+}
+
+// close takes everything down; what cannot be is told.
+func (e *engine) close() error {
+	e.runner.Close()
+	return errors.Join(e.cgroups.Close(), os.Remove(e.base))
+}
+
+// instanceName is the same for every start with one state directory, so that a
+// new daemon finds what a killed one has left.
+func instanceName(state string) string {
+	sum := sha256.Sum256([]byte(filepath.Clean(state)))
+	return "cordon-" + hex.EncodeToString(sum[:4])
+}
