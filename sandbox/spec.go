@@ -71,7 +71,7 @@ func entries(files []File) ([]cell.Entry, error) {
 	var out, links []cell.Entry
 	for _, f := range files {
 		e := cell.Entry{Path: f.Path, Mode: uint32(f.Mode.Perm()), Data: f.Data, Target: f.Target}
-		if err := checkPath(f.Path); err != nil {
+		if err := CheckPath(f.Path); err != nil {
 			return nil, err
 		}
 		switch {
@@ -91,14 +91,14 @@ func entries(files []File) ([]cell.Entry, error) {
 	return append(out, links...), nil
 }
 
-// checkPath wants a relative, clean path below /work.
-func checkPath(p string) error {
+// CheckPath wants a relative, clean path below /work.
+func CheckPath(p string) error {
 	if p == "" || len(p) > 4095 || strings.HasPrefix(p, "/") || strings.ContainsRune(p, 0) {
-		return fmt.Errorf("%w: file path %q: a relative path of 1 to 4095 bytes without NUL is wanted", ErrInvalidJob, p)
+		return fmt.Errorf("%w: file path %.80q: a relative path of 1 to 4095 bytes without NUL is wanted", ErrInvalidJob, p)
 	}
 	for part := range strings.SplitSeq(p, "/") {
 		if part == "" || part == "." || part == ".." || len(part) > 255 {
-			return fmt.Errorf("%w: file path %q: parts may not be empty, \".\", \"..\" or longer than 255 bytes", ErrInvalidJob, p)
+			return fmt.Errorf("%w: file path %.80q: parts may not be empty, \".\", \"..\" or longer than 255 bytes", ErrInvalidJob, p)
 		}
 	}
 	return nil

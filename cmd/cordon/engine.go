@@ -17,19 +17,15 @@ import (
 	"cordon/policy"
 	"cordon/rootfs"
 	"cordon/sandbox"
-	"cordon/seccomp"
 	"cordon/userns"
 )
 
-// policyOptions let the policy loader know the names of system calls.
-var policyOptions = []policies.Option{policies.WithSyscalls(seccomp.Known)}
-
 // resolver answers requests from a set of policies.
-type resolver struct{ set *policies.Set }
+type resolver struct{ *policies.Set }
 
 // Resolve finds the policy and asks it.
 func (r resolver) Resolve(name string, q policy.Request) (*policy.Grant, error) {
-	p, err := r.set.Get(name)
+	p, err := r.Get(name)
 	if err != nil {
 		return nil, err
 	}

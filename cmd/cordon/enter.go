@@ -56,13 +56,11 @@ func enterNamespace(command, private string) error {
 	return err
 }
 
-// hasRange: both files hold a range for this user. The names are looked up as
-// newuidmap does.
+// hasRange: both files hold a range for this user, looked up by name and by
+// number as newuidmap does.
 func hasRange() bool {
-	name := userName()
-	uids, err1 := idtools.GetSubUIDRanges(os.Getuid(), name)
-	gids, err2 := idtools.GetSubGIDRanges(os.Getuid(), name)
-	return err1 == nil && err2 == nil && len(uids) > 0 && len(gids) > 0
+	uids, gids, err := idtools.GetSubIDRanges(os.Getuid(), userName())
+	return err == nil && len(uids) > 0 && len(gids) > 0
 }
 
 func userName() string {

@@ -14,10 +14,11 @@ import (
 
 	"cordon/policies"
 	"cordon/policy"
+	"cordon/seccomp"
 )
 
 // policyOptions are how every command reads policy files.
-var policyOptions []policies.Option
+var policyOptions = []policies.Option{policies.WithSyscalls(seccomp.Known)}
 
 // notUsable is the exit status for a policy file with problems and for a
 // request that a policy denies: neither is a failure of ours.

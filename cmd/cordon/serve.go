@@ -1,0 +1,169 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"cordon/httpapi"
+	"cordon/internal/doctor"
+)
+
+func newServeCommand() *cobra.Command {
+	var hello bool
+	var logFormat string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Start the HTTP service",
+		Long: "Starts the service as the calling, unprivileged user. Every setting has a flag, a variable\n" +
+			"(CORDON_LISTEN for --listen, and so on) and a key in the --config file; a flag wins over its\n" +
+			"variable, and that over the file. The API's token is CORDON_TOKEN, or the one that cordon token prints.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := loadConfig(cmd.Flags())
+			if err != nil {
+				return err
+			}
+			if !inside {
+				return enterNamespace("serve", filepath.Join(c.State, "run", fmt.Sprintf("userns-%d", os.Getpid())))
+			}
+			logger, err := newLogger(logFormat)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), &c, logger, hello, cmd.OutOrStdout())
+		},
+	}
+	addFlags(cmd.Flags())
+	cmd.Flags().BoolVar(&hello, "hello", false, "run a first job over HTTP when ready, and print its account")
+	cmd.Flags().StringVar(&logFormat, "log", "text", "`format` of the log on standard error: text or json")
+	return cmd
+}
+
+func newLogger(format string) (*slog.Logger, error) {
+	switch format {
+	case "text":
+		return slog.New(slog.NewTextHandler(os.Stderr, nil)), nil
+	case "json":
+		return slog.New(slog.NewJSONHandler(os.Stderr, nil)), nil
+	}
+	return nil, fmt.Errorf("--log: %q given, allowed are text and json", format)
+}
+
+// serve runs the service inside the daemon's user namespace until a signal.
+func serve(ctx context.Context, c *config, logger *slog.Logger, hello bool, out io.Writer) error {
+	ctx, stop := signal.NotifyContext(ctx, unix.SIGINT, unix.SIGTERM)
+	defer stop()
+	token, err := httpapi.LoadOrCreateToken(c.State)
+	if err != nil {
+		return err
+	}
+	listeners, err := listen(c)
+	if err != nil {
+		return err
+	}
+	defer closeAll(listeners)
+	e, err := newEngine(ctx, engineOptions{config: *c, instance: instanceName(c.State), parallel: c.Parallel,
+		warm: c.Warm, languages: true, logger: logger})
+	if err != nil {
+		return err
+	}
+	err = e.serve(ctx, c, logger, token, listeners, func() { ready(ctx, c, logger, token, listeners, hello, out) })
+	return errors.Join(err, e.close())
+}
+
+// serve proves every guard, then answers requests.
+func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, token httpapi.Token, listeners []net.Listener, ready func()) error {
+	for _, name := range e.policies.Names() {
+		if err := e.runner.Prepare(name); err != nil {
+			return fmt.Errorf("policy %s cannot be held on this host: %w\nrun \"cordon doctor\" to see what is missing and how to mend it", name, err)
+		}
+	}
+	server, err := httpapi.New(httpapi.Config{Version: version, Token: token, Runner: e.runner, Policies: resolver{e.policies},
+		Languages: e.languages, MaxJobs: c.Parallel + c.Queue, Logger: logger,
+		Doctor: func(ctx context.Context) (any, error) {
+			return doctor.Run(ctx, doctor.Options{CgroupPath: c.Cgroup, Inside: true, Languages: toolchains(e.languages)})
+		}})
+	if err != nil {
+		return err
+	}
+	drain, err := c.drain()
+	if err != nil {
+		return err
+	}
+	ready()
+	return server.Serve(ctx, drain, listeners...)
+}
+
+// ready tells everybody who waits for the service.
+func ready(ctx context.Context, c *config, logger *slog.Logger, token httpapi.Token, listeners []net.Listener, hello bool, out io.Writer) {
+	for _, l := range listeners {
+		logger.Info("ready", "listen", address(l))
+	}
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+		logger.Warn("systemd could not be told that the service is ready", "error", err)
+	}
+	if hello {
+		go greet(ctx, c, token, listeners[0], out)
+	}
+}
+
+// address is how a client names a listener.
+func address(l net.Listener) string {
+	if l.Addr().Network() == "unix" {
+		return "unix:" + l.Addr().String()
+	}
+	return "http://" + l.Addr().String()
+}
+
+func listen(c *config) ([]net.Listener, error) {
+	var all []net.Listener
+	if c.Listen != "" {
+		l, err := net.Listen("tcp", c.Listen)
+		if err != nil {
+			return nil, fmt.Errorf("listen: %w; choose another address with --listen", err)
+		}
+		all = append(all, l)
+	}
+	if c.Socket != "" {
+		l, err := listenUnix(c.Socket)
+		if err != nil {
+			closeAll(all)
+			return nil, fmt.Errorf("socket: %w", err)
+		}
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// listenUnix replaces a socket that a dead service has left, never a living one.
+func listenUnix(path string) (net.Listener, error) {
+	if conn, err := net.Dial("unix", path); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("%s is in use by a running service", path)
+	} else if errors.Is(err, syscall.ECONNREFUSED) {
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	old := unix.Umask(0o177) // no moment in which others could connect
+	defer unix.Umask(old)
+	return net.Listen("unix", path)
+}
+
+func closeAll(all []net.Listener) {
+	for _, l := range all {
+		l.Close()
+	}
+}

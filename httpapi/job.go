@@ -1,0 +1,201 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"cordon/languages"
+	"cordon/policies"
+	"cordon/policy"
+	"cordon/sandbox"
+)
+
+// DefaultPolicy is used when a request names none.
+const DefaultPolicy = "default"
+
+// job turns a request into a job: the language fills in what the request leaves
+// out, with settings that follow from the granted limits.
+func (s *Server) job(r *RunRequest) (*sandbox.Job, *Problem) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, problem(CodeInternal, "", "no id could be made: "+err.Error())
+	}
+	j := &sandbox.Job{ID: id.String(), Policy: r.Policy, Command: r.Command, Limits: r.Limits,
+		Outputs: r.Outputs, WritableRoot: r.WritableRoot, RootDirs: r.RootDirs}
+	if j.Policy == "" {
+		j.Policy = DefaultPolicy
+	}
+	if r.Build != nil {
+		j.Build, j.BuildLimits = r.Build.Command, r.Build.Limits
+	}
+	if p := input(j, r); p != nil {
+		return nil, p
+	}
+	var plan *languages.Plan
+	if r.Language != "" || r.Source != nil {
+		var p *Problem
+		if plan, p = s.plan(j, r); p != nil {
+			return nil, p
+		}
+	}
+	if p := runnable(j, r); p != nil {
+		return nil, p
+	}
+	grant, err := s.config.Policies.Resolve(j.Policy, j.Request())
+	if err != nil {
+		return nil, refusal(err)
+	}
+	if plan != nil {
+		fill(j, r, plan, grant)
+	}
+	return j, nil
+}
+
+// plan looks the language up and places the source.
+func (s *Server) plan(j *sandbox.Job, r *RunRequest) (*languages.Plan, *Problem) {
+	if r.Language == "" {
+		return nil, problem(CodeInvalidField, "language", "source is given without language; name a language of GET /v1/languages, or use files")
+	}
+	plan, err := s.config.Languages.Plan(r.Language)
+	switch {
+	case errors.Is(err, languages.ErrMissing):
+		return nil, problem(CodeMissingLanguage, "language", err.Error())
+	case err != nil:
+		return nil, problem(CodeUnknownLanguage, "language", err.Error())
+	}
+	if r.Source != nil {
+		j.Files = append(j.Files, sandbox.File{Path: plan.SourceFile, Mode: 0o644, Data: []byte(*r.Source)})
+	}
+	// What the policy decides about does not depend on the options that follow
+	// from the limits: these lists only say that there is a build.
+	if len(j.Build) == 0 {
+		j.Build = plan.Build
+	}
+	if len(j.Command) == 0 {
+		j.Command = plan.Run
+	}
+	return &plan, nil
+}
+
+func fill(j *sandbox.Job, r *RunRequest, plan *languages.Plan, g *policy.Grant) {
+	if r.Build == nil || len(r.Build.Command) == 0 {
+		j.Build = plan.BuildArgs(g.BuildLimits)
+	}
+	if len(r.Command) == 0 {
+		j.Command = plan.RunArgs(g.Limits)
+	}
+	j.BuildEnv, j.RunEnv = plan.BuildEnv(g.BuildLimits), plan.RunEnv(g.Limits)
+}
+
+// runnable: there is something to start, and its words can be given to a program.
+func runnable(j *sandbox.Job, r *RunRequest) *Problem {
+	if len(j.Command) == 0 {
+		return problem(CodeInvalidField, "command", "nothing to run: give command (program and arguments) or language with source")
+	}
+	if r.Build != nil && len(j.Build) == 0 {
+		return problem(CodeInvalidField, "build.command", "empty: give the program and its arguments, or leave build out")
+	}
+	for field, args := range map[string][]string{"command": j.Command, "build.command": j.Build} {
+		for i, a := range args {
+			if strings.ContainsRune(a, 0) || i == 0 && a == "" {
+				return problem(CodeInvalidField, fmt.Sprintf("%s[%d]", field, i), fmt.Sprintf("%q: a word without NUL is wanted, and the first may not be empty", clip(a)))
+			}
+		}
+	}
+	return nil
+}
+
+// input decodes standard input, files and variables.
+func input(j *sandbox.Job, r *RunRequest) *Problem {
+	j.Stdin = []byte(r.Stdin)
+	if r.StdinBase64 != "" {
+		if r.Stdin != "" {
+			return problem(CodeInvalidField, "stdin_base64", "stdin is given too; give one of them")
+		}
+		data, err := base64.StdEncoding.DecodeString(r.StdinBase64)
+		if err != nil {
+			return problem(CodeInvalidField, "stdin_base64", "not base64 (RFC 4648 with padding): "+err.Error())
+		}
+		j.Stdin = data
+	}
+	seen := map[string]bool{}
+	for i := range r.Files {
+		f, p := file(&r.Files[i], fmt.Sprintf("files[%d]", i))
+		if p != nil {
+			return p
+		}
+		if seen[f.Path] {
+			return problem(CodeInvalidField, fmt.Sprintf("files[%d].path", i), fmt.Sprintf("%q is given twice", f.Path))
+		}
+		seen[f.Path] = true
+		j.Files = append(j.Files, *f)
+	}
+	return variables(j, r.Env)
+}
+
+func file(f *FileRequest, at string) (*sandbox.File, *Problem) {
+	if err := sandbox.CheckPath(f.Path); err != nil {
+		return nil, problem(CodeInvalidField, at+".path", err.Error())
+	}
+	out := &sandbox.File{Path: f.Path, Mode: 0o644}
+	if f.Mode != nil {
+		if *f.Mode > 0o777 {
+			return nil, problem(CodeInvalidField, at+".mode", fmt.Sprintf("%d given, allowed is 0 to 511 (0777)", *f.Mode))
+		}
+		out.Mode = os.FileMode(*f.Mode)
+	}
+	switch {
+	case (f.Content == nil) == (f.Base64 == nil):
+		return nil, problem(CodeInvalidField, at, "give content or base64, and one of them only")
+	case f.Content != nil:
+		out.Data = []byte(*f.Content)
+	default:
+		data, err := base64.StdEncoding.DecodeString(*f.Base64)
+		if err != nil {
+			return nil, problem(CodeInvalidField, at+".base64", "not base64 (RFC 4648 with padding): "+err.Error())
+		}
+		out.Data = data
+	}
+	return out, nil
+}
+
+// variables: a name may hold what a shell takes as one; a value anything but NUL.
+func variables(j *sandbox.Job, env map[string]string) *Problem {
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		if name == "" || strings.ContainsAny(name, "=\x00") {
+			return problem(CodeInvalidField, "env."+clip(name), fmt.Sprintf("%q is no name of a variable: it may not be empty nor hold = or NUL", clip(name)))
+		}
+		if strings.ContainsRune(env[name], 0) {
+			return problem(CodeInvalidField, "env."+clip(name), "the value holds NUL, which no variable can")
+		}
+		j.Env = append(j.Env, name+"="+env[name])
+	}
+	return nil
+}
+
+// refusal is the answer to a job that is not taken.
+func refusal(err error) *Problem {
+	var denied *policy.DeniedError
+	switch {
+	case errors.As(err, &denied):
+		p := problem(CodePolicyDenied, denied.Denials[0].Field, denied.Error())
+		p.Denials = denied.Denials
+		return p
+	case errors.Is(err, policies.ErrUnknown):
+		return problem(CodeUnknownPolicy, "policy", err.Error())
+	case errors.Is(err, sandbox.ErrInvalidJob):
+		return problem(CodeInvalidField, "", err.Error())
+	case errors.Is(err, sandbox.ErrUnsupportedHost):
+		return problem(CodeUnsupportedHost, "", err.Error())
+	case errors.Is(err, sandbox.ErrShuttingDown):
+		return problem(CodeShuttingDown, "", "the service is ending; try again")
+	}
+	return nil
+}

@@ -1,0 +1,51 @@
+package httpapi
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"cordon/sandbox"
+)
+
+// metrics are counted here; labels come from closed sets only: verdicts, the
+// names of loaded policies, routes.
+type metrics struct {
+	jobs     *prometheus.CounterVec
+	stages   *prometheus.HistogramVec
+	requests *prometheus.CounterVec
+	refused  *prometheus.CounterVec
+}
+
+func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
+	m := &metrics{
+		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_jobs_total",
+			Help: "Finished jobs by verdict and policy."}, []string{"verdict", "policy"}),
+		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "cordon_stage_seconds",
+			Help: "Time of finished jobs in each stage.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18)}, []string{"stage"}),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_http_requests_total",
+			Help: "HTTP requests by route and class of status."}, []string{"route", "status"}),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_refused_total",
+			Help: "Jobs that were not taken, by code of the problem."}, []string{"code"}),
+	}
+	gauge := func(name, help string, value func() float64) prometheus.Collector {
+		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
+	}
+	stat := func(pick func(sandbox.Stats) int64) func() float64 {
+		return func() float64 { return float64(pick(c.Runner.Stats())) }
+	}
+	reg.MustRegister(m.jobs, m.stages, m.requests, m.refused,
+		gauge("cordon_jobs_inside", "Jobs that run or wait.", func() float64 { return float64(a.inside()) }),
+		gauge("cordon_jobs_running", "Jobs that run.", stat(func(s sandbox.Stats) int64 { return s.Running })),
+		gauge("cordon_warm_cells", "Cells that wait for a job.", stat(func(s sandbox.Stats) int64 { return s.WarmCells })),
+		gauge("cordon_free_id_ranges", "Subordinate id ranges that no cell uses.", stat(func(s sandbox.Stats) int64 { return s.FreeIDs })),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cordon_leaks_total",
+			Help: "Cells, cgroups or files that could not be taken down."}, stat(func(s sandbox.Stats) int64 { return s.Leaks })))
+	return m
+}
+
+func (m *metrics) finished(r *sandbox.Result) {
+	m.jobs.WithLabelValues(string(r.Verdict), r.Policy).Inc()
+	for stage, ns := range map[string]int64{"queued": r.Timings.QueuedNanos, "setup": r.Timings.SetupNanos,
+		"run": r.Timings.RunNanos, "teardown": r.Timings.TeardownNanos} {
+		m.stages.WithLabelValues(stage).Observe(float64(ns) / 1e9)
+	}
+}

@@ -1,0 +1,132 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"cordon/policy"
+)
+
+// Problem is an error as RFC 9457 has it, with a stable code. It is both the
+// answer's body and the handlers' error.
+type Problem struct {
+	Type    string          `json:"type" doc:"Always about:blank; the code says what it is"`
+	Title   string          `json:"title"`
+	Status  int             `json:"status"`
+	Detail  string          `json:"detail" doc:"What was given, what is allowed, what to do"`
+	Code    Code            `json:"code" doc:"Stable; programs may rely on it"`
+	Path    string          `json:"path,omitempty" doc:"The field at fault, as in files[0].path"`
+	Job     string          `json:"job,omitempty" doc:"Id of the job, where there was one"`
+	Denials []policy.Denial `json:"denials,omitempty" doc:"Everything that the policy refuses"`
+}
+
+// Code names a kind of problem.
+type Code string
+
+// The codes. docs/api.md lists them for clients.
+const (
+	CodeMalformed        Code = "malformed_json"
+	CodeUnknownField     Code = "unknown_field"
+	CodeWrongType        Code = "wrong_type"
+	CodeDuplicateKey     Code = "duplicate_key"
+	CodeTrailingData     Code = "trailing_data"
+	CodeTooDeep          Code = "too_deep"
+	CodeTooLarge         Code = "too_large"
+	CodeInvalidField     Code = "invalid_field"
+	CodeUnknownPolicy    Code = "unknown_policy"
+	CodePolicyDenied     Code = "policy_denied"
+	CodeUnknownLanguage  Code = "unknown_language"
+	CodeMissingLanguage  Code = "language_not_installed"
+	CodeUnsupportedHost  Code = "unsupported_host"
+	CodeUnauthorized     Code = "unauthorized"
+	CodeCrossOrigin      Code = "cross_origin"
+	CodeNotFound         Code = "not_found"
+	CodeMethodNotAllowed Code = "method_not_allowed"
+	CodeMediaType        Code = "unsupported_media_type"
+	CodeTimeout          Code = "request_timeout"
+	CodeQueueFull        Code = "queue_full"
+	CodeShuttingDown     Code = "shutting_down"
+	CodeCancelled        Code = "cancelled"
+	CodeInternal         Code = "internal_error"
+)
+
+// statusOf is the HTTP status of each code.
+var statusOf = map[Code]int{
+	CodeMalformed: 400, CodeUnknownField: 400, CodeWrongType: 400, CodeDuplicateKey: 400, CodeTrailingData: 400,
+	CodeTooDeep: 400, CodeTooLarge: 413, CodeInvalidField: 422, CodeUnknownPolicy: 422, CodePolicyDenied: 422,
+	CodeUnknownLanguage: 422, CodeMissingLanguage: 422, CodeUnsupportedHost: 503, CodeUnauthorized: 401,
+	CodeCrossOrigin: 403, CodeNotFound: 404, CodeMethodNotAllowed: 405, CodeMediaType: 415, CodeTimeout: 408,
+	CodeQueueFull: 503, CodeShuttingDown: 503, CodeCancelled: 499, CodeInternal: 500,
+}
+
+// codeOf is the code of a status that the HTTP library answers by itself.
+func codeOf(status int) Code {
+	switch status {
+	case http.StatusRequestEntityTooLarge:
+		return CodeTooLarge
+	case http.StatusRequestTimeout:
+		return CodeTimeout
+	case http.StatusUnsupportedMediaType:
+		return CodeMediaType
+	case http.StatusNotFound:
+		return CodeNotFound
+	}
+	if status >= http.StatusInternalServerError {
+		return CodeInternal
+	}
+	return CodeMalformed
+}
+
+func problem(code Code, path, detail string) *Problem {
+	status := statusOf[code]
+	title := http.StatusText(status)
+	if code == CodeCancelled { // not a registered status: nobody is left to read it
+		title = "Client Closed Request"
+	}
+	return &Problem{Type: "about:blank", Title: title, Status: status, Detail: detail, Code: code, Path: path}
+}
+
+// Error is the detail.
+func (p *Problem) Error() string { return string(p.Code) + ": " + p.Detail }
+
+// GetStatus is huma's way to ask for the status.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType is huma's way to ask for the media type.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// GetHeaders is huma's way to ask for headers.
+func (p *Problem) GetHeaders() http.Header { return p.headers() }
+
+func (p *Problem) headers() http.Header {
+	h := http.Header{}
+	if p.Status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", "1")
+	}
+	if p.Code == CodeUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="cordon"`)
+	}
+	return h
+}
+
+// write answers with the problem outside of huma.
+func (p *Problem) write(w http.ResponseWriter) {
+	for name, values := range p.headers() {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", p.ContentType(""))
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // a client that is gone cannot be told
+}
+
+func init() {
+	// huma asks this variable for the errors it makes itself: a body that is too
+	// large or too slow.
+	huma.NewError = func(status int, message string, _ ...error) huma.StatusError {
+		p := problem(codeOf(status), "", message)
+		p.Status, p.Title = status, http.StatusText(status)
+		return p
+	}
+}

@@ -1,0 +1,66 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"cordon/sandbox"
+)
+
+// runInput is the raw body: it is decoded by decodeRun, which is stricter than
+// the library.
+type runInput struct{ RawBody []byte }
+
+// run is POST /v1/run.
+func (s *Server) run(ctx context.Context, in *runInput) (*answer[*RunResult], error) {
+	result, p := s.runJob(ctx, in.RawBody)
+	if p != nil {
+		s.metrics.refused.WithLabelValues(string(p.Code)).Inc()
+		return nil, p
+	}
+	return &answer[*RunResult]{NewResult(result)}, nil
+}
+
+func (s *Server) runJob(ctx context.Context, body []byte) (*sandbox.Result, *Problem) {
+	request, p := decodeRun(body)
+	if p != nil {
+		return nil, p
+	}
+	job, p := s.job(request)
+	if p != nil {
+		return nil, p
+	}
+	result, err := s.config.Runner.Run(ctx, job)
+	switch {
+	case err != nil:
+		return nil, s.failed(job.ID, err)
+	case result.Verdict == sandbox.InternalError:
+		s.metrics.finished(result)
+		p := problem(CodeInternal, "", fmt.Sprintf("the job could not be run, and that is not its fault: %s", result.Message))
+		p.Job = job.ID
+		return nil, p
+	}
+	s.metrics.finished(result)
+	s.config.Logger.Info("job", "id", job.ID, "policy", result.Policy, "verdict", result.Verdict, "cpu_ns", result.Usage.CPUNanos,
+		"memory_peak_bytes", result.Usage.MemoryPeakBytes, "queued_ns", result.Timings.QueuedNanos, "setup_ns", result.Timings.SetupNanos,
+		"run_ns", result.Timings.RunNanos, "teardown_ns", result.Timings.TeardownNanos)
+	return result, nil
+}
+
+// failed answers for a job without a result.
+func (s *Server) failed(id string, err error) *Problem {
+	if p := refusal(err); p != nil {
+		p.Job = id
+		return p
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		p := problem(CodeCancelled, "", "the client went away while the job waited")
+		p.Job = id
+		return p
+	}
+	s.config.Logger.Error("job failed", "id", id, "error", err)
+	p := problem(CodeInternal, "", "the job could not be run, and that is not its fault: "+err.Error())
+	p.Job = id
+	return p
+}

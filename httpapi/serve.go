@@ -1,0 +1,45 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Serve answers on the listeners until ctx is done. Then no new job is taken,
+// running ones get the drain time to end, and what is left is cut off: their
+// contexts are cancelled.
+func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...net.Listener) error {
+	jobs, cancelJobs := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancelJobs()
+	server := &http.Server{
+		Handler:           s.handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return jobs },
+	}
+	failed := make(chan error, len(listeners))
+	for _, l := range listeners {
+		go func() { failed <- server.Serve(l) }()
+	}
+	select {
+	case err := <-failed:
+		return errors.Join(err, server.Close())
+	case <-ctx.Done():
+	}
+	s.draining.Store(true)
+	soon, stop := context.WithTimeout(jobs, drain)
+	defer stop()
+	err := server.Shutdown(soon)
+	if errors.Is(err, context.DeadlineExceeded) {
+		// Each job gets its account as far as it came: cancelled jobs still answer.
+		cancelJobs()
+		last, stop := context.WithTimeout(context.Background(), 10*time.Second)
+		defer stop()
+		err = server.Shutdown(last)
+	}
+	return err
+}

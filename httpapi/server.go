@@ -1,0 +1,173 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"cordon/languages"
+	"cordon/policies"
+	"cordon/policy"
+	"cordon/sandbox"
+)
+
+// Runner runs jobs.
+type Runner interface {
+	Run(ctx context.Context, job *sandbox.Job) (*sandbox.Result, error)
+	Stats() sandbox.Stats
+}
+
+// Policies resolve and list.
+type Policies interface {
+	Resolve(name string, q policy.Request) (*policy.Grant, error)
+	List() []policies.Info
+	Get(name string) (*policy.Policy, error)
+}
+
+// Languages plan and list.
+type Languages interface {
+	Plan(name string) (languages.Plan, error)
+	List() []languages.Info
+}
+
+// Config is what a Server stands on.
+type Config struct {
+	Version   string
+	Token     Token
+	Runner    Runner
+	Policies  Policies
+	Languages Languages
+	// Doctor looks at the host; its answer is served as it is.
+	Doctor   func(context.Context) (any, error)
+	MaxBody  int64 // bytes of a request; 0: DefaultMaxBody
+	MaxJobs  int   // jobs that run or wait at once
+	Registry *prometheus.Registry
+	Logger   *slog.Logger
+}
+
+// DefaultMaxBody is what a request may have: the largest input that a shipped
+// policy takes, as base64, with room to spare.
+const DefaultMaxBody = 64 << 20
+
+// Server answers requests.
+type Server struct {
+	config    Config
+	metrics   *metrics
+	admission *admission
+	api       huma.API
+	handler   http.Handler
+	openapi   []byte
+	draining  atomic.Bool
+}
+
+// New puts the routes together.
+func New(c Config) (*Server, error) {
+	if c.MaxBody == 0 {
+		c.MaxBody = DefaultMaxBody
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+	c.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1))}
+	s.metrics = newMetrics(c.Registry, &s.config, s.admission)
+	mux := http.NewServeMux()
+	s.api = humago.New(&tapped{mux, s.admission}, description(c.Version))
+	s.register()
+	var err error
+	if s.openapi, err = s.api.OpenAPI().YAML(); err != nil {
+		return nil, err
+	}
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
+	mux.HandleFunc("GET /readyz", s.readyz)
+	mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/yaml")
+		_, _ = w.Write(s.openapi)
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Registry, promhttp.HandlerOpts{}))
+	origin := http.NewCrossOriginProtection()
+	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		problem(CodeCrossOrigin, "", "a browser sent this from another site").write(w)
+	}))
+	s.handler = s.observe(securityHeaders(s.authenticate(origin.Handler(notFound(mux)))))
+	return s, nil
+}
+
+// Handler is the whole API.
+func (s *Server) Handler() http.Handler { return s.handler }
+
+// OpenAPI is the description of the API as YAML, made from the handlers' types.
+func (s *Server) OpenAPI() []byte { return s.openapi }
+
+// tapped puts admission before the one route that starts jobs, so that a body is
+// only read when there is a place for its job.
+type tapped struct {
+	*http.ServeMux
+	admission *admission
+}
+
+// HandleFunc is what the adapter registers routes with.
+func (t *tapped) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
+	if pattern == "POST "+runPath {
+		t.Handle(pattern, t.admission.wrap(http.HandlerFunc(h)))
+		return
+	}
+	t.ServeMux.HandleFunc(pattern, h)
+}
+
+func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
+	if s.draining.Load() {
+		plain(w, http.StatusServiceUnavailable, "ending")
+		return
+	}
+	plain(w, http.StatusOK, "ready")
+}
+
+func plain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n"))
+}
+
+// notFound answers what no route takes as a problem, not as text.
+func notFound(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		// The mux knows whether another method would do, and which: it says so in
+		// the header.
+		probe := &headerOnly{header: http.Header{}}
+		h.ServeHTTP(probe, r)
+		if allow := probe.header.Get("Allow"); allow != "" {
+			w.Header().Set("Allow", allow)
+			problem(CodeMethodNotAllowed, "", r.Method+" is not for this path; allowed: "+allow).write(w)
+			return
+		}
+		problem(CodeNotFound, "", "no such path; /openapi.yaml lists those there are").write(w)
+	})
+}
+
+type headerOnly struct{ header http.Header }
+
+func (h *headerOnly) Header() http.Header         { return h.header }
+func (h *headerOnly) Write(b []byte) (int, error) { return len(b), nil }
+func (h *headerOnly) WriteHeader(int)             {}
+
+// securityHeaders: what the API answers is data, never a page.
+func securityHeaders(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,102 @@
+package httpapi
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Token is the bearer token of the API. Nothing prints it by accident: every
+// formatting verb and slog show a placeholder.
+type Token struct{ secret string }
+
+const redacted = "[token]"
+
+// tokenMin keeps a token from being guessed.
+const tokenMin = 16
+
+// NewToken takes a token that the operator chose.
+func NewToken(secret string) (Token, error) {
+	if len(secret) < tokenMin || len(secret) > 1024 || strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return Token{}, fmt.Errorf("token: %d to 1024 printable ASCII characters without spaces are wanted, %d were given", tokenMin, len(secret))
+	}
+	return Token{secret}, nil
+}
+
+// String hides it.
+func (Token) String() string { return redacted }
+
+// GoString hides it from %#v.
+func (Token) GoString() string { return redacted }
+
+// MarshalText hides it from encoders and slog.
+func (Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+
+// Reveal gives the secret itself, for cordon token.
+func (t Token) Reveal() string { return t.secret }
+
+// Is compares without telling by its time how much was right, nor how long the
+// token is.
+func (t Token) Is(given string) bool {
+	a, b := sha256.Sum256([]byte(t.secret)), sha256.Sum256([]byte(given))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && t.secret != ""
+}
+
+// TokenFile is the name of the token in the state directory.
+const TokenFile = "token"
+
+// LoadOrCreateToken takes the token of CORDON_TOKEN, else that of the state
+// directory, and makes one there at the first start. The file is 0600.
+func LoadOrCreateToken(state string) (Token, error) {
+	if t, err := LoadToken(state); !errors.Is(err, fs.ErrNotExist) {
+		return t, err
+	}
+	name := filepath.Join(state, TokenFile)
+	secret := rand.Text()
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) { // another start was faster
+		return LoadToken(state)
+	}
+	if err != nil {
+		return Token{}, fmt.Errorf("token: %w", err)
+	}
+	_, err = f.WriteString(secret + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return Token{}, fmt.Errorf("token: %w", errors.Join(err, os.Remove(name)))
+	}
+	return Token{secret}, nil
+}
+
+// LoadToken reads the token without making one.
+func LoadToken(state string) (Token, error) {
+	if secret, ok := os.LookupEnv("CORDON_TOKEN"); ok {
+		t, err := NewToken(secret)
+		if err != nil {
+			return t, fmt.Errorf("CORDON_TOKEN: %w", err)
+		}
+		return t, nil
+	}
+	name := filepath.Join(state, TokenFile)
+	info, err := os.Stat(name)
+	if err != nil {
+		return Token{}, fmt.Errorf("token: %w", err)
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return Token{}, fmt.Errorf("token: %s can be read by others (mode %04o); run: chmod 600 %s", name, info.Mode().Perm(), name)
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return Token{}, fmt.Errorf("token: %w", err)
+	}
+	t, err := NewToken(strings.TrimSpace(string(data)))
+	if err != nil {
+		return t, fmt.Errorf("%s: %w; remove the file to get a new one", name, err)
+	}
+	return t, nil
+}
