@@ -7,7 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/rootless-containers/rootlesskit/v3/pkg/child"
@@ -86,16 +88,35 @@ func Enter(stateDir string, single bool, log io.Writer) error {
 	return status(parent.Parent(parent.Opt{
 		PipeFDEnvKey: envPipe, ChildUseActivationEnvKey: envActivation,
 		StateDir: stateDir, StateDirEnvKey: envState,
-		Propagation: "rslave", SubidSource: parent.SubidSourceAuto,
+		Propagation: propagation(), SubidSource: parent.SubidSourceAuto,
 	}))
 }
 
 func enterChild() error {
 	return child.Child(child.Opt{
 		PipeFDEnvKey: envPipe, StateDirEnvKey: envState, ChildUseActivationEnvKey: envActivation,
-		RunActivationHelperEnvKey: envHelper, Propagation: "rslave",
+		RunActivationHelperEnvKey: envHelper, Propagation: propagation(),
 		TargetCmd: append([]string{"/proc/self/exe", insideRange}, os.Args[1:]...),
 	})
+}
+
+// propagation lets unmounts on the host reach the daemon's mount namespace, so
+// that it holds no medium busy, where the host shares its mounts; where it does
+// not (no systemd), there is nothing to follow.
+func propagation() string {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return "rprivate"
+	}
+	for line := range strings.Lines(string(text)) {
+		// proc_pid_mountinfo(5): mount point, options, optional fields up to "-".
+		if f := strings.Fields(line); len(f) > 6 && f[4] == "/" {
+			if i := slices.Index(f, "-"); i > 0 && slices.ContainsFunc(f[6:i], func(o string) bool { return strings.HasPrefix(o, "shared:") }) {
+				return "rslave"
+			}
+		}
+	}
+	return "rprivate"
 }
 
 // enterSingle is the way without a subordinate range: one id, mapped by the

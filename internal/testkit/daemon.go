@@ -1,0 +1,186 @@
+// Package testkit starts the real service for tests and proves, when a test
+// ends, that nothing of it is left.
+package testkit
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Daemon is a running service.
+type Daemon struct {
+	URL, Token, State string
+	Pid               int // of the outer process, which the test started
+
+	command *exec.Cmd
+	log     *logBuffer
+	ended   chan struct{} // closed when the outer process is gone
+}
+
+// startWithin and stopWithin end a test whose service hangs; they are no claim
+// about its speed. Languages are searched for at the start, and a Go cache may
+// have to be prepared first.
+const (
+	startWithin = 5 * time.Minute
+	stopWithin  = time.Minute
+)
+
+// Binary is the program under test: CORDON_BINARY, or bin/cordon of this tree.
+func Binary(tb testing.TB) string {
+	tb.Helper()
+	name := os.Getenv("CORDON_BINARY")
+	if name == "" {
+		name = filepath.Join(Root(tb), "bin", "cordon")
+	}
+	if _, err := os.Stat(name); err != nil {
+		tb.Fatalf("the program under test: %v; run make build, or set CORDON_BINARY", err)
+	}
+	return name
+}
+
+// Root is the top of this source tree.
+func Root(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for ; dir != "/"; dir = filepath.Dir(dir) {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+	}
+	tb.Fatal("no go.mod above the working directory")
+	return ""
+}
+
+// StartDaemon starts the service on a free port with a state directory of its
+// own, and ends it with the test. Further arguments go to cordon serve.
+func StartDaemon(tb testing.TB, args ...string) *Daemon {
+	tb.Helper()
+	d := &Daemon{State: tb.TempDir(), log: &logBuffer{ready: make(chan string, 1)}, ended: make(chan struct{})}
+	cache := os.Getenv("CORDON_GO_CACHE")
+	if cache == "" {
+		home, err := os.UserCacheDir()
+		if err != nil {
+			tb.Fatal(err)
+		}
+		cache = filepath.Join(home, "cordon-test-go")
+	}
+	d.command = exec.Command(Binary(tb), append([]string{"serve", "--listen", "127.0.0.1:0", "--state", d.State, "--go-cache", cache}, args...)...)
+	d.command.Stderr = d.log
+	d.command.Stdout = d.log
+	if err := d.command.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	d.Pid = d.command.Process.Pid
+	go func() { defer close(d.ended); _ = d.command.Wait() }()
+	tb.Cleanup(func() { d.stop(tb) })
+	select {
+	case d.URL = <-d.log.ready:
+	case <-d.ended:
+		tb.Fatalf("the service ended at its start:\n%s", d.log)
+	case <-time.After(startWithin):
+		tb.Fatalf("the service is not ready after %v:\n%s", startWithin, d.log)
+	}
+	token, err := os.ReadFile(filepath.Join(d.State, "token"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	d.Token = strings.TrimSpace(string(token))
+	return d
+}
+
+// Log is what the service has printed so far.
+func (d *Daemon) Log() string { return d.log.String() }
+
+// stop ends the service as an operator would and looks for what it has left.
+func (d *Daemon) stop(tb testing.TB) {
+	before := Descendants(tb, d.Pid)
+	groups := groupsOf(tb, before)
+	if err := d.command.Process.Signal(syscall.SIGTERM); err != nil && d.URL != "" {
+		tb.Errorf("the service had ended before the test did: %v", err)
+	}
+	select {
+	case <-d.ended:
+	case <-time.After(stopWithin):
+		tb.Errorf("the service does not end within %v of SIGTERM", stopWithin)
+		_ = d.command.Process.Kill()
+		<-d.ended
+	}
+	for _, left := range Living(before) {
+		tb.Errorf("a process is left: %s", left)
+	}
+	for _, dir := range groups {
+		if _, err := os.Stat(dir); err == nil {
+			tb.Errorf("a cgroup is left: %s", dir)
+		}
+	}
+	left, err := filepath.Glob(filepath.Join(d.State, "run", "*"))
+	if err != nil || len(left) > 0 {
+		tb.Errorf("runtime files are left: %v %v", left, err)
+	}
+	if code := d.command.ProcessState.ExitCode(); code != 0 && d.URL != "" {
+		tb.Errorf("exit status %d after SIGTERM", code)
+	}
+	if strings.Contains(d.log.String(), d.Token) && d.Token != "" {
+		tb.Error("the token stands in the log")
+	}
+	for _, word := range []string{"panic", "msg=leak", "DATA RACE"} {
+		if strings.Contains(d.log.String(), word) {
+			tb.Errorf("%q in the log", word)
+		}
+	}
+	if tb.Failed() {
+		tb.Logf("log of the service:\n%s", d.log)
+	}
+}
+
+// logBuffer keeps the log and finds the line that says where the service listens.
+type logBuffer struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	ready chan string
+	found bool
+}
+
+var readyLine = regexp.MustCompile(`msg=ready listen=(http://\S+)`)
+
+// Write keeps p.
+func (b *logBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text.Write(p)
+	if !b.found {
+		if m := readyLine.FindSubmatch(b.text.Bytes()); m != nil {
+			b.found = true
+			b.ready <- string(m[1])
+		}
+	}
+	return len(p), nil
+}
+
+// String is the end of the log: enough to explain a failure.
+func (b *logBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// Lines calls f for each line of the log.
+func (d *Daemon) Lines(f func(string)) {
+	s := bufio.NewScanner(io.Reader(strings.NewReader(d.log.String())))
+	for s.Scan() {
+		f(s.Text())
+	}
+}
