@@ -23,12 +23,15 @@ type config struct {
 	State    string `yaml:"state"`    // directory of the token and the runtime files
 	Policies string `yaml:"policies"` // directory of the operator's policies
 	Cgroup   string `yaml:"cgroup"`   // delegated cgroup directory
-	GoCache  string `yaml:"go_cache"` // directory of Go's prepared build cache
+	GoCache  string `yaml:"go-cache"` // directory of Go's prepared build cache, or noGoCache
 	Parallel int    `yaml:"parallel"` // jobs that run at once
 	Queue    int    `yaml:"queue"`    // jobs that wait for a place, besides those that run
 	Warm     int    `yaml:"warm"`     // warm cells kept of each kind
 	Drain    string `yaml:"drain"`    // how long running jobs may go on at the end
 }
+
+// noGoCache as the directory of Go's cache means: none.
+const noGoCache = "off"
 
 // option is one setting with its flag; its variable is CORDON_ and the flag's
 // name in capitals.
@@ -44,7 +47,7 @@ var options = []option{
 	{"state", "`directory` of the token and the runtime files", func(c *config) *string { return &c.State }, nil},
 	{"policies", "`directory` of further policy files", func(c *config) *string { return &c.Policies }, nil},
 	{"cgroup", "delegated cgroup `directory`; empty: found by itself", func(c *config) *string { return &c.Cgroup }, nil},
-	{"go-cache", "`directory` of Go's prepared build cache; empty: in the state directory", func(c *config) *string { return &c.GoCache }, nil},
+	{"go-cache", "`directory` of Go's prepared build cache, or off; empty: in the state directory", func(c *config) *string { return &c.GoCache }, nil},
 	{"drain", "how `long` running jobs may go on when the service ends", func(c *config) *string { return &c.Drain }, nil},
 	{"parallel", "jobs that run at once", nil, func(c *config) *int { return &c.Parallel }},
 	{"queue", "jobs that may wait for a place", nil, func(c *config) *int { return &c.Queue }},

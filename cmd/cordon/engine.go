@@ -97,13 +97,17 @@ func (e *engine) prepareLanguages(ctx context.Context, o engineOptions) ([]rootf
 	for _, path := range e.languages.EtcPaths() {
 		binds = append(binds, rootfs.Bind{Source: path, Target: path})
 	}
+	if o.config.GoCache == noGoCache {
+		return binds, nil
+	}
 	if err := os.MkdirAll(o.config.GoCache, 0o755); err != nil {
 		return nil, fmt.Errorf("go-cache: %w", err)
 	}
+	o.logger.Info("looking after Go's build cache; the first time takes about half a minute", "directory", o.config.GoCache)
 	switch err := languages.PrepareGo(ctx, o.config.GoCache); {
 	case errors.Is(err, languages.ErrMissing): // no Go here
 	case err != nil:
-		o.logger.Warn("Go's build cache could not be prepared: Go builds will be slow", "error", err)
+		return nil, fmt.Errorf("go-cache: %w; --go-cache off does without, Go builds are slow then", err)
 	default:
 		binds = append(binds, rootfs.Bind{Source: o.config.GoCache, Target: languages.GoCacheInRoot})
 		e.languages.UseGoCache(languages.GoCacheInRoot)

@@ -77,6 +77,7 @@ func StartDaemon(tb testing.TB, args ...string) *Daemon {
 		}
 		cache = filepath.Join(home, "cordon-test-go")
 	}
+	// With "off" for machines that are too slow to fill one.
 	d.command = exec.Command(Binary(tb), append([]string{"serve", "--listen", "127.0.0.1:0", "--state", d.State, "--go-cache", cache}, args...)...)
 	d.command.Stderr = d.log
 	d.command.Stdout = d.log

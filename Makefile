@@ -1,0 +1,44 @@
+# make run    installs what is missing, builds, starts the service, shows a first job
+# make test   installs what is missing, builds, runs every test
+# As root, the parts that need root run as root; jobs and tests never do.
+
+SHELL      := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export GOTOOLCHAIN ?= auto
+export CGO_ENABLED := 1
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BINARY  := $(CURDIR)/bin/cordon
+# A static binary runs on any Linux of its architecture. osusergo and netgo keep
+# the C library's plug-ins out of it.
+STATIC  := -tags osusergo,netgo -trimpath -ldflags '-s -w -X main.version=$(VERSION) -linkmode external -extldflags "-static"'
+
+.PHONY: all build deps run test lint fuzz bench clean
+
+all: build
+
+deps:
+	@test/deps
+
+build: deps
+	go build $(STATIC) -o $(BINARY) ./cmd/cordon
+
+# Root sets up what needs root and goes on as the service user; everybody else
+# starts the service as themselves.
+run: build
+	@if [ "$$(id -u)" = 0 ]; then exec $(BINARY) setup -- $(BINARY) serve --hello; else exec $(BINARY) serve --hello; fi
+
+test: build
+	@test/all
+
+lint: deps
+	@test/lint
+
+fuzz: deps
+	@test/fuzz $(FUZZTIME)
+
+bench: build
+	@if [ "$$(id -u)" = 0 ]; then exec $(BINARY) setup --quiet -- $(BINARY) bench; else exec $(BINARY) bench; fi
+
+clean:
+	rm -rf bin
