@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -217,4 +218,23 @@ func (d dir) killEach() error {
 		}
 	}
 	return fmt.Errorf("%s still has processes after 100 rounds of SIGKILL", d.path)
+}
+
+// errSwap: the limit of a group could be exceeded in swap.
+var errSwap = errors.New("swap is on and the kernel does not count it for groups; run: swapoff -a, or boot with swapaccount=1")
+
+// swapOff holds where a group has no file to forbid swap: a kernel that does not
+// count it. /proc/swaps lists nothing then, or is not there (no CONFIG_SWAP).
+func (h host) swapOff() error {
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(h.proc), "swaps"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("swap: %w", err)
+	}
+	if i := index(text, '\n'); i >= 0 && i+1 < len(text) {
+		return errSwap
+	}
+	return nil
 }

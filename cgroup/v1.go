@@ -100,7 +100,7 @@ func (g *v1Group) SetLimits(l Limits) ([]Applied, error) {
 		if err := g.memory.limit("memory.memsw.limit_in_bytes", bytes, bytes); err != nil {
 			return nil, err
 		}
-	} else if err := g.memory.limit("memory.swappiness", "0", "0"); err != nil {
+	} else if err := realHost.swapOff(); err != nil {
 		return nil, err
 	}
 	if g.memory.has("memory.kmem.tcp.limit_in_bytes") {

@@ -69,11 +69,12 @@ func (g *v2Group) SetLimits(l Limits) ([]Applied, error) {
 			return nil, err
 		}
 	}
-	// Absent where the kernel has no swap at all (CONFIG_SWAP): nothing to forbid.
 	if g.dir.has("memory.swap.max") {
 		if err := g.dir.limit("memory.swap.max", "0", "0"); err != nil {
 			return nil, err
 		}
+	} else if err := realHost.swapOff(); err != nil {
+		return nil, err
 	}
 	return []Applied{
 		{"memory_bytes", "cgroup-v2 memory.max"},

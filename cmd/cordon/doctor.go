@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -78,20 +79,29 @@ func printReport(w io.Writer, r *doctor.Report) error {
 	if err := printTable(w, t); err != nil {
 		return err
 	}
-	for _, row := range r.Rows {
-		if row.Fix == "" {
-			continue
-		}
-		word := "liked"
-		if row.Needed {
-			word = "needed"
-		}
-		if _, err := fmt.Fprintf(w, "%s (%s, %s):\n    %s\n", row.Name, row.Status, word, row.Fix); err != nil {
-			return err
-		}
+	if err := printFixes(w, r.Rows); err != nil {
+		return err
 	}
 	_, err := fmt.Fprintln(w, r.Summary())
 	return err
+}
+
+// printFixes tells each command once, with the features that it mends.
+func printFixes(w io.Writer, rows []doctor.Row) error {
+	mended := map[string][]string{}
+	for _, row := range rows {
+		mended[row.Fix] = append(mended[row.Fix], row.Name)
+	}
+	for _, row := range rows {
+		if row.Fix == "" || mended[row.Fix] == nil {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%s:\n    %s\n", strings.Join(mended[row.Fix], ", "), row.Fix); err != nil {
+			return err
+		}
+		mended[row.Fix] = nil
+	}
+	return nil
 }
 
 // toolchains looks for the languages of a set, once, and lists them.

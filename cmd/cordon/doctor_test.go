@@ -40,6 +40,7 @@ var sickReport = &doctor.Report{Rows: []doctor.Row{
 	{Name: "kernel", Status: doctor.OK, Found: "6.12", Lost: "nothing"},
 	{Name: "subordinate ids", Status: doctor.Missing, Found: "0 for ann", Lost: strings.Repeat("own ids ", 12), Fix: longFix, Needed: true},
 	{Name: "tun", Status: doctor.Degraded, Found: "no /dev/net/tun", Lost: "egress", Fix: "sudo modprobe tun"},
+	{Name: "tun again", Status: doctor.Degraded, Found: "no /dev/net/tun", Lost: "egress", Fix: "sudo modprobe tun"},
 }}
 
 func TestDoctorTable(t *testing.T) {
@@ -47,7 +48,7 @@ func TestDoctorTable(t *testing.T) {
 	out, err := doctorCLI(t, answering(sickReport, &o))
 	wantStatus(t, err, notReady)
 	// The command is whole, whatever its length.
-	wantAll(t, out, "FEATURE", "6.12", "subordinate ids (missing, needed):\n    "+longFix+"\n", "tun (degraded, liked):\n    sudo modprobe tun\n")
+	wantAll(t, out, "FEATURE", "6.12", "subordinate ids:\n    "+longFix+"\n", "tun, tun again:\n    sudo modprobe tun\n")
 	if !strings.HasSuffix(out, "not ready: 1 needed feature is missing: subordinate ids\n") {
 		t.Errorf("last line of:\n%s", out)
 	}

@@ -73,7 +73,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(newServeCommand(), newRunCommand(), newTokenCommand(), newPolicyCommand(), newDoctorCommand(),
-		newSetupCommand(), newBenchCommand(), newVersionCommand())
+		newSetupCommand(), newBenchCommand(), newVersionCommand(), newProbeCommand())
 	return root
 }
 

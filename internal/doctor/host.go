@@ -154,5 +154,5 @@ func hasFileCaps(path string) bool {
 
 func onNoSuid(path string) bool {
 	var s unix.Statfs_t
-	return unix.Statfs(path, &s) == nil && s.Flags&unix.ST_NOSUID != 0
+	return unix.Statfs(path, &s) == nil && s.Flags&unix.MS_NOSUID != 0
 }

@@ -104,7 +104,7 @@ func try(ctx context.Context, name string) outcome {
 	cmd.Stdout, cmd.Stderr = &out, &complaint
 	if flags := probes[name].flags; flags != 0 {
 		cmd.SysProcAttr = &syscall.SysProcAttr{
-			Cloneflags: flags,
+			Cloneflags:  flags,
 			UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Geteuid(), Size: 1}},
 			GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getegid(), Size: 1}},
 		}

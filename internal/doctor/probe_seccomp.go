@@ -25,8 +25,8 @@ var actions = []struct {
 	value uint32
 }{{"allow", 0x7fff0000}, {"errno", 0x00050000}, {"user_notif", 0x7fc00000}, {"kill_process", 0x80000000}}
 
-func seccomp(operation, flags, argument uintptr) (int, error) {
-	n, _, errno := unix.Syscall(unix.SYS_SECCOMP, operation, flags, argument)
+func seccomp(operation, flags uintptr, argument unsafe.Pointer) (int, error) {
+	n, _, errno := unix.Syscall(unix.SYS_SECCOMP, operation, flags, uintptr(argument))
 	if errno != 0 {
 		return -1, errno
 	}
@@ -35,7 +35,7 @@ func seccomp(operation, flags, argument uintptr) (int, error) {
 
 func trySeccomp() outcome {
 	for _, a := range actions {
-		if _, err := seccomp(getActionAvail, 0, pointer(&a.value)); err != nil {
+		if _, err := seccomp(getActionAvail, 0, unsafe.Pointer(&a.value)); err != nil {
 			return problem("seccomp action "+a.name, err)
 		}
 	}
@@ -65,14 +65,14 @@ func tryListener(flags uintptr) outcome {
 		{Code: unix.BPF_RET | unix.BPF_K, K: actions[0].value},
 	}
 	program := unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}
-	fd, err := seccomp(setModeFilter, flagNewListener|flags, pointer(&program))
+	fd, err := seccomp(setModeFilter, flagNewListener|flags, unsafe.Pointer(&program))
 	runtime.KeepAlive(code)
 	if err != nil {
 		return problem("install a filter with a listener", err)
 	}
 	answered := make(chan error, 1)
-	go func() { answered <- answerOne(fd) }() // on another thread: this one is about to be stopped
-	_, _, errno := unix.RawSyscall(unix.SYS_GETPPID, 0, 0, 0)
+	go func() { answered <- answerOne(fd) }()              // on another thread: this one is about to be stopped
+	_, _, errno := unix.Syscall(unix.SYS_GETPPID, 0, 0, 0) // not raw: the scheduler must know that it waits
 	if err := <-answered; err != nil {
 		return problem("answer a reported call", err)
 	}
@@ -82,22 +82,29 @@ func tryListener(flags uintptr) outcome {
 	return outcome{Found: "answered"}
 }
 
-// answerOne receives one report and answers EDOM, an errno that getppid never has.
+// answerOne receives one report and answers EDOM, an errno that getppid never
+// has. A call that a signal has withdrawn meanwhile (ENOENT) is reported anew.
 func answerOne(fd int) error {
 	defer unix.Close(fd)
-	var notif [80]byte // struct seccomp_notif
-	if err := retry(fd, notifReceive, unsafe.Pointer(&notif)); err != nil {
-		return err
-	}
-	var resp [24]byte // struct seccomp_notif_resp: id, val, error, flags
 	failed := -int32(unix.EDOM)
-	copy(resp[:8], notif[:8])
-	binary.NativeEndian.PutUint32(resp[16:], uint32(failed))
-	return retry(fd, notifSend, unsafe.Pointer(&resp))
+	for {
+		var notif [80]byte // struct seccomp_notif
+		var resp [24]byte  // struct seccomp_notif_resp: id, val, error, flags
+		if err := listenerCall(fd, notifReceive, unsafe.Pointer(&notif)); err == unix.ENOENT {
+			continue
+		} else if err != nil {
+			return err
+		}
+		copy(resp[:8], notif[:8])
+		binary.NativeEndian.PutUint32(resp[16:], uint32(failed))
+		if err := listenerCall(fd, notifSend, unsafe.Pointer(&resp)); err != unix.ENOENT {
+			return err
+		}
+	}
 }
 
-// retry goes on when the runtime's own signals come in between.
-func retry(fd int, request uintptr, argument unsafe.Pointer) error {
+// listenerCall goes on when the runtime's own signals come in between.
+func listenerCall(fd int, request uintptr, argument unsafe.Pointer) error {
 	for {
 		_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), request, uintptr(argument))
 		if errno == 0 {

@@ -6,7 +6,6 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -190,6 +189,3 @@ func tryCloseRange() outcome {
 	}
 	return outcome{Found: "close_range"}
 }
-
-// pointer is a short way to hand memory to a call.
-func pointer[T any](v *T) uintptr { return uintptr(unsafe.Pointer(v)) }
