@@ -11,9 +11,29 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Handed is the name of the directory that cordon setup makes below the group of
-// its caller and gives to the service user.
-const Handed = "cordon"
+// handed begins the names of the directories that cordon setup makes below the
+// group of its caller: this for the service user, with "-NAME" for others.
+const handed = "cordon"
+
+// handedName is the directory of one user.
+func handedName(user string) string {
+	if user == handed {
+		return handed
+	}
+	return handed + "-" + user
+}
+
+// handedBelow finds the directory that was handed to this user; without one it is
+// the service user's, for the message that says so.
+func handedBelow(own string) string {
+	others, _ := filepath.Glob(filepath.Join(own, handed+"-*"))
+	for _, dir := range append([]string{filepath.Join(own, handed)}, others...) {
+		if unix.Access(dir, unix.W_OK) == nil {
+			return dir
+		}
+	}
+	return filepath.Join(own, handed)
+}
 
 // startLeaf is where a process of a delegated v2 tree starts; the tree's own
 // directory must stay free of processes.
@@ -108,7 +128,7 @@ func findV2(h hierarchy, path string) (*base, []string) {
 	places := []place{{path, "--cgroup"}}
 	if path == "" {
 		parent := filepath.Dir(h.own)
-		places = []place{{parent, "the parent of the own group"}, {h.own, "the own group"}, {filepath.Join(h.own, Handed), "made by cordon setup"}}
+		places = []place{{parent, "the parent of the own group"}, {h.own, "the own group"}, {handedBelow(h.own), "made by cordon setup"}}
 		if filepath.Base(h.own) == supervisor || filepath.Base(h.own) == startLeaf {
 			places = places[:1]
 		} else {
@@ -155,7 +175,7 @@ func findV1(all []hierarchy, path string) (*base, []string) {
 			looked = append(looked, "the v1 controller "+c+" is not mounted")
 			continue
 		}
-		place := filepath.Join(h.own, Handed)
+		place := handedBelow(h.own)
 		if path != "" { // a path below every hierarchy, such as /cordon
 			place = filepath.Join(h.mount, path)
 		}

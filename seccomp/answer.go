@@ -22,7 +22,8 @@ func (p *Program) answer(audit uint32, number int, args [6]uint64) answer {
 	if audit != p.Arch.Audit {
 		return answer{fmt.Sprintf("foreign architecture 0x%x, call %d", audit, number), unix.ENOSYS, true}
 	}
-	if p.Arch == AMD64 && number&x32Bit != 0 {
+	// A number below zero has that bit as well, but no architecture.
+	if p.Arch == AMD64 && number >= x32Bit {
 		return answer{fmt.Sprintf("foreign architecture x32, call %d", number&^x32Bit), unix.ENOSYS, true}
 	}
 	name, ok := p.Arch.callName(number)

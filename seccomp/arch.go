@@ -2,6 +2,7 @@ package seccomp
 
 import (
 	"runtime"
+	"strings"
 	"sync"
 
 	lib "github.com/seccomp/libseccomp-golang"
@@ -37,6 +38,12 @@ func (a Arch) number(name string) (int, bool) {
 	if n, ok := newer[name]; ok {
 		return n, true
 	}
+	if n, ok := newerAMD64[name]; ok && a == AMD64 {
+		return n, true
+	}
+	if strings.ContainsRune(name, 0) { // C would read the name up to there, and call it known
+		return 0, false
+	}
 	n, err := lib.GetSyscallFromNameByArch(name, a.lib)
 	if err != nil || n < 0 { // below zero: libseccomp's own numbers for calls of other architectures
 		return 0, false
@@ -70,6 +77,9 @@ func loadNames() {
 		for n, i := range newer {
 			names[a][i] = n
 		}
+	}
+	for n, i := range newerAMD64 {
+		names[AMD64][i] = n
 	}
 }
 

@@ -34,7 +34,7 @@ func Dump(w io.Writer, r Rules, a Arch) error {
 
 func describe(p *Program, n int, name string, allowed map[string]bool) string {
 	if ways, ok := conditions[name]; allowed[name] && ok {
-		return "allow if " + waysText(ways) + ", else " + errnoText(p.answer(p.Arch.Audit, n, [6]uint64{^uint64(0), ^uint64(0)}).errno) + " reported" + reason(name)
+		return "allow if " + waysText(ways) + ", else " + reported(p, n, ^uint64(0)) + reason(name)
 	}
 	if allowed[name] {
 		return "allow" + reason(name)
@@ -42,7 +42,18 @@ func describe(p *Program, n int, name string, allowed map[string]bool) string {
 	if errno, ok := atOnce[name]; ok {
 		return errnoText(errno) + " at once"
 	}
-	return errnoText(p.answer(p.Arch.Audit, n, [6]uint64{}).errno) + " reported"
+	return reported(p, n, 0)
+}
+
+// reported are the errnos of a reported call. They differ where the first
+// argument is a family that is allowed and something else is not.
+func reported(p *Program, n int, arg uint64) string {
+	first := errnoText(p.answer(p.Arch.Audit, n, [6]uint64{arg, arg}).errno)
+	other := errnoText(p.answer(p.Arch.Audit, n, [6]uint64{unix.AF_UNIX, arg}).errno)
+	if other != first {
+		first += " (other families) or " + other
+	}
+	return first + " reported"
 }
 
 func errnoText(e unix.Errno) string {

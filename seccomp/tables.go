@@ -75,8 +75,9 @@ var atOnce = map[string]unix.Errno{"clone3": unix.ENOSYS, "sync": 0, "syncfs": 0
 var absent = []string{"io_uring_setup", "io_uring_enter", "io_uring_register", "userfaultfd", "keyctl", "add_key",
 	"request_key", "memfd_secret", "fsopen", "fsconfig", "fsmount", "fspick", "open_tree", "move_mount", "mount_setattr",
 	"statmount", "listmount", "open_tree_attr", "map_shadow_stack", "process_madvise", "process_mrelease", "pidfd_getfd",
-	"cachestat", "mseal", "uretprobe", "lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules", "quotactl_fd",
-	"set_mempolicy_home_node"}
+	"cachestat", "mseal", "uretprobe", "uprobe", "lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules", "quotactl_fd",
+	"set_mempolicy_home_node", "setxattrat", "getxattrat", "listxattrat", "removexattrat", "file_getattr", "file_setattr",
+	"listns", "rseq_slice_yield"}
 
 // condition is one way in which a call is allowed: argument index, mask, value.
 type condition struct {
@@ -162,4 +163,7 @@ func types(arg uint) [][]condition {
 var newer = map[string]int{"cachestat": 451, "fchmodat2": 452, "map_shadow_stack": 453, "futex_wake": 454, "futex_wait": 455,
 	"futex_requeue": 456, "statmount": 457, "listmount": 458, "lsm_get_self_attr": 459, "lsm_set_self_attr": 460,
 	"lsm_list_modules": 461, "mseal": 462, "setxattrat": 463, "getxattrat": 464, "listxattrat": 465, "removexattrat": 466,
-	"open_tree_attr": 467, "file_getattr": 468, "file_setattr": 469}
+	"open_tree_attr": 467, "file_getattr": 468, "file_setattr": 469, "listns": 470, "rseq_slice_yield": 471}
+
+// newerAMD64 are two that only amd64 has.
+var newerAMD64 = map[string]int{"uretprobe": 335, "uprobe": 336}

@@ -1,0 +1,187 @@
+package seccomp
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// row is one line of a reviewed table in testdata: what must happen, without a
+// look at the tables that the program was made from.
+type row struct {
+	number int
+	name   string
+	act    uint32        // for arguments that satisfy a way
+	ways   [][]condition // none: any argument
+	errnos []unix.Errno  // with which a reported call can fail
+}
+
+var (
+	rowShape  = regexp.MustCompile(`^ *(\d+) (\w+) +(\S.*)$`)
+	wayShape  = regexp.MustCompile(`^arg(\d) & 0x([0-9a-f]+) == 0x([0-9a-f]+)$`)
+	nameShape = regexp.MustCompile(`\bE[A-Z]+\b`)
+)
+
+// parseRow reads one line of Dump, or says that it is no row.
+func parseRow(line string) (row, bool) {
+	line, _, _ = strings.Cut(strings.TrimSuffix(line, "\n"), "  # ")
+	m := rowShape.FindStringSubmatch(line)
+	if m == nil {
+		return row{}, false
+	}
+	number, err := strconv.Atoi(m[1])
+	r := row{number: number, name: m[2], act: actReport}
+	what := m[3]
+	for _, name := range nameShape.FindAllString(what, -1) {
+		r.errnos = append(r.errnos, errnoOf(name))
+	}
+	switch {
+	case err != nil || slices.Contains(r.errnos, 0):
+		return row{}, false
+	case what == "allow":
+		r.act = actAllow
+	case what == "0 at once":
+		r.act = actErrno
+	case strings.HasSuffix(what, " at once") && len(r.errnos) == 1:
+		r.act = actErrno | uint32(r.errnos[0])
+	case strings.HasPrefix(what, "allow if ") && len(r.errnos) > 0:
+		r.act = actAllow
+		ways, _, _ := strings.Cut(strings.TrimPrefix(what, "allow if "), ", else ")
+		return r, r.parseWays(ways)
+	case !strings.HasSuffix(what, " reported") || len(r.errnos) == 0:
+		return row{}, false
+	}
+	return r, true
+}
+
+func (r *row) parseWays(text string) bool {
+	for way := range strings.SplitSeq(text, " or ") {
+		var all []condition
+		for c := range strings.SplitSeq(way, " and ") {
+			m := wayShape.FindStringSubmatch(c)
+			if m == nil {
+				return false
+			}
+			arg, _ := strconv.ParseUint(m[1], 10, 8)
+			mask, err1 := strconv.ParseUint(m[2], 16, 64)
+			value, err2 := strconv.ParseUint(m[3], 16, 64)
+			if arg > 5 || err1 != nil || err2 != nil {
+				return false
+			}
+			all = append(all, condition{uint(arg), mask, value})
+		}
+		r.ways = append(r.ways, all)
+	}
+	return true
+}
+
+func errnoOf(name string) unix.Errno {
+	for _, e := range []unix.Errno{unix.EPERM, unix.ENOSYS, unix.EAFNOSUPPORT, unix.ENOTTY, unix.EINVAL} {
+		if unix.ErrnoName(e) == name {
+			return e
+		}
+	}
+	return 0
+}
+
+// decide is the action that the row promises.
+func (r row) decide(args [6]uint64) uint32 {
+	if len(r.ways) == 0 {
+		return r.act
+	}
+	for _, way := range r.ways {
+		if !slices.ContainsFunc(way, func(c condition) bool { return args[c.arg]&c.mask != c.value }) {
+			return r.act
+		}
+	}
+	return actReport
+}
+
+// table reads a reviewed table.
+func table(t testing.TB, profile string, a Arch) map[int]row {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "rules-"+profile+"-"+a.String()+".txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[int]row{}
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		r, ok := parseRow(line)
+		if !ok {
+			t.Fatalf("%s-%s: %q is no row", profile, a, line)
+		}
+		out[r.number] = r
+	}
+	if len(out) < 300 {
+		t.Fatalf("%s-%s: only %d rows", profile, a, len(out))
+	}
+	return out
+}
+
+// arguments are the lists of arguments that can tell a right filter from a
+// wrong one: per argument that a row looks at, every value it names, its
+// neighbours, each bit more or less, and each with the upper half set.
+func (r row) arguments() [][6]uint64 {
+	lists := [][6]uint64{{}, {^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}}
+	values := map[uint][]uint64{}
+	for _, way := range r.ways {
+		for _, c := range way {
+			values[c.arg] = append(values[c.arg], c.value, c.value-1, c.value+1, ^c.mask, ^c.mask|c.value)
+		}
+	}
+	for arg, some := range values {
+		first := some[0]
+		for bit := range 64 {
+			some = append(some, first^1<<bit)
+		}
+		for _, v := range some {
+			some = append(some, v|0xffffffff<<32)
+		}
+		slices.Sort(some)
+		some = slices.Compact(some)
+		var next [][6]uint64
+		for _, l := range lists {
+			for _, v := range some {
+				l[arg] = v
+				next = append(next, l)
+			}
+		}
+		lists = append(lists, next...)
+	}
+	return lists
+}
+
+// TestRows: the reader of the tables refuses what it does not understand, or
+// TestReplay would hold a program against nothing.
+func TestRows(t *testing.T) {
+	for _, line := range []string{
+		"", "# profile", "  0 read", "  0 read   ", "x read allow", "  0 read  allowed", "  0 read  EFOO reported",
+		"  0 read  reported", "  0 read  at once", "  0 read  allow if , else EPERM reported",
+		"  0 read  allow if arg7 & 0x1 == 0x1, else EPERM reported", "  0 read  allow if arg0 & 1 == 1, else EPERM reported",
+		"  0 read  allow if arg0 & 0x1 == 0x1", "  0 read  EPERM and more",
+	} {
+		if r, ok := parseRow(line); ok {
+			t.Errorf("%q was read as %+v", line, r)
+		}
+	}
+	r, ok := parseRow("  1 call  allow if arg0 & 0xff == 0x1 and arg5 & 0x2 == 0x0 or arg1 & 0x1 == 0x1, else EINVAL reported  # why\n")
+	if !ok || len(r.ways) != 2 || len(r.ways[0]) != 2 || !slices.Equal(r.errnos, []unix.Errno{unix.EINVAL}) {
+		t.Fatalf("got %+v, %v", r, ok)
+	}
+	for args, want := range map[[6]uint64]uint32{
+		{0x101}: actAllow, {0x101, 0, 0, 0, 0, 2}: actReport, {2, 3}: actAllow, {2, 2}: actReport,
+	} {
+		if got := r.decide(args); got != want {
+			t.Errorf("%v: %s, want %s", args, actText(got), actText(want))
+		}
+	}
+}
