@@ -26,13 +26,17 @@ func handedName(user string) string {
 // handedBelow finds the directory that was handed to this user; without one it is
 // the service user's, for the message that says so.
 func handedBelow(own string) string {
-	others, _ := filepath.Glob(filepath.Join(own, handed+"-*"))
-	for _, dir := range append([]string{filepath.Join(own, handed)}, others...) {
-		if unix.Access(dir, unix.W_OK) == nil {
+	first := filepath.Join(own, handed)
+	if unix.Access(first, unix.W_OK) == nil {
+		return first
+	}
+	entries, _ := os.ReadDir(own) // not Glob: systemd puts backslashes into names
+	for _, e := range entries {
+		if dir := filepath.Join(own, e.Name()); strings.HasPrefix(e.Name(), handed+"-") && unix.Access(dir, unix.W_OK) == nil {
 			return dir
 		}
 	}
-	return filepath.Join(own, handed)
+	return first
 }
 
 // startLeaf is where a process of a delegated v2 tree starts; the tree's own
@@ -201,19 +205,39 @@ func withController(all []hierarchy, controller string) (hierarchy, bool) {
 }
 
 // Settle puts this process where a delegated v2 group allows it to stay: a group
-// with processes of its own cannot hand controllers to its children. It is called
-// before the daemon's user namespace exists, by the first process of a service.
-// Nothing needs to be done on v1.
-func Settle() error {
-	all, err := realHost.hierarchies()
+// with processes of its own cannot hand controllers to its children. Without a
+// delegated group it asks the user's systemd for one. It is called before the
+// daemon's user namespace exists, by the first process of a service. Nothing is
+// done on v1, or when the operator names the place.
+func Settle(path string) error { return realHost.settle(path, ownScope) }
+
+func (h host) settle(path string, scope func() error) error {
+	all, err := h.hierarchies()
 	if err != nil {
 		return fmt.Errorf("cgroup: %w", err)
 	}
-	h, ok := unified(all)
-	if !ok || filepath.Base(h.own) == supervisor || filepath.Base(h.own) == startLeaf || delegatedV2(h.own) != nil {
+	v2, ok := unified(all)
+	if !ok || path != "" {
 		return nil
 	}
-	leaf := filepath.Join(h.own, supervisor)
+	if delegatedV2(v2.own) != nil {
+		if b, _ := findV2(v2, ""); b != nil {
+			return nil // a leaf of a delegated group already
+		}
+		if err := scope(); err != nil {
+			return nil // Discover tells what is missing; a scope is only one of the ways
+		}
+		if all, err = h.hierarchies(); err != nil {
+			return fmt.Errorf("cgroup: %w", err)
+		}
+		v2, _ = unified(all)
+	}
+	return enterLeaf(v2.own)
+}
+
+// enterLeaf moves this process into a leaf of a delegated group.
+func enterLeaf(own string) error {
+	leaf := filepath.Join(own, supervisor)
 	if err := os.Mkdir(leaf, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("cgroup: %w", err)
 	}

@@ -168,6 +168,14 @@ func field(b []byte, key string) (int64, bool) {
 	return 0, false
 }
 
+// counter is a field that not every kernel has: -1 then.
+func counter(b []byte, key string) int64 {
+	if n, ok := field(b, key); ok {
+		return n
+	}
+	return -1
+}
+
 func index(b []byte, c byte) int {
 	for i, x := range b {
 		if x == c {

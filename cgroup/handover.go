@@ -17,7 +17,16 @@ import (
 type Handover struct {
 	Version int
 	Dirs    []string
+	host    host
+	systemd bool
 }
+
+// String lists the directories.
+func (o *Handover) String() string { return strings.Join(o.Dirs, ", ") }
+
+// Managed: systemd owns the v2 hierarchy, and nobody else makes groups below its
+// own (systemd.io, "Control Group APIs and Delegation"). Enter asks it for one.
+func (o *Handover) Managed() bool { return o.Version == 2 && o.systemd }
 
 // PlanHandover finds the directories for a user and changes nothing.
 func PlanHandover(user string) (*Handover, error) { return realHost.planHandover(user) }
@@ -27,14 +36,16 @@ func (h host) planHandover(user string) (*Handover, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cgroup: %w", err)
 	}
+	_, err = os.Stat(systemdDir)
+	systemd := err == nil
 	if v2, ok := unified(all); ok {
 		own := v2.own
 		if filepath.Base(own) == startLeaf && strings.HasPrefix(filepath.Base(filepath.Dir(own)), handed) {
 			own = filepath.Dir(filepath.Dir(own)) // called from within an earlier handover
 		}
-		return &Handover{2, []string{filepath.Join(own, handedName(user))}}, nil
+		return &Handover{Version: 2, Dirs: []string{filepath.Join(own, handedName(user))}, host: h, systemd: systemd}, nil
 	}
-	out := &Handover{Version: 1}
+	out := &Handover{Version: 1, host: h, systemd: systemd}
 	for _, c := range v1Controllers {
 		one, ok := withController(all, c)
 		if !ok {
@@ -120,8 +131,8 @@ func divide(own string) error {
 		err := os.WriteFile(filepath.Join(own, "cgroup.subtree_control"), []byte("+"+c), 0)
 		switch {
 		case errors.Is(err, unix.EBUSY):
-			return fmt.Errorf("cgroup: %s has processes of its own, so it cannot divide %s among its children (cgroup-v2.rst, "+
-				"\"No Internal Process Constraint\"); call cordon setup from a group whose parent is free of processes, or use deploy/cordon.service", own, c)
+			return fmt.Errorf("cgroup: %[1]s has processes of its own, so it cannot divide %[2]s among its children (cgroup-v2.rst, "+
+				"\"No Internal Process Constraint\"); move them down first: mkdir %[1]s/init && for p in $(cat %[1]s/cgroup.procs); do echo $p > %[1]s/init/cgroup.procs; done", own, c)
 		case err != nil && !slices.Contains(v2Wanted, c):
 			return fmt.Errorf("cgroup: hand down %s: %w", c, err)
 		}
@@ -129,15 +140,36 @@ func divide(own string) error {
 	return nil
 }
 
-// Enter puts this process where the service may start: on v2 into the leaf of
-// the handed directory; on v1 nothing is needed.
-func (o *Handover) Enter() error {
-	if o.Version != 2 {
+// Enter puts this process, which is root's still, where the user's service may
+// start: on v2 into the leaf of the handed directory, or into a scope of its own
+// that it gives to the user; on v1 nothing is needed.
+func (o *Handover) Enter(uid, gid int) error {
+	switch {
+	case o.Version != 2:
 		return nil
+	case o.systemd:
+		return o.enterManaged(uid, gid)
 	}
 	leaf := filepath.Join(o.Dirs[0], startLeaf)
 	if err := os.WriteFile(filepath.Join(leaf, "cgroup.procs"), []byte("0"), 0); err != nil {
 		return fmt.Errorf("cgroup: enter %s: %w", leaf, err)
+	}
+	return nil
+}
+
+func (o *Handover) enterManaged(uid, gid int) error {
+	if err := enterScope(systemManager); err != nil {
+		return err
+	}
+	all, err := o.host.hierarchies()
+	if err != nil {
+		return err
+	}
+	v2, _ := unified(all)
+	for _, name := range []string{"", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"} {
+		if err := os.Chown(filepath.Join(v2.own, name), uid, gid); err != nil {
+			return fmt.Errorf("cgroup: give the scope to the user: %w", err)
+		}
 	}
 	return nil
 }

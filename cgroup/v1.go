@@ -158,12 +158,12 @@ func (g *v1Group) Usage() (Usage, error) {
 	if err != nil {
 		return u, err
 	}
-	u.PidsMaxHits, _ = field(events, "max")
+	u.PidsMaxHits = counter(events, "max")
 	stat, err := g.cpu.read("cpu.stat", buffer[:])
 	if err != nil {
 		return u, err
 	}
-	u.ThrottledNanos, _ = field(stat, "throttled_time")
+	u.ThrottledNanos = counter(stat, "throttled_time")
 	return u, nil
 }
 

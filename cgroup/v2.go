@@ -102,8 +102,11 @@ func (g *v2Group) cpuStat(text []byte) (c CPU, throttled int64, err error) {
 	if !ok1 || !ok2 || !ok3 {
 		return c, 0, g.dir.fail("read", "cpu.stat", errors.New("usage_usec, user_usec or system_usec is missing"))
 	}
-	throttled, _ = field(text, "throttled_usec") // absent without the cpu controller
-	return CPU{c.Total * 1000, c.User * 1000, c.System * 1000}, throttled * 1000, nil
+	throttled = counter(text, "throttled_usec") // absent without the cpu controller
+	if throttled > 0 {
+		throttled *= 1000
+	}
+	return CPU{c.Total * 1000, c.User * 1000, c.System * 1000}, throttled, nil
 }
 
 // Usage reads all counters.
@@ -133,7 +136,7 @@ func (g *v2Group) Usage() (Usage, error) {
 	if text, err = g.dir.read("pids.events", buffer[:]); err != nil {
 		return u, err
 	}
-	u.PidsMaxHits, _ = field(text, "max")
+	u.PidsMaxHits = counter(text, "max")
 	u.IOReadBytes, u.IOWriteBytes = -1, -1
 	if g.dir.has("io.stat") {
 		if text, err = g.dir.read("io.stat", buffer[:]); err != nil {

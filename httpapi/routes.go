@@ -3,15 +3,11 @@ package httpapi
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 )
 
 const runPath = "/v1/run"
-
-// bodyWithin is how long a client may take to send its body.
-const bodyWithin = 30 * time.Second
 
 // description is the head of openapi.yaml.
 func description(version string) huma.Config {
@@ -35,23 +31,25 @@ func (s *Server) register() {
 	huma.Register(s.api, huma.Operation{
 		OperationID: "run", Method: http.MethodPost, Path: runPath, Summary: "Run a job and wait for its result",
 		Description:  "Everything about the program is in the result, with status 200; a status of 4xx or 5xx means that the job did not run.",
-		MaxBodyBytes: s.config.MaxBody, BodyReadTimeout: bodyWithin, SkipValidateBody: true,
-		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{
-			"application/json": {Schema: requestSchema(registry)}}},
-		Responses: problems(registry, 400, 401, 403, 408, 413, 415, 422, 500, 503),
+		MaxBodyBytes: -1, BodyReadTimeout: -1, SkipValidateBody: true, // see receive
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}},
+		Responses:   problems(registry, 400, 401, 403, 408, 413, 415, 422, 499, 500, 503),
 	}, s.run)
 	huma.Register(s.api, huma.Operation{
 		OperationID: "policies", Method: http.MethodGet, Path: "/v1/policies", Summary: "List the policies with their limits",
-		Responses: problems(registry, 401),
+		Responses: problems(registry, 401, 500),
 	}, s.listPolicies)
 	huma.Register(s.api, huma.Operation{
 		OperationID: "languages", Method: http.MethodGet, Path: "/v1/languages", Summary: "List the languages, installed or not",
-		Responses: problems(registry, 401),
+		Responses: problems(registry, 401, 500),
 	}, s.listLanguages)
 	huma.Register(s.api, huma.Operation{
 		OperationID: "doctor", Method: http.MethodGet, Path: "/v1/doctor", Summary: "What this host offers",
 		Responses: problems(registry, 401, 500),
 	}, s.doctor)
+	// huma describes the raw body with a schema of its own.
+	body := s.api.OpenAPI().Paths[runPath].Post.RequestBody.Content["application/json"]
+	body.Schema = requestSchema(registry)
 	s.describePlain()
 }
 
@@ -64,7 +62,7 @@ func problems(r huma.Registry, statuses ...int) map[string]*huma.Response {
 	out := map[string]*huma.Response{}
 	schema := r.Schema(typeOf[Problem](), true, "Problem")
 	for _, status := range statuses {
-		out[itoa(status)] = &huma.Response{Description: http.StatusText(status),
+		out[itoa(status)] = &huma.Response{Description: title(status),
 			Content: map[string]*huma.MediaType{"application/problem+json": {Schema: schema}}}
 	}
 	return out
@@ -76,6 +74,8 @@ func (s *Server) describePlain() {
 		op := &huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Responses: map[string]*huma.Response{}}
 		if open[path] {
 			op.Security = []map[string][]string{}
+		} else {
+			op.Responses = problems(s.api.OpenAPI().Components.Schemas, 401)
 		}
 		for _, status := range statuses {
 			op.Responses[itoa(status)] = &huma.Response{Description: http.StatusText(status),

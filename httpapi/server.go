@@ -79,7 +79,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1))}
 	s.metrics = newMetrics(c.Registry, &s.config, s.admission)
 	mux := http.NewServeMux()
-	s.api = humago.New(&tapped{mux, s.admission}, description(c.Version))
+	s.api = humago.New(&tapped{mux, s}, description(c.Version))
 	s.register()
 	var err error
 	if s.openapi, err = s.api.OpenAPI().YAML(); err != nil {
@@ -110,13 +110,13 @@ func (s *Server) OpenAPI() []byte { return s.openapi }
 // only read when there is a place for its job.
 type tapped struct {
 	*http.ServeMux
-	admission *admission
+	server *Server
 }
 
 // HandleFunc is what the adapter registers routes with.
 func (t *tapped) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
 	if pattern == "POST "+runPath {
-		t.Handle(pattern, t.admission.wrap(http.HandlerFunc(h)))
+		t.Handle(pattern, t.server.admit(receive(t.server.config.MaxBody, http.HandlerFunc(h))))
 		return
 	}
 	t.ServeMux.HandleFunc(pattern, h)

@@ -50,6 +50,13 @@ type pool struct {
 	leaks  atomic.Int64
 }
 
+// warmBytes and warmFiles are the size of the scratch before the job is known:
+// enough for its own directories.
+const (
+	warmBytes = 1 << 20
+	warmFiles = 1024
+)
+
 // maxKinds bounds the fork servers: a request that names its own root makes one.
 const maxKinds = 16
 
@@ -59,7 +66,9 @@ func newPool(c *Config) *pool {
 
 // kind finds or starts the fork server for a grant.
 func (p *pool) kind(g *policy.Grant) (*kind, error) {
-	plan, err := rootfs.Make(g.Root, p.config.Host, g.Limits.DiskBytes, g.Limits.DiskFiles)
+	// Small to begin with: each job sets its own size, and cells of one kind serve
+	// jobs of every size.
+	plan, err := rootfs.Make(g.Root, p.config.Host, warmBytes, warmFiles)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidJob, err)
 	}

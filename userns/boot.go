@@ -154,7 +154,8 @@ func Settle() (hostUID int, err error) {
 	single := os.Args[1] == insideSingle
 	os.Args = append(os.Args[:1:1], os.Args[2:]...)
 	if !single {
-		if err := unix.Setgroups([]int{}); err != nil {
+		// Not unix.Setgroups: that is the calling thread's alone.
+		if err := syscall.Setgroups([]int{}); err != nil {
 			return hostUID, fmt.Errorf("drop supplementary groups: %w", err)
 		}
 	}

@@ -41,7 +41,7 @@ func newBenchCommand() *cobra.Command {
 				return err
 			}
 			if !inside {
-				return enterNamespace("bench", filepath.Join(c.State, "run", fmt.Sprintf("userns-%d", os.Getpid())))
+				return enterNamespace("bench", filepath.Join(c.State, "run", fmt.Sprintf("userns-%d", os.Getpid())), &c)
 			}
 			report, err := runBench(cmd.Context(), &c, count, rounds)
 			if err != nil {

@@ -30,11 +30,11 @@ func errRoot(command string) error {
 // enterNamespace is the outer half of a command that runs jobs: it starts the
 // same command inside the daemon's user namespace and waits for it. private is a
 // directory that is made, used by RootlessKit and removed.
-func enterNamespace(command, private string) error {
+func enterNamespace(command, private string, c *config) error {
 	if os.Geteuid() == 0 {
 		return errRoot(command)
 	}
-	if err := cgroup.Settle(); err != nil {
+	if err := cgroup.Settle(c.Cgroup); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(private), 0o700); err != nil {

@@ -89,7 +89,7 @@ func runCommand(cmd *cobra.Command, f *runFlags, args []string) error {
 			return err
 		}
 		defer os.RemoveAll(private)
-		return enterNamespace("run -- COMMAND", filepath.Join(private, "userns"))
+		return enterNamespace("run -- COMMAND", filepath.Join(private, "userns"), &c)
 	}
 	return runInside(cmd, f, &c, job)
 }

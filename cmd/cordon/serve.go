@@ -36,7 +36,7 @@ func newServeCommand() *cobra.Command {
 				return err
 			}
 			if !inside {
-				return enterNamespace("serve", filepath.Join(c.State, "run", fmt.Sprintf("userns-%d", os.Getpid())))
+				return enterNamespace("serve", filepath.Join(c.State, "run", fmt.Sprintf("userns-%d", os.Getpid())), &c)
 			}
 			logger, err := newLogger(logFormat)
 			if err != nil {

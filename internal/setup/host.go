@@ -23,14 +23,15 @@ type Host struct {
 
 // Handover is what package cgroup offers.
 type Handover interface {
+	String() string // the directories
+	// Managed: systemd owns the groups, and a unit or scope of its own is the way.
+	Managed() bool
 	Done(uid int) bool
 	Do(uid, gid int) error
 	Undo() error
-	Enter() error
+	// Enter puts this process, still root, where that user's service may start.
+	Enter(uid, gid int) error
 }
-
-// StateDir is the service user's home.
-const StateDir = "/var/lib/cordon"
 
 func (h Host) path(name string) string { return filepath.Join(h.Root, name) }
 

@@ -7,8 +7,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-
-	"cordon/cgroup"
 )
 
 // RangeSize is how many subordinate ids the service user gets: two for each cell.
@@ -59,50 +57,43 @@ func freeRange(all []subRange) (uint64, error) {
 	return next, nil
 }
 
+// The files of subordinate ids, and the options of usermod(8) for each.
+var idFiles = []struct{ file, add, del string }{
+	{"/etc/subuid", "--add-subuids", "--del-subuids"}, {"/etc/subgid", "--add-subgids", "--del-subgids"}}
+
 func (h Host) ids(user string) step {
-	both := []struct{ file, add, del string }{
-		{"/etc/subuid", "--add-subuids", "--del-subuids"}, {"/etc/subgid", "--add-subgids", "--del-subgids"}}
+	var span string
 	return step{name: rangeStep, what: fmt.Sprintf("%d subordinate user and group ids for %s", RangeSize, user),
 		done: func() (bool, error) {
-			for _, b := range both {
-				all, err := h.ranges(b.file)
+			for _, f := range idFiles {
+				all, err := h.ranges(f.file)
 				if err != nil || owned(all, user) < RangeSize {
 					return false, err
 				}
 			}
 			return true, nil
 		},
-		do: func() error {
-			uids, err1 := h.ranges(both[0].file)
-			gids, err2 := h.ranges(both[1].file)
-			if err := errors.Join(err1, err2); err != nil {
+		plan: func() (_ string, err error) { span, err = h.freeSpan(); return span, err },
+		do:   func() error { return h.run("usermod", idFiles[0].add, span, idFiles[1].add, span, user) },
+		undo: func(span string) error {
+			_, found, err := h.lookup(user)
+			if err != nil || !found || span == "" { // userdel takes the ranges along
 				return err
 			}
-			first, err := freeRange(append(uids, gids...))
-			if err != nil {
-				return err
-			}
-			span := fmt.Sprintf("%d-%d", first, first+RangeSize-1)
-			return h.run("usermod", both[0].add, span, both[1].add, span, user)
-		},
-		undo: func() error {
-			for _, b := range both {
-				all, err := h.ranges(b.file)
-				if err != nil {
-					return err
-				}
-				for _, r := range all {
-					if r.owner != user {
-						continue
-					}
-					if err := h.run("usermod", b.del, fmt.Sprintf("%d-%d", r.first, r.first+r.size-1), user); err != nil {
-						return err
-					}
-				}
-			}
-			return nil
+			return h.run("usermod", idFiles[0].del, span, idFiles[1].del, span, user)
 		},
 	}
+}
+
+// freeSpan is "first-last", the same for users and groups.
+func (h Host) freeSpan() (string, error) {
+	uids, err1 := h.ranges(idFiles[0].file)
+	gids, err2 := h.ranges(idFiles[1].file)
+	if err := errors.Join(err1, err2); err != nil {
+		return "", err
+	}
+	first, err := freeRange(append(uids, gids...))
+	return fmt.Sprintf("%d-%d", first, first+RangeSize-1), err
 }
 
 func owned(all []subRange, user string) (n uint64) {
@@ -112,12 +103,4 @@ func owned(all []subRange, user string) (n uint64) {
 		}
 	}
 	return n
-}
-
-// describe names the directories where they are known.
-func describe(o Handover) string {
-	if real, ok := o.(*cgroup.Handover); ok {
-		return ": " + strings.Join(real.Dirs, ", ")
-	}
-	return ""
 }

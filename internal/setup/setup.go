@@ -26,10 +26,12 @@ type step struct {
 	name string // in the record: stable
 	what string // for people
 	done func() (bool, error)
-	do   func() error // nil: cannot be done here; what says how to mend it
-	undo func() error // nil: nothing to take back
-	// ours, when set, tells that what is there was made by setup even without a
-	// record, and may be taken back.
+	do   func() error
+	// plan, when set, is asked before do for what exactly will be made; undo gets
+	// it back from the record.
+	plan func() (string, error)
+	undo func(detail string) error // nil: nothing to take back; what is gone already is no error
+	// ours, when set, tells that what is there was made by setup: no record is kept.
 	ours func() bool
 }
 
@@ -51,6 +53,13 @@ func Run(o Options) error {
 	if o.CgroupOnly {
 		steps = slices.DeleteFunc(steps, func(s step) bool { return s.name != cgroupStep })
 	}
+	if !o.DryRun {
+		lock, err := o.Host.lock()
+		if err != nil {
+			return err
+		}
+		defer lock.Close()
+	}
 	r, err := o.Host.readRecord()
 	if err != nil {
 		return err
@@ -65,7 +74,7 @@ func do(o *Options, steps []step, r *record) error {
 	for _, s := range steps {
 		done, err := s.done()
 		switch {
-		case err != nil && !o.DryRun:
+		case err != nil:
 			return fmt.Errorf("%s: %w", s.what, err)
 		case done:
 			o.tell("kept", s.what)
@@ -74,18 +83,30 @@ func do(o *Options, steps []step, r *record) error {
 			o.tell("would make", s.what)
 			continue
 		}
-		// The record comes first: what an interrupted run has made can be taken back.
-		if s.undo != nil {
-			if err := o.Host.writeRecord(r.with(o.User, s.name)); err != nil {
-				return err
-			}
-		}
-		if err := s.do(); err != nil {
+		if err := o.make(s, r); err != nil {
 			return fmt.Errorf("%s: %w", s.what, err)
 		}
 		o.tell("made", s.what)
 	}
 	return nil
+}
+
+// make writes the record first: what an interrupted run has made can be taken
+// back.
+func (o *Options) make(s step, r *record) error {
+	detail := ""
+	if s.plan != nil {
+		var err error
+		if detail, err = s.plan(); err != nil {
+			return err
+		}
+	}
+	if s.undo != nil && s.ours == nil {
+		if err := o.Host.writeRecord(r.with(o.User, s.name, detail)); err != nil {
+			return err
+		}
+	}
+	return s.do()
 }
 
 // undo takes back, last first, what the record says setup has made.
@@ -95,26 +116,26 @@ func undo(o *Options, steps []step, r *record) error {
 		if s.undo == nil {
 			continue
 		}
-		there, err := s.done()
-		if err != nil {
-			there = false
-		}
-		switch ours := r.has(o.User, s.name) || s.ours != nil && s.ours(); {
-		case !there && !ours:
-			o.tell("not there", s.what)
-			continue
-		case !ours:
-			o.tell("left", s.what+", which setup did not make")
+		recorded := r.has(o.User, s.name)
+		switch {
+		case !recorded && (s.ours == nil || !s.ours()):
+			if there, err := s.done(); err == nil && there {
+				o.tell("left", s.what+", which setup did not make")
+			} else {
+				o.tell("not there", s.what)
+			}
 			continue
 		case o.DryRun:
 			o.tell("would remove", s.what)
 			continue
 		}
-		if err := s.undo(); err != nil {
+		if err := s.undo(r.Made[o.User][s.name]); err != nil {
 			return fmt.Errorf("take back %s: %w", s.what, err)
 		}
-		if err := o.Host.writeRecord(r.without(o.User, s.name)); err != nil {
-			return err
+		if recorded {
+			if err := o.Host.writeRecord(r.without(o.User, s.name)); err != nil {
+				return err
+			}
 		}
 		o.tell("removed", s.what)
 	}

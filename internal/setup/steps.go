@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 
 	"cordon/deploy"
 )
@@ -22,24 +23,31 @@ const (
 
 func (h Host) steps(user string) ([]step, error) {
 	steps := []step{h.helpers(), h.user(user), h.ids(user)}
-	if user == ServiceUser {
+	a, found, err := h.lookup(user)
+	if err != nil {
+		return nil, err
+	}
+	if !found || a.home == stateDir(user) {
 		steps = append(steps, h.state(user))
 	}
 	if text, err := os.ReadFile(h.path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")); err == nil && strings.TrimSpace(string(text)) == "1" {
 		steps = append(steps, h.apparmor())
 	}
-	if h.systemd() {
-		if user == ServiceUser {
-			steps = append(steps, h.unit())
-		}
-		return steps, nil // the unit has Delegate=yes, and a user's own manager delegates to the user
+	if h.systemd() && user == ServiceUser {
+		steps = append(steps, h.unit())
 	}
-	one, err := h.cgroups(user)
+	o, err := h.handover(user)
 	if err != nil {
 		return nil, err
 	}
-	return append(steps, one), nil
+	if o.Managed() {
+		return steps, nil // the unit has Delegate=yes, and a user's own manager delegates to the user
+	}
+	return append(steps, h.cgroups(user, o)), nil
 }
+
+// stateDir is the home of a user that setup makes.
+func stateDir(user string) string { return "/var/lib/" + user }
 
 // ServiceUser is the user of the shipped unit.
 const ServiceUser = "cordon"
@@ -59,36 +67,47 @@ func (h Host) user(user string) step {
 	return step{name: userStep, what: "user " + user,
 		done: func() (bool, error) { _, found, err := h.lookup(user); return found, err },
 		do: func() error {
-			home := StateDir
-			if user != ServiceUser {
-				home = "/var/lib/" + user
-			}
-			return h.run("useradd", "--system", "--user-group", "--home-dir", home, "--create-home", "--shell", "/usr/sbin/nologin", "--comment", "Cordon", user)
+			return h.run("useradd", "--system", "--user-group", "--home-dir", stateDir(user), "--no-create-home",
+				"--shell", "/usr/sbin/nologin", "--comment", "Cordon", user)
 		},
-		undo: func() error { return h.run("userdel", user) },
+		undo: func(string) error {
+			if _, found, err := h.lookup(user); err != nil || !found {
+				return err
+			}
+			return h.run("userdel", user)
+		},
 	}
 }
 
 func (h Host) state(user string) step {
-	return step{name: stateStep, what: "directory " + StateDir + ", mode 0700",
+	dir := stateDir(user)
+	return step{name: stateStep, what: "directory " + dir + ", mode 0700",
 		done: func() (bool, error) {
-			info, err := os.Stat(h.path(StateDir))
+			a, found, err := h.lookup(user)
+			if err != nil || !found {
+				return false, err
+			}
+			info, err := os.Stat(h.path(dir))
 			if errors.Is(err, os.ErrNotExist) {
 				return false, nil
 			}
-			return err == nil && info.Mode().Perm() == 0o700, err
+			if err != nil {
+				return false, err
+			}
+			st, ok := info.Sys().(*syscall.Stat_t)
+			return info.Mode().Perm() == 0o700 && ok && int(st.Uid) == a.uid, nil
 		},
 		do: func() error {
 			a, _, err := h.lookup(user)
 			if err != nil {
 				return err
 			}
-			if err := os.MkdirAll(h.path(StateDir), 0o700); err != nil {
+			if err := os.MkdirAll(h.path(dir), 0o700); err != nil {
 				return err
 			}
-			return errors.Join(os.Chown(h.path(StateDir), a.uid, a.gid), os.Chmod(h.path(StateDir), 0o700))
+			return errors.Join(os.Chown(h.path(dir), a.uid, a.gid), os.Chmod(h.path(dir), 0o700))
 		},
-		undo: func() error { return os.RemoveAll(h.path(StateDir)) },
+		undo: func(string) error { return os.RemoveAll(h.path(dir)) },
 	}
 }
 
@@ -102,31 +121,49 @@ func (h Host) apparmor() step {
 			}
 			return h.run("apparmor_parser", "--replace", file)
 		},
-		undo: func() error {
+		undo: func(string) error {
+			if !h.exists(file) {
+				return nil
+			}
 			return errors.Join(h.run("apparmor_parser", "--remove", file), os.Remove(h.path(file)))
 		},
 	}
 }
 
+// Where the unit and the program it starts are.
+const (
+	unitFile = "/etc/systemd/system/cordon.service"
+	program  = "/usr/local/bin/cordon"
+)
+
 func (h Host) unit() step {
-	const file, binary = "/etc/systemd/system/cordon.service", "/usr/local/bin/cordon"
-	return step{name: unitStep, what: "systemd unit " + file + " with Delegate=yes, and " + binary,
+	return step{name: unitStep, what: "systemd unit " + unitFile + " with Delegate=yes, and " + program,
 		done: func() (bool, error) {
-			same, err := h.holds(file, deploy.Unit)
-			return same && h.exists(binary), err
+			same, err := h.holds(unitFile, deploy.Unit)
+			if err != nil || !same {
+				return false, err
+			}
+			self, err := os.ReadFile("/proc/self/exe")
+			if err != nil {
+				return false, err
+			}
+			return h.holds(program, string(self))
 		},
 		do: func() error {
-			if err := h.installSelf(binary); err != nil {
+			if err := h.installSelf(program); err != nil {
 				return err
 			}
-			if err := os.WriteFile(h.path(file), []byte(deploy.Unit), 0o644); err != nil {
+			if err := os.WriteFile(h.path(unitFile), []byte(deploy.Unit), 0o644); err != nil {
 				return err
 			}
 			return h.run("systemctl", "daemon-reload")
 		},
-		undo: func() error {
+		undo: func(string) error {
+			if !h.exists(unitFile) {
+				return nil
+			}
 			err := h.run("systemctl", "disable", "--now", "cordon.service")
-			return errors.Join(err, os.Remove(h.path(file)), os.Remove(h.path(binary)), h.run("systemctl", "daemon-reload"))
+			return errors.Join(err, os.Remove(h.path(unitFile)), os.Remove(h.path(program)), h.run("systemctl", "daemon-reload"))
 		},
 	}
 }
@@ -153,12 +190,8 @@ func (h Host) installSelf(to string) error {
 	return os.Rename(h.path(to)+".new", h.path(to))
 }
 
-func (h Host) cgroups(user string) (step, error) {
-	o, err := h.handover(user)
-	if err != nil {
-		return step{}, err
-	}
-	return step{name: cgroupStep, what: "cgroup for " + user + describe(o),
+func (h Host) cgroups(user string, o Handover) step {
+	return step{name: cgroupStep, what: "cgroup for " + user + ": " + o.String(),
 		done: func() (bool, error) {
 			a, found, err := h.lookup(user)
 			return found && err == nil && o.Done(a.uid), err
@@ -170,9 +203,9 @@ func (h Host) cgroups(user string) (step, error) {
 			}
 			return o.Do(a.uid, a.gid)
 		},
-		undo: o.Undo,
-		// Groups are gone after a boot and the record is not: what is there under our
-		// name and is the user's was made here.
+		undo: func(string) error { return o.Undo() },
+		// Groups are gone after a boot, and a record would not be: what is there under
+		// our name and is the user's was made here.
 		ours: func() bool { a, found, _ := h.lookup(user); return found && o.Done(a.uid) },
-	}, nil
+	}
 }

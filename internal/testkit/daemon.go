@@ -108,7 +108,7 @@ func (d *Daemon) Log() string { return d.log.String() }
 // stop ends the service as an operator would and looks for what it has left.
 func (d *Daemon) stop(tb testing.TB) {
 	before := Descendants(tb, d.Pid)
-	groups := groupsOf(tb, before)
+	groups := instances(tb, before)
 	if err := d.command.Process.Signal(syscall.SIGTERM); err != nil && d.URL != "" {
 		tb.Errorf("the service had ended before the test did: %v", err)
 	}

@@ -79,9 +79,24 @@ func Living(all []Process) []Process {
 	return out
 }
 
-// groupsOf finds the directories of the groups that cells are in: those whose
-// path has a part of cordon's own making.
-func groupsOf(tb testing.TB, all []Process) []string {
+// Groups are the directories of cells' groups below those that the processes'
+// own groups lie in: the service has one directory for all of its cells.
+func Groups(tb testing.TB, all []Process) []string {
+	tb.Helper()
+	var out []string
+	for _, dir := range instances(tb, all) {
+		cells, err := filepath.Glob(filepath.Join(dir, "cell-*"))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		out = append(out, cells...)
+	}
+	return out
+}
+
+// instances are the directories that a service has made for its cells, in each
+// hierarchy: the parents of the groups that its processes are in.
+func instances(tb testing.TB, all []Process) []string {
 	tb.Helper()
 	seen := map[string]bool{}
 	var out []string
@@ -92,17 +107,14 @@ func groupsOf(tb testing.TB, all []Process) []string {
 		}
 		for line := range strings.Lines(string(text)) {
 			f := strings.SplitN(strings.TrimSpace(line), ":", 3)
-			if len(f) != 3 || seen[line] {
-				continue
-			}
-			seen[line] = true
-			dir := f[2]
-			if !strings.HasPrefix(filepath.Base(dir), "cell-") {
+			if len(f) != 3 || !strings.HasPrefix(filepath.Base(f[2]), "cell-") {
 				continue
 			}
 			for _, mount := range []string{"/sys/fs/cgroup", filepath.Join("/sys/fs/cgroup", f[1])} {
-				if _, err := os.Stat(filepath.Join(mount, dir)); err == nil {
-					out = append(out, filepath.Dir(filepath.Join(mount, dir)))
+				dir := filepath.Dir(filepath.Join(mount, f[2]))
+				if _, err := os.Stat(dir); err == nil && !seen[dir] {
+					seen[dir] = true
+					out = append(out, dir)
 				}
 			}
 		}

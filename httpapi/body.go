@@ -1,0 +1,50 @@
+package httpapi
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// bodyWithin is how long a client may take to send its body.
+const bodyWithin = 30 * time.Second
+
+// receive reads the body before the handler runs, and lifts the deadline again:
+// net/http goes on reading the connection to see whether the client leaves, and a
+// deadline left there would cancel every job that runs longer.
+func receive(max int64, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		control := http.NewResponseController(w)
+		if err := control.SetReadDeadline(time.Now().Add(bodyWithin)); err != nil {
+			problem(CodeInternal, "", "no time limit can be set on the connection: "+err.Error()).write(w)
+			return
+		}
+		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, max))
+		if err != nil {
+			unread(err, max).write(w)
+			return
+		}
+		if control.SetReadDeadline(time.Time{}) != nil {
+			return // the connection is closed: nobody reads an answer
+		}
+		r.Body = io.NopCloser(bytes.NewReader(data))
+		next.ServeHTTP(w, r)
+	})
+}
+
+// unread says why the body could not be read.
+func unread(err error, max int64) *Problem {
+	var large *http.MaxBytesError
+	var slow net.Error
+	switch {
+	case errors.As(err, &large):
+		return problem(CodeTooLarge, "", fmt.Sprintf("the body is larger than %d bytes", max))
+	case errors.As(err, &slow) && slow.Timeout():
+		return problem(CodeTimeout, "", fmt.Sprintf("the body did not come within %v", bodyWithin))
+	}
+	return problem(CodeMalformed, "", "the body ended early: "+err.Error())
+}
