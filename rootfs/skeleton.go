@@ -3,6 +3,7 @@ package rootfs
 import (
 	"fmt"
 	"path"
+	"strconv"
 	"strings"
 )
 
@@ -34,9 +35,9 @@ func (b *builder) devFiles() {
 	for _, d := range devices {
 		b.file("/dev/"+d, "")
 	}
-	for name, to := range map[string]string{"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0",
-		"stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"} {
-		b.symlink(to, "/dev/"+name)
+	b.symlink("/proc/self/fd", "/dev/fd")
+	for i, name := range []string{"stdin", "stdout", "stderr"} {
+		b.symlink("/proc/self/fd/"+strconv.Itoa(i), "/dev/"+name)
 	}
 }
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -41,6 +42,7 @@ type pool struct {
 	target  int // warm cells kept of each kind
 
 	mu      sync.Mutex
+	plans   map[string]*rootfs.Plan // by root: the host is looked at once for each
 	kinds   map[string]*kind
 	order   []string // of use, oldest first
 	closed  bool
@@ -58,19 +60,21 @@ const (
 )
 
 // maxKinds bounds the fork servers: a request that names its own root makes one.
-const maxKinds = 16
+// maxPlans bounds what is remembered about roots.
+const (
+	maxKinds = 16
+	maxPlans = 256
+)
 
 func newPool(c *Config) *pool {
-	return &pool{config: c, target: c.Warm, kinds: map[string]*kind{}}
+	return &pool{config: c, target: c.Warm, kinds: map[string]*kind{}, plans: map[string]*rootfs.Plan{}}
 }
 
 // kind finds or starts the fork server for a grant.
 func (p *pool) kind(g *policy.Grant) (*kind, error) {
-	// Small to begin with: each job sets its own size, and cells of one kind serve
-	// jobs of every size.
-	plan, err := rootfs.Make(g.Root, p.config.Host, warmBytes, warmFiles)
+	plan, err := p.plan(g.Root)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidJob, err)
+		return nil, err
 	}
 	program, err := p.filters.program(g.Seccomp)
 	if err != nil {
@@ -86,6 +90,31 @@ func (p *pool) kind(g *policy.Grant) (*kind, error) {
 		return k, nil
 	}
 	return p.startKind(name, plan, program)
+}
+
+// plan looks at the host the first time that a root is asked for. It is made
+// again when the service starts anew, or when too many others were asked for.
+func (p *pool) plan(root policy.Root) (*rootfs.Plan, error) {
+	text, err := json.Marshal(root)
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if plan := p.plans[string(text)]; plan != nil {
+		return plan, nil
+	}
+	// Small to begin with: each job sets its own size, and cells of one kind serve
+	// jobs of every size.
+	plan, err := rootfs.Make(root, p.config.Host, warmBytes, warmFiles)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrInvalidJob, err)
+	}
+	if len(p.plans) >= maxPlans {
+		clear(p.plans)
+	}
+	p.plans[string(text)] = plan
+	return plan, nil
 }
 
 // startKind holds the lock while the root is built: it happens once per kind.
@@ -176,16 +205,25 @@ func (p *pool) fill(k *kind) {
 	p.fillers.Add(1)
 	go func() {
 		defer p.fillers.Done()
-		defer k.filling.Store(false)
-		for len(k.cells) < p.target && !p.isClosed() {
-			w, err := p.make(k)
-			if err != nil {
-				p.config.Logger.Warn("no warm cell could be made", "kind", k.name, "error", err)
-				return // the next job tries again and tells its caller
-			}
-			k.cells <- w
+		for p.fillOnce(k) {
 		}
 	}()
+}
+
+// fillOnce makes cells until there are enough. It is called again when a job took
+// one between the last look and the end.
+func (p *pool) fillOnce(k *kind) (again bool) {
+	for len(k.cells) < p.target && !p.isClosed() {
+		w, err := p.make(k)
+		if err != nil {
+			p.config.Logger.Warn("no warm cell could be made", "kind", k.name, "error", err)
+			k.filling.Store(false)
+			return false // the next job tries again and tells its caller
+		}
+		k.cells <- w
+	}
+	k.filling.Store(false)
+	return len(k.cells) < p.target && !p.isClosed() && k.filling.CompareAndSwap(false, true)
 }
 
 func (p *pool) isClosed() bool {
