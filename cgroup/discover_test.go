@@ -291,39 +291,6 @@ func TestNewV1NamesTheMissingController(t *testing.T) {
 	}
 }
 
-func TestSettle(t *testing.T) {
-	moved := func(top string) string {
-		text, _ := os.ReadFile(filepath.Join(top, "cg/s/supervisor/cgroup.procs"))
-		return string(text)
-	}
-	for name, c := range map[string]struct {
-		groups string
-		files  map[string]string
-		ro     []string
-		want   string
-	}{
-		"delegated":         {"0::/s\n", v2Tree("s"), nil, "0"},
-		"a second start":    {"0::/s\n", v2Tree("s", "s/supervisor"), nil, "0"},
-		"settled before":    {"0::/s/supervisor\n", v2Tree("s", "s/supervisor"), nil, ""},
-		"in the start leaf": {"0::/s/start\n", v2Tree("s", "s/start"), nil, ""},
-		"not delegated":     {"0::/s\n", v2Tree("s"), []string{"cg/s"}, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h, top := probeHost(t, v2Mount, c.groups, c.files)
-			replaceHost(t, h)
-			readOnly(t, top, c.ro...)
-			if err := Settle(""); err != nil || moved(top) != c.want {
-				t.Errorf("got %v, wrote %q, want %q", err, moved(top), c.want)
-			}
-		})
-	}
-	h, top := probeHost(t, v1Mounts, v1Groups, v1Tree("memory/cordon"))
-	replaceHost(t, h)
-	if err := Settle(""); err != nil || moved(top) != "" {
-		t.Errorf("v1: %v", err)
-	}
-}
-
 func TestSwapOff(t *testing.T) {
 	const head = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n"
 	for name, c := range map[string]struct {

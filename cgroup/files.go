@@ -3,9 +3,11 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -84,6 +86,18 @@ func (d dir) read(name string, buffer []byte) ([]byte, error) {
 		return nil, d.fail("read", name, err)
 	}
 	return buffer[:n], nil
+}
+
+// readAll reads a file whose size has no bound, such as one with a line for each
+// block device.
+func (d dir) readAll(name string) ([]byte, error) {
+	fd, err := d.open(name, unix.O_RDONLY)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), d.path+"/"+name)
+	defer f.Close()
+	return io.ReadAll(f)
 }
 
 func readAt(fd int, buffer []byte) (int, error) {
@@ -211,10 +225,16 @@ func (d dir) processes(name string) ([]int, error) {
 	return out, nil
 }
 
+const killRounds = 100
+
 // killEach sends SIGKILL to each process of the group until there is none. It is
 // the second lock: the pid namespace has been killed before.
+//
+// A killed process stays in its group until it has given its memory back, so the
+// rounds need pauses: two seconds in all.
 func (d dir) killEach() error {
-	for range 100 {
+	pause := 100 * time.Microsecond
+	for range killRounds {
 		pids, err := d.processes("cgroup.procs")
 		if err != nil || len(pids) == 0 {
 			return err
@@ -224,8 +244,10 @@ func (d dir) killEach() error {
 				return fmt.Errorf("kill %d of %s: %w", pid, d.path, err)
 			}
 		}
+		time.Sleep(pause)
+		pause = min(2*pause, 20*time.Millisecond)
 	}
-	return fmt.Errorf("%s still has processes after 100 rounds of SIGKILL", d.path)
+	return fmt.Errorf("%s still has processes after %d rounds of SIGKILL", d.path, killRounds)
 }
 
 // errSwap: the limit of a group could be exceeded in swap.

@@ -139,7 +139,7 @@ func (g *v2Group) Usage() (Usage, error) {
 	u.PidsMaxHits = counter(text, "max")
 	u.IOReadBytes, u.IOWriteBytes = -1, -1
 	if g.dir.has("io.stat") {
-		if text, err = g.dir.read("io.stat", buffer[:]); err != nil {
+		if text, err = g.dir.readAll("io.stat"); err != nil {
 			return u, err
 		}
 		u.IOReadBytes, u.IOWriteBytes = ioStat(string(text))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/go-json-experiment/json"
@@ -14,13 +15,22 @@ import (
 // maxDepth is more than any request has; deeper ones are answered as such.
 const maxDepth = 32
 
-// decodeRun reads a request strictly: unknown and repeated names, wrong types,
+// noNull refuses null everywhere: as a limit it could be meant as "none", and
+// would be taken as the policy's default.
+var noNull = json.UnmarshalFromFunc(func(d *jsontext.Decoder, v any) error {
+	if d.PeekKind() == jsontext.KindNull {
+		return &json.SemanticError{JSONKind: jsontext.KindNull, GoType: reflect.TypeOf(v)}
+	}
+	return errors.ErrUnsupported // go on as without this function
+})
+
+// decodeRun reads a request strictly: unknown and repeated names, wrong types, null,
 // invalid UTF-8, names in other letters and anything behind the value are
 // problems with a code and the path of the field.
 func decodeRun(body []byte) (*RunRequest, *Problem) {
 	var r RunRequest
 	d := jsontext.NewDecoder(bytes.NewReader(body))
-	if err := json.UnmarshalDecode(d, &r, json.RejectUnknownMembers(true)); err != nil {
+	if err := json.UnmarshalDecode(d, &r, json.RejectUnknownMembers(true), json.WithUnmarshalers(noNull)); err != nil {
 		return nil, decodeProblem(body, err)
 	}
 	if _, err := d.ReadToken(); !errors.Is(err, io.EOF) {
@@ -115,7 +125,7 @@ func dotted(p jsontext.Pointer) string {
 	var b strings.Builder
 	for token := range p.Tokens() {
 		switch {
-		case isIndex(token) && b.Len() > 0:
+		case isIndex(token) && b.Len() > 0 && b.String() != "env": // whose names may be numbers
 			b.WriteString("[" + token + "]")
 		case b.Len() > 0:
 			b.WriteString("." + clip(token))

@@ -71,6 +71,9 @@ func (s *Server) plan(j *sandbox.Job, r *RunRequest) (*languages.Plan, *Problem)
 		return nil, problem(CodeUnknownLanguage, "language", err.Error())
 	}
 	if r.Source != nil {
+		if slices.ContainsFunc(j.Files, func(f sandbox.File) bool { return f.Path == plan.SourceFile }) {
+			return nil, problem(CodeInvalidField, "source", fmt.Sprintf("files has %q too, which is the name of the source; give one of them", plan.SourceFile))
+		}
 		j.Files = append(j.Files, sandbox.File{Path: plan.SourceFile, Mode: 0o644, Data: []byte(*r.Source)})
 	}
 	// What the policy decides about does not depend on the options that follow

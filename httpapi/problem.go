@@ -81,11 +81,14 @@ func codeOf(status int) Code {
 
 func problem(code Code, path, detail string) *Problem {
 	status := statusOf[code]
-	title := http.StatusText(status)
-	if code == CodeCancelled { // not a registered status: nobody is left to read it
-		title = "Client Closed Request"
+	return &Problem{Type: "about:blank", Title: title(status), Status: status, Detail: detail, Code: code, Path: path}
+}
+
+func title(status int) string {
+	if status == statusOf[CodeCancelled] { // not a registered status: nobody is left to read it
+		return "Client Closed Request"
 	}
-	return &Problem{Type: "about:blank", Title: title, Status: status, Detail: detail, Code: code, Path: path}
+	return http.StatusText(status)
 }
 
 // Error is the detail.
@@ -124,6 +127,8 @@ func (p *Problem) write(w http.ResponseWriter) {
 func init() {
 	// huma asks this variable for the errors it makes itself: a body that is too
 	// large or too slow.
+	// A list that is empty is [] in what is answered, and null is not taken.
+	huma.DefaultArrayNullable = false
 	huma.NewError = func(status int, message string, _ ...error) huma.StatusError {
 		p := problem(codeOf(status), "", message)
 		p.Status, p.Title = status, http.StatusText(status)

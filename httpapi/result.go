@@ -82,6 +82,9 @@ func newStep(s *sandbox.Step) StepResult {
 	out := StepResult{Verdict: string(s.Verdict), ExitCode: s.ExitCode, Message: s.Message,
 		Truncated: TruncatedResult{s.StdoutTruncated, s.StderrTruncated}, Usage: s.Usage,
 		Limits: make(map[string]LimitResult, len(s.Limits)), Events: s.Events}
+	if out.Events.DeniedSyscalls == nil {
+		out.Events.DeniedSyscalls = []sandbox.DeniedSyscall{}
+	}
 	if s.Signal != "" {
 		out.Signal = &s.Signal
 	}

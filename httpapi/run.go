@@ -10,14 +10,15 @@ import (
 
 // runInput is the raw body: it is decoded by decodeRun, which is stricter than
 // the library.
-type runInput struct{ RawBody []byte }
+type runInput struct {
+	RawBody []byte `contentType:"application/json"`
+}
 
 // run is POST /v1/run.
 func (s *Server) run(ctx context.Context, in *runInput) (*answer[*RunResult], error) {
 	result, p := s.runJob(ctx, in.RawBody)
 	if p != nil {
-		s.metrics.refused.WithLabelValues(string(p.Code)).Inc()
-		return nil, p
+		return nil, s.refused(p)
 	}
 	return &answer[*RunResult]{NewResult(result)}, nil
 }
@@ -34,7 +35,7 @@ func (s *Server) runJob(ctx context.Context, body []byte) (*sandbox.Result, *Pro
 	result, err := s.config.Runner.Run(ctx, job)
 	switch {
 	case err != nil:
-		return nil, s.failed(job.ID, err)
+		return nil, s.failed(ctx, job.ID, err)
 	case result.Verdict == sandbox.InternalError:
 		s.metrics.finished(result)
 		p := problem(CodeInternal, "", fmt.Sprintf("the job could not be run, and that is not its fault: %s", result.Message))
@@ -49,7 +50,10 @@ func (s *Server) runJob(ctx context.Context, body []byte) (*sandbox.Result, *Pro
 }
 
 // failed answers for a job without a result.
-func (s *Server) failed(id string, err error) *Problem {
+func (s *Server) failed(ctx context.Context, id string, err error) *Problem {
+	if cause := context.Cause(ctx); errors.Is(err, context.Canceled) && errors.Is(cause, sandbox.ErrShuttingDown) {
+		err = cause // it waited until the drain was over, and its client is still there
+	}
 	if p := refusal(err); p != nil {
 		p.Job = id
 		return p

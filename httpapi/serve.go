@@ -6,14 +6,16 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"cordon/sandbox"
 )
 
 // Serve answers on the listeners until ctx is done. Then no new job is taken,
 // running ones get the drain time to end, and what is left is cut off: their
-// contexts are cancelled.
+// contexts are cancelled, with sandbox.ErrShuttingDown as the cause.
 func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...net.Listener) error {
-	jobs, cancelJobs := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancelJobs()
+	jobs, cancelJobs := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancelJobs(nil)
 	server := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: 10 * time.Second,
@@ -36,7 +38,7 @@ func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...ne
 	err := server.Shutdown(soon)
 	if errors.Is(err, context.DeadlineExceeded) {
 		// Each job gets its account as far as it came: cancelled jobs still answer.
-		cancelJobs()
+		cancelJobs(sandbox.ErrShuttingDown)
 		last, stop := context.WithTimeout(context.Background(), 10*time.Second)
 		defer stop()
 		err = server.Shutdown(last)

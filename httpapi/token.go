@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -13,8 +14,10 @@ import (
 )
 
 // Token is the bearer token of the API. Nothing prints it by accident: every
-// formatting verb and slog show a placeholder.
-type Token struct{ secret string }
+// formatting verb and slog show a placeholder. It is held by a pointer because fmt
+// asks no method of a value inside an unexported field, and prints what it finds:
+// of a pointer, the address.
+type Token struct{ secret *string }
 
 const redacted = "[token]"
 
@@ -26,26 +29,31 @@ func NewToken(secret string) (Token, error) {
 	if len(secret) < tokenMin || len(secret) > 1024 || strings.ContainsFunc(secret, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return Token{}, fmt.Errorf("token: %d to 1024 printable ASCII characters without spaces are wanted, %d were given", tokenMin, len(secret))
 	}
-	return Token{secret}, nil
+	return Token{&secret}, nil
 }
 
 // String hides it.
 func (Token) String() string { return redacted }
 
-// GoString hides it from %#v.
-func (Token) GoString() string { return redacted }
+// Format hides it from every verb: String alone is not asked for %d.
+func (Token) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
 // MarshalText hides it from encoders and slog.
 func (Token) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // Reveal gives the secret itself, for cordon token.
-func (t Token) Reveal() string { return t.secret }
+func (t Token) Reveal() string {
+	if t.secret == nil {
+		return ""
+	}
+	return *t.secret
+}
 
 // Is compares without telling by its time how much was right, nor how long the
 // token is.
 func (t Token) Is(given string) bool {
-	a, b := sha256.Sum256([]byte(t.secret)), sha256.Sum256([]byte(given))
-	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && t.secret != ""
+	a, b := sha256.Sum256([]byte(t.Reveal())), sha256.Sum256([]byte(given))
+	return subtle.ConstantTimeCompare(a[:], b[:]) == 1 && t.secret != nil
 }
 
 // TokenFile is the name of the token in the state directory.
@@ -70,7 +78,7 @@ func LoadOrCreateToken(state string) (Token, error) {
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return Token{}, fmt.Errorf("token: %w", errors.Join(err, os.Remove(name)))
 	}
-	return Token{secret}, nil
+	return Token{&secret}, nil
 }
 
 // LoadToken reads the token without making one.

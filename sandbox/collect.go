@@ -13,7 +13,7 @@ import (
 )
 
 // What the job left is read only when its group is empty, from the scratch's own
-// file descriptor, beneath it, never through a link (CVE-2024-28185, go-judge
+// file descriptor, beneath its /work, never through a link (CVE-2024-28185, go-judge
 // issue 176 and their kin). Names are data of the job: nothing is built from them.
 const resolveBeneath = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_MAGICLINKS | unix.RESOLVE_NO_XDEV
 
@@ -40,11 +40,16 @@ const (
 
 // collectOutputs reads the files that match the patterns, in order of the
 // patterns and then by name. A pattern that matches nothing is reported.
-func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int64) []OutputFile {
+func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int64) ([]OutputFile, error) {
 	var out []OutputFile
+	work, err := openBeneath(int(scratch.Fd()), "work", unix.O_DIRECTORY)
+	if err != nil { // made with the cell, and the job has no name for it
+		return nil, &StageError{Stage: "collect", Op: "open /work", Err: err}
+	}
+	defer work.Close()
 	seen := map[string]bool{}
 	for _, pattern := range patterns {
-		names := match(scratch, pattern)
+		names := match(work, pattern)
 		if len(names) == 0 {
 			out = append(out, OutputFile{Path: pattern, Error: notFound})
 		}
@@ -54,21 +59,22 @@ func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int6
 			}
 			seen[name] = true
 			if int64(len(out)) >= maxFiles {
-				return append(out, OutputFile{Path: pattern, Error: tooMany})
+				return append(out, OutputFile{Path: pattern, Error: tooMany}), nil
 			}
-			out = append(out, collectFile(scratch, name, maxBytes))
+			out = append(out, collectFile(work, name, maxBytes))
 		}
 	}
-	return out
+	return out, nil
 }
 
 // collectFile reads at most max bytes. The size is asked of the open file, and
 // the read is limited as well.
-func collectFile(scratch *os.File, name string, max int64) OutputFile {
-	f, err := openBeneath(int(scratch.Fd()), path.Join("work", name), 0)
+func collectFile(work *os.File, name string, max int64) OutputFile {
+	f, err := openBeneath(int(work.Fd()), path.Clean(name), 0)
 	if err != nil {
 		reason := notRegular
-		if err == unix.ENOENT || err == unix.ENOTDIR {
+		switch err {
+		case unix.ENOENT, unix.ENOTDIR, unix.ENAMETOOLONG, unix.EINVAL, unix.EXDEV: // no such name below /work
 			reason = notFound
 		}
 		return OutputFile{Path: name, Error: reason}
@@ -90,15 +96,15 @@ func collectFile(scratch *os.File, name string, max int64) OutputFile {
 
 // match lists the files below /work that a pattern names. Without a special
 // character that is the pattern itself, whether it exists or not.
-func match(scratch *os.File, pattern string) []string {
+func match(work *os.File, pattern string) []string {
 	if !strings.ContainsAny(pattern, "*?[\\") {
 		return []string{pattern}
 	}
 	names := []string{""}
-	for part := range strings.SplitSeq(pattern, "/") {
+	for part := range strings.SplitSeq(path.Clean(pattern), "/") {
 		var next []string
 		for _, dir := range names {
-			for _, entry := range list(scratch, dir) {
+			for _, entry := range list(work, dir) {
 				if ok, err := path.Match(part, entry); err == nil && ok {
 					next = append(next, path.Join(dir, entry))
 				}
@@ -113,8 +119,8 @@ func match(scratch *os.File, pattern string) []string {
 // limit is lower in every policy but the widest.
 const maxListed = 100_000
 
-func list(scratch *os.File, dir string) []string {
-	f, err := openBeneath(int(scratch.Fd()), path.Join("work", dir), unix.O_DIRECTORY)
+func list(work *os.File, dir string) []string {
+	f, err := openBeneath(int(work.Fd()), path.Join(".", dir), unix.O_DIRECTORY)
 	if err != nil {
 		return nil
 	}
@@ -127,23 +133,23 @@ func list(scratch *os.File, dir string) []string {
 // tree reads everything below /work as entries for another cell: what a build
 // left is what the run starts from. Special files are left out.
 func tree(scratch *os.File, maxBytes, maxFiles int64) ([]cell.Entry, error) {
-	t := &treeReader{scratch: int(scratch.Fd()), bytes: maxBytes, files: maxFiles}
-	if err := t.dir("", 0); err != nil {
+	t := &treeReader{bytes: maxBytes, files: maxFiles}
+	if err := t.dir(int(scratch.Fd()), "work", "", 0); err != nil {
 		return nil, err
 	}
 	return append(t.entries, t.links...), nil
 }
 
 type treeReader struct {
-	scratch        int
 	bytes, files   int64
 	entries, links []cell.Entry
 }
 
 const maxDepth = 256
 
-func (t *treeReader) dir(dir string, depth int) error {
-	f, err := openBeneath(t.scratch, path.Join("work", dir), unix.O_DIRECTORY)
+// dir reads the directory name of parent, which is dir below /work.
+func (t *treeReader) dir(parent int, name, dir string, depth int) error {
+	f, err := openBeneath(parent, name, unix.O_DIRECTORY)
 	if err != nil {
 		return os.NewSyscallError("openat2", err)
 	}
@@ -173,11 +179,14 @@ func (t *treeReader) entry(parent int, dir, name string, depth int) error {
 		return os.NewSyscallError("fstatat", err)
 	}
 	e := cell.Entry{Path: path.Join(dir, name), Mode: st.Mode & 0o777}
+	if len(e.Path) > maxPath { // made step by step; it could not be placed again
+		return errTreeTooLarge
+	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFDIR:
 		e.Kind = cell.Dir
 		t.entries = append(t.entries, e)
-		return t.dir(e.Path, depth+1)
+		return t.dir(parent, name, e.Path, depth+1)
 	case unix.S_IFLNK:
 		buffer := make([]byte, 4096)
 		n, err := unix.Readlinkat(parent, name, buffer)

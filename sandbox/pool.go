@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -33,6 +34,7 @@ type kind struct {
 	filter  *os.File
 	cells   chan *warm // warm ones
 	filling atomic.Bool
+	users   int // jobs and fillers that hold it; guarded by pool.mu
 }
 
 // pool keeps fork servers and warm cells.
@@ -70,7 +72,8 @@ func newPool(c *Config) *pool {
 	return &pool{config: c, target: c.Warm, kinds: map[string]*kind{}, plans: map[string]*rootfs.Plan{}}
 }
 
-// kind finds or starts the fork server for a grant.
+// kind finds or starts the fork server for a grant. The caller gives it back by
+// release.
 func (p *pool) kind(g *policy.Grant) (*kind, error) {
 	plan, err := p.plan(g.Root)
 	if err != nil {
@@ -86,10 +89,38 @@ func (p *pool) kind(g *policy.Grant) (*kind, error) {
 	if p.closed {
 		return nil, ErrShuttingDown
 	}
-	if k := p.kinds[name]; k != nil {
-		return k, nil
+	k := p.kinds[name]
+	if k == nil {
+		if k, err = p.startKind(name, plan, program); err != nil {
+			return nil, err
+		}
 	}
-	return p.startKind(name, plan, program)
+	k.users++
+	return k, nil
+}
+
+// release gives a kind back.
+func (p *pool) release(k *kind) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	k.users--
+}
+
+// makeRoom ends the oldest fork server that nobody uses. With every one in use
+// there are more than maxKinds for a while.
+func (p *pool) makeRoom() {
+	if len(p.kinds) < maxKinds {
+		return
+	}
+	i := slices.IndexFunc(p.order, func(name string) bool { return p.kinds[name].users == 0 })
+	if i < 0 {
+		return
+	}
+	old := p.kinds[p.order[i]]
+	p.order = slices.Delete(p.order, i, i+1)
+	delete(p.kinds, old.name)
+	p.fillers.Add(1)
+	go func() { defer p.fillers.Done(); p.retire(old) }()
 }
 
 // plan looks at the host the first time that a root is asked for. It is made
@@ -119,13 +150,7 @@ func (p *pool) plan(root policy.Root) (*rootfs.Plan, error) {
 
 // startKind holds the lock while the root is built: it happens once per kind.
 func (p *pool) startKind(name string, plan *rootfs.Plan, program *seccomp.Program) (*kind, error) {
-	if len(p.kinds) >= maxKinds {
-		oldest := p.order[0]
-		p.order = p.order[1:]
-		old := p.kinds[oldest]
-		delete(p.kinds, oldest)
-		go p.retire(old)
-	}
+	p.makeRoom()
 	filter, err := cell.Input(program.BPF)
 	if err != nil {
 		return nil, &StageError{Stage: "seccomp", Op: "memfd", Err: err}
@@ -203,8 +228,10 @@ func (p *pool) fill(k *kind) {
 		return
 	}
 	p.fillers.Add(1)
+	k.users++
 	go func() {
 		defer p.fillers.Done()
+		defer p.release(k)
 		for p.fillOnce(k) {
 		}
 	}()

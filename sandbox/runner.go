@@ -79,6 +79,7 @@ func (r *Runner) Prepare(name string) error {
 	if err != nil {
 		return err
 	}
+	defer r.pool.release(k)
 	w, err := r.pool.take(k)
 	if err != nil {
 		return err
@@ -138,7 +139,12 @@ func (r *Runner) runSpec(ctx context.Context, s *Spec, result *Result) error {
 	if err != nil {
 		return r.ours(result, err)
 	}
-	files, err := entries(s.Job.Files)
+	defer r.pool.release(k)
+	inodes := s.Grant.Limits.DiskFiles
+	if len(s.Job.Build) > 0 {
+		inodes = s.Grant.BuildLimits.DiskFiles
+	}
+	files, err := entries(s.Job.Files, inodes)
 	if err != nil {
 		return err
 	}
@@ -187,8 +193,8 @@ func (r *Runner) build(ctx context.Context, k *kind, s *Spec, files []cell.Entry
 	})
 	if err == nil && tooLarge {
 		out.Verdict = OutputLimit
-		out.Message = fmt.Sprintf("the build left more in /work than the run may hold: limits.disk_bytes is %d, limits.disk_files is %d",
-			g.Limits.DiskBytes, g.Limits.DiskFiles)
+		out.Message = fmt.Sprintf("the build left more in /work than the run may hold: limits.disk_bytes is %d, limits.disk_files is %d, "+
+			"paths have at most %d directories and %d bytes", g.Limits.DiskBytes, g.Limits.DiskFiles, maxDepth, maxPath)
 	}
 	return out, left, err
 }
@@ -209,8 +215,9 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 		in.stdin = stdin
 	}
 	out, err := r.runStep(ctx, k, spec, in, func(scratch *os.File, _ Verdict) error {
-		result.Files = collectOutputs(scratch, job.Outputs, g.Caps.Outputs, g.Caps.OutputFile)
-		return nil
+		var err error
+		result.Files, err = collectOutputs(scratch, job.Outputs, g.Caps.Outputs, g.Caps.OutputFile)
+		return err
 	})
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"math"
+	"path"
 	"slices"
 	"strings"
 
@@ -66,12 +67,18 @@ func (j *Job) Request() policy.Request {
 }
 
 // entries turns the job's files into what a cell places: directories and files
-// first, links last, so that nothing is ever placed through a link.
-func entries(files []File) ([]cell.Entry, error) {
+// first, links last, so that nothing is ever placed through a link. Files that
+// cannot all be placed, or not in so many inodes, are the caller's mistake and
+// are refused here: in the cell they would look like a failure of ours.
+func entries(files []File, inodes int64) ([]cell.Entry, error) {
 	var out, links []cell.Entry
+	taken := places{}
 	for _, f := range files {
 		e := cell.Entry{Path: f.Path, Mode: uint32(f.Mode.Perm()), Data: f.Data, Target: f.Target}
 		if err := CheckPath(f.Path); err != nil {
+			return nil, err
+		}
+		if err := taken.add(f.Path, f.Mode.IsDir()); err != nil {
 			return nil, err
 		}
 		switch {
@@ -88,12 +95,41 @@ func entries(files []File) ([]cell.Entry, error) {
 		}
 		out = append(out, e)
 	}
+	if n := int64(len(taken)); n > inodes {
+		return nil, fmt.Errorf("%w: files: %d with the directories they lie in, disk_files allows %d; send fewer, or ask for more disk_files",
+			ErrInvalidJob, n, inodes)
+	}
 	return append(out, links...), nil
 }
 
+// places are the paths that files and the directories above them take; the value
+// says whether it is a directory.
+type places map[string]bool
+
+func (p places) add(name string, dir bool) error {
+	if isDir, ok := p[name]; ok && !(isDir && dir) {
+		return fmt.Errorf("%w: file path %.80q: given twice, or a file and a directory at once", ErrInvalidJob, name)
+	}
+	p[name] = dir
+	for above := path.Dir(name); above != "."; above = path.Dir(above) {
+		isDir, ok := p[above]
+		if ok && !isDir {
+			return fmt.Errorf("%w: file path %.80q: %.80q is no directory but a file itself", ErrInvalidJob, name, above)
+		}
+		if ok {
+			break // and so are those above it
+		}
+		p[above] = true
+	}
+	return nil
+}
+
+// maxPath is the longest path a program can use: PATH_MAX without its NUL.
+const maxPath = 4095
+
 // CheckPath wants a relative, clean path below /work.
 func CheckPath(p string) error {
-	if p == "" || len(p) > 4095 || strings.HasPrefix(p, "/") || strings.ContainsRune(p, 0) {
+	if p == "" || len(p) > maxPath || strings.HasPrefix(p, "/") || strings.ContainsRune(p, 0) {
 		return fmt.Errorf("%w: file path %.80q: a relative path of 1 to 4095 bytes without NUL is wanted", ErrInvalidJob, p)
 	}
 	for part := range strings.SplitSeq(p, "/") {

@@ -26,14 +26,21 @@ func (d data) String() string { return fmt.Sprintf("call %d on 0x%x with %x", d.
 // word is the 32-bit word at an offset: both architectures are little-endian, so
 // the low half of an argument comes first.
 func (d data) word(at uint32) uint32 {
-	var b [64]byte
-	binary.LittleEndian.PutUint32(b[0:], d.nr)
-	binary.LittleEndian.PutUint32(b[4:], d.arch)
-	binary.LittleEndian.PutUint64(b[8:], d.ip)
-	for i, a := range d.args {
-		binary.LittleEndian.PutUint64(b[16+8*i:], a)
+	switch at {
+	case 0:
+		return d.nr
+	case 4:
+		return d.arch
+	case 8:
+		return uint32(d.ip)
+	case 12:
+		return uint32(d.ip >> 32)
 	}
-	return binary.LittleEndian.Uint32(b[at:])
+	arg := d.args[(at-16)/8]
+	if at%8 == 4 {
+		return uint32(arg >> 32)
+	}
+	return uint32(arg)
 }
 
 type instruction struct {

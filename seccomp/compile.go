@@ -57,10 +57,11 @@ func Compile(r Rules, a Arch) (*Program, error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(atOnce)) {
-		if n, ok := a.number(name); ok && !allowed[name] {
-			if err := f.AddRule(native(n, a), lib.ActErrno.SetReturnCode(int16(atOnce[name]))); err != nil {
-				return nil, fmt.Errorf("seccomp: answer %s: %w", name, err)
-			}
+		if allowed[name] {
+			continue
+		}
+		if err := answerAtOnce(f, a, name); err != nil {
+			return nil, fmt.Errorf("seccomp: answer %s: %w", name, err)
 		}
 	}
 	return export(f, a)
@@ -87,15 +88,16 @@ func prepare(f *lib.ScmpFilter, a Arch) error {
 
 // native gives the number under which libseccomp wants to hear of a call: that
 // of the machine it runs on, which it translates by name itself.
-func native(number int, a Arch) lib.ScmpSyscall {
-	name, ok := a.callName(number)
-	if !ok || a == Native() {
-		return lib.ScmpSyscall(number)
+func native(number int, a Arch) (lib.ScmpSyscall, error) {
+	if a == Native() {
+		return lib.ScmpSyscall(number), nil
 	}
-	if n, err := lib.GetSyscallFromName(name); err == nil {
-		return n
+	name, _ := a.callName(number)
+	n, err := lib.GetSyscallFromName(name)
+	if err != nil {
+		return 0, fmt.Errorf("the installed libseccomp does not know the call and cannot translate it to %s; install a newer one, or compile on %s itself", a, a)
 	}
-	return lib.ScmpSyscall(number)
+	return n, nil
 }
 
 func allow(f *lib.ScmpFilter, a Arch, name string) error {
@@ -103,7 +105,10 @@ func allow(f *lib.ScmpFilter, a Arch, name string) error {
 	if !ok {
 		return nil
 	}
-	call := native(n, a)
+	call, err := native(n, a)
+	if err != nil {
+		return err
+	}
 	ways, conditional := conditions[name]
 	if !conditional {
 		return f.AddRule(call, lib.ActAllow)
@@ -122,6 +127,18 @@ func allow(f *lib.ScmpFilter, a Arch, name string) error {
 		}
 	}
 	return nil
+}
+
+func answerAtOnce(f *lib.ScmpFilter, a Arch, name string) error {
+	n, ok := a.number(name)
+	if !ok {
+		return nil
+	}
+	call, err := native(n, a)
+	if err != nil {
+		return err
+	}
+	return f.AddRule(call, lib.ActErrno.SetReturnCode(int16(atOnce[name])))
 }
 
 func export(f *lib.ScmpFilter, a Arch) (*Program, error) {

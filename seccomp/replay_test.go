@@ -43,12 +43,12 @@ func TestReplay(t *testing.T) {
 			check(data{nr: nr, arch: a.Audit}, actReport)
 		}
 		for pc, seen := range m.seen {
-			if !seen {
+			// libseccomp ends every program with a second copy of the answer to a
+			// foreign architecture, to which nothing jumps.
+			last := pc == len(m.seen)-1 && m.code[pc] == instruction{code: opReturn, k: actReport}
+			if !seen && !last {
 				t.Errorf("instruction %d of %d is never reached: %+v", pc, p.Instructions(), m.code[pc])
 			}
-		}
-		if t.Failed() {
-			t.Log("the program of this profile does not do what its table says")
 		}
 		t.Logf("%d calls, %d instructions", runs, p.Instructions())
 	})

@@ -75,6 +75,21 @@ static int decode_strings(const struct pack_head *head, uint8_t *base, char **po
 	return at == end ? 0 : -1;
 }
 
+// clean_path says whether a path is relative and has no part that is empty, "."
+// or "..": it names a place below the directory it starts from.
+static int clean_path(const char *path)
+{
+	for (;;) {
+		size_t n = strcspn(path, "/");
+		if (n == 0 || (n == 1 && path[0] == '.') || (n == 2 && path[0] == '.' && path[1] == '.'))
+			return 0;
+		if (path[n] == 0)
+			return 1;
+		path += n + 1;
+	}
+}
+
+// Symbolic links come last, so that no file is ever placed through one.
 static int decode_files(const struct pack_head *head, const uint8_t *base, size_t size, struct pack *out)
 {
 	uint64_t bytes = (uint64_t)head->files * sizeof(struct pack_file);
@@ -84,7 +99,9 @@ static int decode_files(const struct pack_head *head, const uint8_t *base, size_
 	for (uint32_t i = 0; i < head->files; i++) {
 		const struct pack_file *f = &out->files[i];
 		const char *path = string_at(base, size, f->path_off, f->path_len);
-		if (!path || path[0] == 0 || path[0] == '/' || f->type > PACK_SYMLINK)
+		if (!path || !clean_path(path) || f->type > PACK_SYMLINK)
+			return -1;
+		if (i > 0 && f->type != PACK_SYMLINK && out->files[i - 1].type == PACK_SYMLINK)
 			return -1;
 		if (f->data_off > size || f->data_len > size - f->data_off)
 			return -1;

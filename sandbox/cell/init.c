@@ -129,6 +129,7 @@ static int build_cell(const struct cell_order *order, uint32_t *stage)
 	umask(0);
 	if (run_operations(order->ops, order->ops_size, &failed_index, &scratch) < 0)
 		return -1;
+	failed_index = 0; // of later stages, which have no operations
 	if (scratch < 0) {
 		errno = ENOENT;
 		return -1;

@@ -163,6 +163,8 @@ _Noreturn void server_main(void)
 	struct cell_head head;
 	int fds[CELL_FDS_MAX], count;
 	prctl(PR_SET_NAME, "cordon-cell", 0, 0, 0);
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL); // what a daemon below nohup(1) ignores must not reach a job
 	signal(SIGCHLD, SIG_IGN); // children are reaped by the kernel; their pidfds tell of their end
 	signal(SIGINT, SIG_IGN);  // a terminal's Ctrl-C is for the daemon, which then lets go
 	syscall(SYS_close_range, FD_DAEMON + 1, ~0U, 0);

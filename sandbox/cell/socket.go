@@ -45,9 +45,9 @@ func send(c *net.UnixConn, b []byte, files ...*os.File) error {
 func receive(c *net.UnixConn) (head, []*os.File, error) {
 	var buffer [headSize]byte
 	var control [256]byte
-	n, rights, _, _, err := c.ReadMsgUnix(buffer[:], control[:])
+	n, rights, flags, _, err := c.ReadMsgUnix(buffer[:], control[:])
 	if err != nil {
-		if errors.Is(err, unix.ECONNRESET) {
+		if errors.Is(err, unix.ECONNRESET) || errors.Is(err, io.EOF) {
 			err = io.EOF
 		}
 		return head{}, nil, err
@@ -55,6 +55,9 @@ func receive(c *net.UnixConn) (head, []*os.File, error) {
 	files, err := descriptors(control[:rights])
 	if err == nil && n == 0 {
 		err = io.EOF
+	}
+	if err == nil && flags&(unix.MSG_TRUNC|unix.MSG_CTRUNC) != 0 {
+		err = fmt.Errorf("cell message of more than %d bytes, or with more descriptors than are ever sent", headSize)
 	}
 	if err != nil {
 		closeAll(files)
