@@ -67,16 +67,23 @@ func LoadOrCreateToken(state string) (Token, error) {
 	}
 	name := filepath.Join(state, TokenFile)
 	secret := rand.Text()
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.CreateTemp(state, TokenFile+"-*") // 0600
+	if err != nil {
+		return Token{}, fmt.Errorf("token: %w", err)
+	}
+	defer os.Remove(f.Name())
+	_, err = f.WriteString(secret + "\n")
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return Token{}, fmt.Errorf("token: %w", err)
+	}
+	// A link appears whole or not at all, and never takes the place of a file:
+	// neither a crash nor another start leaves a token that is empty.
+	err = os.Link(f.Name(), name)
 	if errors.Is(err, fs.ErrExist) { // another start was faster
 		return LoadToken(state)
 	}
 	if err != nil {
 		return Token{}, fmt.Errorf("token: %w", err)
-	}
-	_, err = f.WriteString(secret + "\n")
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return Token{}, fmt.Errorf("token: %w", errors.Join(err, os.Remove(name)))
 	}
 	return Token{&secret}, nil
 }

@@ -50,8 +50,8 @@ func TestTokenMade(t *testing.T) {
 	}
 }
 
-// TestTokenRace: services that start at once end with one token. One that looks
-// while another writes may find the file empty; it refuses and makes no second.
+// TestTokenRace: services that start at once end with one token, and none of them
+// finds it half written.
 func TestTokenRace(t *testing.T) {
 	noVariable(t)
 	for range 20 {

@@ -57,8 +57,11 @@ func NewListener(file *os.File, p *Program, kill func(name string)) (*Listener, 
 	return &Listener{file: os.NewFile(uintptr(fd), "seccomp"), program: p, kill: kill, counts: map[string]int64{}}, nil
 }
 
-// Run answers until no process uses the filter any more, or Close.
+// Run answers until no process uses the filter any more, or Close. However it
+// ends, nobody waits for an answer that does not come: closed, the kernel answers
+// ENOSYS.
 func (l *Listener) Run() {
+	defer l.file.Close()
 	raw, err := l.file.SyscallConn()
 	if err != nil {
 		return

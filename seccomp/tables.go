@@ -77,7 +77,7 @@ var absent = []string{"io_uring_setup", "io_uring_enter", "io_uring_register", "
 	"statmount", "listmount", "open_tree_attr", "map_shadow_stack", "process_madvise", "process_mrelease", "pidfd_getfd",
 	"cachestat", "mseal", "uretprobe", "uprobe", "lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules", "quotactl_fd",
 	"set_mempolicy_home_node", "setxattrat", "getxattrat", "listxattrat", "removexattrat", "file_getattr", "file_setattr",
-	"listns", "rseq_slice_yield"}
+	"listns", "rseq_slice_yield", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}
 
 // condition is one way in which a call is allowed: argument index, mask, value.
 type condition struct {
@@ -118,6 +118,7 @@ var conditions = map[string][][]condition{
 // ioctls that work on what a job can own: terminals read-only and settings,
 // files, pipes, sockets, interface lists. Never TIOCSTI, TIOCLINUX, TIOCCONS, TIOCSETD.
 var ioctls = []uint64{unix.TCGETS, unix.TCSETS, unix.TCSETSW, unix.TCSETSF, unix.TCSBRK, unix.TCFLSH, unix.TCXONC,
+	0x802c542a, // TCGETS2, isatty of newer C libraries
 	unix.TIOCGWINSZ, unix.TIOCSWINSZ, unix.TIOCGPGRP, unix.TIOCSPGRP, unix.TIOCGSID, unix.TIOCSCTTY, unix.TIOCNOTTY, unix.TIOCOUTQ,
 	0x541b, 0x5421, 0x5452, 0x5451, 0x5450, 0x5460, // FIONREAD FIONBIO FIOASYNC FIOCLEX FIONCLEX FIOQSIZE
 	unix.FICLONE, unix.FICLONERANGE, unix.FS_IOC_GETFLAGS, 0x2, /* FIGETBSZ */

@@ -21,8 +21,14 @@ type decoder struct{ program, dir string }
 
 func newDecoder(t *testing.T) *decoder {
 	t.Helper()
-	return &decoder{dir: t.TempDir(), program: gcc(t, "decode_fuzz", "-O1", "-g", "-fsanitize=address,undefined",
-		"-fno-sanitize-recover=all", "testdata/decode_fuzz.c", "decode.c")}
+	return &decoder{dir: t.TempDir(), program: sanitized(t, "testdata/decode_fuzz.c", "decode.c")}
+}
+
+// sanitized compiles with the address and undefined-behaviour sanitizers, whose
+// findings end the program.
+func sanitized(t *testing.T, files ...string) string {
+	t.Helper()
+	return gcc(t, "sanitized", append([]string{"-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"}, files...)...)
 }
 
 // run fails the test when the program does not end well: a finding of a
@@ -255,4 +261,13 @@ func TestDecoderRefusesOps(t *testing.T) {
 		cases = append(cases, refused{"bytes after the last operation", append(append([]byte(nil), valid...), end...)})
 	}
 	d.refuse(t, "ops", cases)
+}
+
+// Messages with descriptors, over a real socket: none is lost, none stays open,
+// and what does not fit is refused.
+func TestWire(t *testing.T) {
+	d := &decoder{program: sanitized(t, "testdata/wire.c", "wire.c")}
+	if got := d.run(t); got != "22 receptions\n" {
+		t.Errorf("%q", got)
+	}
 }
