@@ -76,13 +76,17 @@ func hasWord(list, word string) bool {
 }
 
 // below is the directory of group path in a mount that shows the hierarchy from
-// root, or "" when the mount does not show it.
+// root, or "" when the mount does not show it. A group outside of the reader's
+// cgroup namespace has a path that begins with "/.." (cgroup_namespaces(7)).
 func below(mount, root, path string) string {
-	if root == "/" {
-		return filepath.Join(mount, path)
+	rest := path
+	if root != "/" {
+		var ok bool
+		if rest, ok = strings.CutPrefix(path, root); !ok || (rest != "" && rest[0] != '/') {
+			return ""
+		}
 	}
-	rest, ok := strings.CutPrefix(path, root)
-	if !ok || (rest != "" && rest[0] != '/') {
+	if rest = strings.TrimPrefix(rest, "/"); rest != "" && !filepath.IsLocal(rest) {
 		return ""
 	}
 	return filepath.Join(mount, rest)

@@ -3,6 +3,7 @@ package cgroup
 import (
 	"maps"
 	"math"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -89,6 +90,11 @@ func TestBelow(t *testing.T) {
 		{"/cg", "/a/b", "/a", ""},  // above what is shown
 		{"/cg", "/..", "/", ""},    // mounted outside of this cgroup namespace
 		{"/cg", "/a", "/../x", ""}, // outside of this cgroup namespace
+		{"/cg", "/", "/../x", ""},
+		{"/cg", "/", "/..", ""},
+		{"/cg", "/..", "/../x", "/cg/x"}, // a mount from outside shows it
+		{"/cg", "/..", "/../../x", ""},
+		{"/cg", "/", "/..x", "/cg/..x"}, // a name like any other
 	} {
 		if got := below(c.mount, c.root, c.path); got != c.want {
 			t.Errorf("below(%q, %q, %q) = %q, want %q", c.mount, c.root, c.path, got, c.want)
@@ -211,8 +217,8 @@ func FuzzBelow(f *testing.F) {
 		if !strings.HasPrefix(mount, "/") || !strings.HasPrefix(root, "/") || !strings.HasPrefix(path, "/") {
 			return
 		}
-		got := below(mount, root, path)
-		if got != "" && root != "/" && !strings.HasPrefix(path, root) {
+		got, top := below(mount, root, path), strings.TrimSuffix(filepath.Clean(mount), "/")
+		if got != "" && got != top && !strings.HasPrefix(got, top+"/") {
 			t.Errorf("below(%q, %q, %q) = %q", mount, root, path, got)
 		}
 	})

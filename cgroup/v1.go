@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -25,8 +24,6 @@ type v1Base struct {
 	dir         dir
 	controllers []string // of v1Controllers
 }
-
-func (b v1Base) is(controller string) bool { return slices.Contains(b.controllers, controller) }
 
 // Name of the driver.
 func (d *v1Driver) Name() string { return "cgroup-v1" }

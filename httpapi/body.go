@@ -13,9 +13,10 @@ import (
 // bodyWithin is how long a client may take to send its body.
 const bodyWithin = 30 * time.Second
 
-// receive reads the body before the handler runs, and lifts the deadline again:
-// net/http goes on reading the connection to see whether the client leaves, and a
-// deadline left there would cancel every job that runs longer.
+// receive reads the body before the handler runs, within a time of its own: a
+// client that sends slowly must not keep a place for ever. The deadline is lifted
+// again, because a job may run for longer; net/http reads on meanwhile to see
+// whether the client leaves.
 func receive(max int64, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)

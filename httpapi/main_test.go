@@ -78,6 +78,11 @@ func ended(j *sandbox.Job, v sandbox.Verdict) *sandbox.Result {
 	return &sandbox.Result{ID: j.ID, Policy: j.Policy, Isolation: "subuid", Step: sandbox.Step{Verdict: v, ExitCode: &code}}
 }
 
+// answerWith gives every job this result.
+func answerWith(r *sandbox.Result) func(context.Context, *sandbox.Job) (*sandbox.Result, error) {
+	return func(context.Context, *sandbox.Job) (*sandbox.Result, error) { return r, nil }
+}
+
 func succeed(_ context.Context, j *sandbox.Job) (*sandbox.Result, error) {
 	return ended(j, sandbox.OK), nil
 }

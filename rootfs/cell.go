@@ -40,19 +40,16 @@ func (b *builder) cellOps(writable bool, bytes, files int64) []cell.Op {
 	return append(ops, cell.Op{Kind: cell.OpScratch, Target: scratch})
 }
 
-// ScratchLimits are the tmpfs options that bound a scratch, by name. The
-// filesystem itself and its three directories take four inodes, which are not
-// the job's.
-func ScratchLimits(bytes, files int64) map[string]string {
-	return map[string]string{"size": strconv.FormatInt(bytes, 10), "nr_inodes": strconv.FormatInt(files+scratchInodes, 10)}
+// ScratchLimits are the tmpfs options that bound a scratch, by name. Inodes count
+// the cell's own as well.
+func ScratchLimits(bytes, inodes int64) map[string]string {
+	return map[string]string{"size": strconv.FormatInt(bytes, 10), "nr_inodes": strconv.FormatInt(inodes, 10)}
 }
 
 func scratchOptions(bytes, files int64) string {
 	l := ScratchLimits(bytes, files)
 	return "size=" + l["size"] + ",nr_inodes=" + l["nr_inodes"]
 }
-
-const scratchInodes = 4
 
 func (b *builder) scratchBinds(root string) []cell.Op {
 	var ops []cell.Op

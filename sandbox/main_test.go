@@ -35,7 +35,7 @@ func enter(m *testing.M) int {
 	case userns.Child:
 		return exitStatus(userns.Enter("", false, os.Stderr))
 	case userns.Inside:
-		if _, err := userns.Settle(); err != nil {
+		if err := userns.Settle(); err != nil {
 			return exitStatus(err)
 		}
 		return m.Run()

@@ -28,13 +28,14 @@ type warm struct {
 // kind is one sort of cell: the same root, the same filter. Its cells are
 // exchangeable before they have run, and never used twice.
 type kind struct {
-	name    string
-	server  *cell.Server
-	program *seccomp.Program
-	filter  *os.File
-	cells   chan *warm // warm ones
-	filling atomic.Bool
-	users   int // jobs and fillers that hold it; guarded by pool.mu
+	name     string
+	template cell.Template
+	server   *cell.Server // guarded by pool.mu; see renew
+	program  *seccomp.Program
+	filter   *os.File
+	cells    chan *warm // warm ones
+	filling  atomic.Bool
+	users    int // jobs and fillers that hold it; guarded by pool.mu
 }
 
 // pool keeps fork servers and warm cells.
@@ -155,12 +156,13 @@ func (p *pool) startKind(name string, plan *rootfs.Plan, program *seccomp.Progra
 	if err != nil {
 		return nil, &StageError{Stage: "seccomp", Op: "memfd", Err: err}
 	}
-	server, err := cell.Start(cell.Template{Name: name, Root: plan.Template, Cell: plan.Cell})
+	template := cell.Template{Name: name, Root: plan.Template, Cell: plan.Cell}
+	server, err := cell.Start(template)
 	if err != nil {
 		filter.Close()
 		return nil, stageError("template", "start fork server", err)
 	}
-	k := &kind{name: name, server: server, program: program, filter: filter, cells: make(chan *warm, max(p.target, 1))}
+	k := &kind{name: name, template: template, server: server, program: program, filter: filter, cells: make(chan *warm, max(p.target, 1))}
 	p.kinds[name] = k
 	p.order = append(p.order, name)
 	return k, nil
@@ -181,13 +183,13 @@ func (p *pool) take(k *kind) (*warm, error) {
 				return w, nil
 			}
 		default:
-			return p.make(k)
+			return p.makeOrRenew(k)
 		}
 	}
 }
 
 // make builds a cell in a fresh group with ids of its own.
-func (p *pool) make(k *kind) (*warm, error) {
+func (p *pool) make(k *kind, server *cell.Server) (*warm, error) {
 	var u undo.Stack
 	defer u.Run()
 	w := &warm{kind: k}
@@ -208,7 +210,7 @@ func (p *pool) make(k *kind) (*warm, error) {
 	u.Add(func() { p.leaked("cgroup", group.Remove()) })
 	entry := group.Entry()
 	order.Group, order.Procs = entry.Dir, entry.Procs
-	if w.cell, err = k.server.Cell(order); err != nil {
+	if w.cell, err = server.Cell(order); err != nil {
 		return nil, stageError("cell", "make", err)
 	}
 	u.Add(func() { p.leaked("cell", w.cell.Close()) })
@@ -241,7 +243,7 @@ func (p *pool) fill(k *kind) {
 // one between the last look and the end.
 func (p *pool) fillOnce(k *kind) (again bool) {
 	for len(k.cells) < p.target && !p.isClosed() {
-		w, err := p.make(k)
+		w, err := p.makeOrRenew(k)
 		if err != nil {
 			p.config.Logger.Warn("no warm cell could be made", "kind", k.name, "error", err)
 			k.filling.Store(false)
@@ -276,15 +278,7 @@ func (p *pool) leaked(what string, err error) {
 }
 
 func (p *pool) retire(k *kind) {
-	for {
-		select {
-		case w := <-k.cells:
-			p.drop(w)
-			continue
-		default:
-		}
-		break
-	}
+	p.dropWarm(k)
 	k.server.Close()
 	k.filter.Close()
 }

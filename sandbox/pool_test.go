@@ -197,12 +197,13 @@ func TestWarmCellKilled(t *testing.T) {
 	free := l.config.Ranges.Free()
 	l.output(t, shell("echo 1"))
 	l.settled(t, free, 1)
-	for _, p := range testkit.Descendants(t, os.Getpid()) {
-		if p.Pid != os.Getpid() && p.Pid != l.servers()[0] {
-			if err := unix.Kill(p.Pid, unix.SIGKILL); err != nil {
-				t.Fatal(err)
-			}
+	for _, k := range l.pool.kinds {
+		w := <-k.cells
+		if err := unix.Kill(w.cell.Pid(), unix.SIGKILL); err != nil {
+			t.Fatal(err)
 		}
+		<-w.cell.Dead()
+		k.cells <- w
 	}
 	l.output(t, shell("echo 2"))
 	l.settled(t, free, 1)

@@ -71,6 +71,10 @@ func (r *Runner) Stats() Stats {
 // Prepare makes the fork server and warm cells for a policy ahead of its first
 // job, and so proves that every guard can be applied on this host.
 func (r *Runner) Prepare(name string) error {
+	if !r.enter() {
+		return ErrShuttingDown
+	}
+	defer r.jobs.Done()
 	grant, err := r.config.Policies.Resolve(name, policy.Request{})
 	if err != nil {
 		return err
@@ -84,8 +88,8 @@ func (r *Runner) Prepare(name string) error {
 	if err != nil {
 		return err
 	}
-	r.pool.drop(w)
-	return nil
+	defer r.pool.drop(w)
+	return (&running{spec: &stepSpec{limits: grant.Limits}, warm: w}).limit()
 }
 
 // Run runs a job to its end. The error is a refusal (ErrInvalidJob,

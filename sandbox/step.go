@@ -128,7 +128,12 @@ func limitScratch(scratch *os.File, bytes, files int64) error {
 		return fail("fspick", err)
 	}
 	defer unix.Close(fs)
-	for name, value := range rootfs.ScratchLimits(bytes, files) {
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(int(scratch.Fd()), &st); err != nil {
+		return fail("fstatfs", err)
+	}
+	inodes := files + int64(st.Files-st.Ffree) // what the cell itself has made is not the job's
+	for name, value := range rootfs.ScratchLimits(bytes, inodes) {
 		if err := unix.FsconfigSetString(fs, name, value); err != nil {
 			return fail("set "+name, err)
 		}
@@ -136,13 +141,15 @@ func limitScratch(scratch *os.File, bytes, files int64) error {
 	if err := unix.FsconfigReconfigure(fs); err != nil {
 		return fail("reconfigure", err)
 	}
-	var st unix.Statfs_t
 	if err := unix.Fstatfs(int(scratch.Fd()), &st); err != nil {
 		return fail("fstatfs", err)
 	}
 	page := int64(os.Getpagesize())
 	if got, want := int64(st.Blocks)*st.Bsize, (bytes+page-1)/page*page; got != want {
 		return &StageError{Stage: "scratch", Op: "read back size", Err: errors.New("the kernel did not take disk_bytes")}
+	}
+	if int64(st.Files) != inodes {
+		return &StageError{Stage: "scratch", Op: "read back inodes", Err: errors.New("the kernel did not take disk_files")}
 	}
 	return nil
 }

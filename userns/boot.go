@@ -24,7 +24,6 @@ const (
 	envState      = "_CORDON_USERNS_STATE"
 	envActivation = "_CORDON_USERNS_ACTIVATION"
 	envHelper     = "_CORDON_USERNS_HELPER"
-	envUID        = "_CORDON_USERNS_UID"
 )
 
 // The first argument of the inner stage; Settle takes it away again. It cannot
@@ -78,7 +77,6 @@ func Enter(stateDir string, single bool, log io.Writer) error {
 	if Current() == Child {
 		return status(enterChild())
 	}
-	os.Setenv(envUID, strconv.Itoa(os.Getuid()))
 	if single {
 		return status(enterSingle())
 	}
@@ -147,20 +145,18 @@ func status(err error) error {
 // Settle is the first thing the inner stage does: it drops the service user's
 // supplementary groups, which would otherwise give a job's set-up read access to
 // what those groups may read, and forgets the start's argument and variables. It
-// must be called in the stage Inside, once. It returns the
-// service user's id on the host.
-func Settle() (hostUID int, err error) {
-	hostUID, _ = strconv.Atoi(os.Getenv(envUID))
+// must be called in the stage Inside, once.
+func Settle() error {
 	single := os.Args[1] == insideSingle
 	os.Args = append(os.Args[:1:1], os.Args[2:]...)
 	if !single {
 		// Not unix.Setgroups: that is the calling thread's alone.
 		if err := syscall.Setgroups([]int{}); err != nil {
-			return hostUID, fmt.Errorf("drop supplementary groups: %w", err)
+			return fmt.Errorf("drop supplementary groups: %w", err)
 		}
 	}
-	for _, name := range []string{envPipe, envState, envActivation, envHelper, envUID} {
+	for _, name := range []string{envPipe, envState, envActivation, envHelper} {
 		os.Unsetenv(name)
 	}
-	return hostUID, nil
+	return nil
 }

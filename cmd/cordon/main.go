@@ -26,21 +26,16 @@ func run() int {
 	case userns.Child: // RootlessKit's child has the same arguments, but nothing to parse
 		return exitStatus(userns.Enter("", false, os.Stderr))
 	case userns.Inside:
-		uid, err := userns.Settle()
-		if err != nil {
+		if err := userns.Settle(); err != nil {
 			return exitStatus(err)
 		}
-		inside, hostUID = true, uid
+		inside = true
 	}
 	return exitStatus(newRootCommand().Execute())
 }
 
-// inside is set when this process is in the daemon's user namespace; hostUID is
-// then the service user's id on the host.
-var (
-	inside  bool
-	hostUID int
-)
+// inside is set when this process is in the daemon's user namespace.
+var inside bool
 
 // statusError ends the program with a status and without a message.
 type statusError int
