@@ -3,156 +3,63 @@ package cgroup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
-	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 )
 
-// moved is what was written to move a process into the supervisor leaf of s.
-func moved(top string) string {
-	file := filepath.Join(top, "cg/s/supervisor/cgroup.procs")
-	_ = os.Chmod(file, 0o600) // a kernel has made it before; here it was made with no mode
-	text, _ := os.ReadFile(file)
-	return string(text)
-}
-
-func TestSettle(t *testing.T) {
-	for name, c := range map[string]struct {
-		groups string
-		files  map[string]string
-		ro     []string
-		path   string // --cgroup
-		want   string
-		asks   bool // for a scope, which is refused
-	}{
-		"delegated":         {"0::/s\n", v2Tree("s"), nil, "", "0", false},
-		"a second start":    {"0::/s\n", v2Tree("s", "s/supervisor"), nil, "", "0", false},
-		"settled before":    {"0::/s/supervisor\n", v2Tree("s", "s/supervisor"), []string{"cg/s/supervisor/cgroup.procs"}, "", "", false},
-		"in the start leaf": {"0::/s/start\n", v2Tree("s", "s/start"), []string{"cg/s/start/cgroup.procs"}, "", "", false},
-		"not delegated":     {"0::/s\n", v2Tree("s"), []string{"cg/s"}, "", "", true},
-		"a place was given": {"0::/s\n", v2Tree("s"), nil, "/cg/other", "", false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			h, top := probeHost(t, v2Mount, c.groups, c.files)
-			readOnly(t, top, c.ro...)
-			asked := false
-			err := h.settle(c.path, func() error { asked = true; return errors.New("no systemd") })
-			if err != nil || moved(top) != c.want || asked != c.asks {
-				t.Errorf("got %v, wrote %q, want %q; asked for a scope: %v", err, moved(top), c.want, asked)
-			}
-		})
-	}
-	t.Run("v1", func(t *testing.T) {
-		h, _ := probeHost(t, v1Mounts, v1Groups, v1Tree("memory/cordon"))
-		if err := h.settle("", func() error { t.Error("asked for a scope"); return nil }); err != nil {
-			t.Error(err)
-		}
-	})
-	t.Run("the leaf cannot be entered", func(t *testing.T) {
-		h, top := probeHost(t, v2Mount, "0::/s\n", v2Tree("s", "s/supervisor"))
-		readOnly(t, top, "cg/s/supervisor/cgroup.procs")
-		if err := h.settle("", nil); err == nil || !strings.Contains(err.Error(), top+"/cg/s/supervisor") {
-			t.Errorf("got %v", err)
-		}
-	})
-}
-
-// systemd puts this process into a scope, which is then its own group.
-func TestSettleInAScope(t *testing.T) {
-	h, top := probeHost(t, v2Mount, "0::/login\n", v2Tree("login", "s"))
-	readOnly(t, top, "cg/login")
-	err := h.settle("", func() error {
-		return os.WriteFile(filepath.Join(top, "proc/cgroup"), []byte("0::/s\n"), 0o644)
-	})
-	if err != nil || moved(top) != "0" {
-		t.Errorf("got %v, wrote %q into the scope's leaf", err, moved(top))
-	}
-}
-
-// fakeManager answers for systemd.
+// fakeManager answers as systemd does: by a message on the channel, later.
 type fakeManager struct {
-	result     string // "": the answer never comes
+	result     string
 	err        error
-	then       func()
 	name, mode string
-	properties []string
+	properties map[string]any
 	closed     bool
 }
 
 func (m *fakeManager) StartTransientUnitContext(_ context.Context, name, mode string, properties []dbus.Property, result chan<- string) (int, error) {
-	m.name, m.mode = name, mode
+	m.name, m.mode, m.properties = name, mode, map[string]any{}
 	for _, p := range properties {
-		m.properties = append(m.properties, p.Name)
+		m.properties[p.Name] = p.Value.Value()
 	}
-	if m.then != nil {
-		m.then()
+	if m.err != nil {
+		return 0, m.err
 	}
-	if m.err == nil {
-		result <- m.result
-	}
-	return 1, m.err
+	go func() { result <- m.result }()
+	return 1, nil
 }
 
 func (m *fakeManager) Close() { m.closed = true }
 
-func (m *fakeManager) ask(context.Context) (manager, error) { return m, nil }
-
 func TestEnterScope(t *testing.T) {
-	m := &fakeManager{result: "done"}
-	if err := enterScope(m.ask); err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range []string{"Delegate", "PIDs"} {
-		if !slices.Contains(m.properties, p) {
-			t.Errorf("the property %s is missing: %v", p, m.properties)
-		}
-	}
-	if !strings.HasSuffix(m.name, ".scope") || m.mode != "fail" || !m.closed {
-		t.Errorf("got %+v", m)
-	}
 	for name, c := range map[string]struct {
-		m   fakeManager
-		say string
+		manager *fakeManager
+		ask     error
+		says    string
 	}{
-		"another result": {fakeManager{result: "failed"}, "failed"},
-		"refused":        {fakeManager{err: errors.New("interactive authentication required")}, "interactive authentication required"},
+		"made":         {&fakeManager{result: "done"}, nil, ""},
+		"not started":  {&fakeManager{result: "failed"}, nil, "did not start the scope cordon-"},
+		"refused":      {&fakeManager{err: errors.New("Access denied")}, nil, "Access denied"},
+		"nobody there": {&fakeManager{}, errors.New("no such file"), "ask systemd for a scope: no such file"},
 	} {
-		if err := enterScope(c.m.ask); err == nil || !strings.Contains(err.Error(), c.say) || !c.m.closed {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	nobody := func(context.Context) (manager, error) { return nil, errors.New("no bus") }
-	if err := enterScope(nobody); err == nil || !strings.Contains(err.Error(), "no bus") {
-		t.Errorf("without a bus: %v", err)
-	}
-}
-
-// As root on a systemd machine: into a scope, which then is the user's.
-func TestEnterManaged(t *testing.T) {
-	files := v2Tree("login", "s")
-	files["cg/s/cgroup.threads"] = ""
-	h, top := probeHost(t, v2Mount, "0::/login\n", files)
-	m := &fakeManager{result: "done", then: func() {
-		_ = os.WriteFile(filepath.Join(top, "proc/cgroup"), []byte("0::/s\n"), 0o644)
-	}}
-	before := systemManager
-	systemManager = m.ask
-	t.Cleanup(func() { systemManager = before })
-	o := &Handover{Version: 2, Dirs: []string{top + "/cg/s/cordon"}, host: h, systemd: true}
-	if !o.Managed() {
-		t.Error("not managed")
-	}
-	if err := o.Enter(os.Getuid(), os.Getgid()); err != nil || m.name == "" {
-		t.Errorf("got %v, asked for %q", err, m.name)
-	}
-	if err := os.Remove(top + "/cg/s/cgroup.threads"); err != nil {
-		t.Fatal(err)
-	}
-	if err := o.Enter(os.Getuid(), os.Getgid()); err == nil || !strings.Contains(err.Error(), "cgroup.threads") {
-		t.Errorf("a file of the scope cannot be given away: %v", err)
+		t.Run(name, func(t *testing.T) {
+			err := enterScope(func(context.Context) (manager, error) { return c.manager, c.ask })
+			if c.says == "" && err != nil || c.says != "" && (err == nil || !strings.Contains(err.Error(), c.says)) {
+				t.Errorf("got %v, want %q", err, c.says)
+			}
+			if c.ask != nil {
+				return
+			}
+			m := c.manager
+			if m.name != fmt.Sprintf("cordon-%d.scope", os.Getpid()) || m.mode != "fail" || !m.closed {
+				t.Errorf("asked for %q, mode %q, closed %v", m.name, m.mode, m.closed)
+			}
+			if m.properties["Delegate"] != true || fmt.Sprint(m.properties["PIDs"]) != fmt.Sprintf("[%d]", os.Getpid()) {
+				t.Errorf("properties %v", m.properties)
+			}
+		})
 	}
 }
