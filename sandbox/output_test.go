@@ -29,7 +29,7 @@ func feed(t interface{ Fatal(...any) }, limit int64, tee io.Writer, pieces ...[]
 	return s
 }
 
-func told(c chan struct{}) bool {
+func wasTold(c chan struct{}) bool {
 	select {
 	case <-c:
 		return true
@@ -62,8 +62,8 @@ func TestStreamCap(t *testing.T) {
 			}
 			var tee bytes.Buffer
 			s := feed(t, test.limit, &tee, pieces...)
-			if string(s.kept) != test.kept || s.past != test.past || told(s.over) != test.past {
-				t.Errorf("limit %d, %q: kept %q, past %t, told %t", test.limit, test.write, s.kept, s.past, told(s.over))
+			if string(s.kept) != test.kept || s.past != test.past || wasTold(s.over) != test.past {
+				t.Errorf("limit %d, %q: kept %q, past %t, told %t", test.limit, test.write, s.kept, s.past, wasTold(s.over))
 			}
 			if tee.String() != test.kept {
 				t.Errorf("limit %d, %q: the tee has %q", test.limit, test.write, tee.String())
@@ -80,7 +80,7 @@ func TestStreamProperties(t *testing.T) {
 		s := feed(t, limit, &tee, pieces...)
 		all := bytes.Join(pieces, nil)
 		want := all[:min(int64(len(all)), limit)]
-		if !bytes.Equal(s.kept, want) || !bytes.Equal(tee.Bytes(), want) || s.past != (int64(len(all)) > limit) || told(s.over) != s.past {
+		if !bytes.Equal(s.kept, want) || !bytes.Equal(tee.Bytes(), want) || s.past != (int64(len(all)) > limit) || wasTold(s.over) != s.past {
 			t.Fatalf("limit %d of %d bytes: kept %d, tee %d, past %t", limit, len(all), len(s.kept), tee.Len(), s.past)
 		}
 	})

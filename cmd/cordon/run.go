@@ -44,8 +44,13 @@ func newRunCommand() *cobra.Command {
 			"the exit status; 128+N when signal N or a limit ended it, 126 or 127 when it could not be started,\n" +
 			"125 when Cordon itself failed. The program sees a read-only root and an empty /work, its directory.",
 		Example: "  cordon run -- python3 -c 'print(6*7)'\n  cordon run --memory 64M --cpu-time 2s --file main.py -- python3 main.py",
-		Args:    cobra.MinimumNArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return runCommand(cmd, &f, args) },
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return errors.New("run: no command; write it behind --, as in: cordon run -- python3 main.py")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error { return runCommand(cmd, &f, args) },
 	}
 	flags := cmd.Flags()
 	flags.SetInterspersed(false)
@@ -56,10 +61,10 @@ func newRunCommand() *cobra.Command {
 	flags.DurationVar(&f.wall, "wall-time", 0, "wall time limit, such as 10s")
 	flags.Int64Var(&f.pids, "pids", 0, "processes and threads at once")
 	flags.Float64Var(&f.cpus, "cpus", 0, "CPU rate, such as 0.5")
-	flags.StringArrayVar(&f.files, "file", nil, "`path[:name]`: copy a file into /work; may be repeated")
-	flags.StringArrayVar(&f.env, "env", nil, "`NAME=value`; may be repeated")
-	flags.StringArrayVar(&f.outputs, "output", nil, "`pattern` of files to copy back from /work into this directory; may be repeated")
-	flags.StringVar(&f.root, "root", "", "`dir[:dir…]`: directory trees as the root, topmost first, instead of this machine's programs")
+	flags.StringArrayVar(&f.files, "file", nil, "copy the file `path[:name]` into /work, as name; may be repeated")
+	flags.StringArrayVar(&f.env, "env", nil, "set a variable, `NAME=value`; may be repeated")
+	flags.StringArrayVar(&f.outputs, "output", nil, "copy files that match `pattern` from /work into this directory; may be repeated")
+	flags.StringVar(&f.root, "root", "", "directory trees `dir[:dir]` as the root, topmost first, instead of this machine's programs")
 	flags.BoolVar(&f.writable, "writable-root", false, "let the program change the root; changes are gone afterwards")
 	flags.BoolVar(&f.json, "json", false, "print the whole result as JSON instead of passing the output through")
 	flags.BoolVar(&f.explain, "explain", false, "print what would be granted and stop")

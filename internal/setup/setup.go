@@ -31,6 +31,9 @@ type step struct {
 	// it back from the record.
 	plan func() (string, error)
 	undo func(detail string) error // nil: nothing to take back; what is gone already is no error
+	// fresh, when set, tells before do that nothing is there yet; what do only mends
+	// is not recorded, and undo leaves it.
+	fresh func() bool
 	// ours, when set, tells that what is there was made by setup: no record is kept.
 	ours func() bool
 }
@@ -101,7 +104,7 @@ func (o *Options) make(s step, r *record) error {
 			return err
 		}
 	}
-	if s.undo != nil && s.ours == nil {
+	if s.undo != nil && s.ours == nil && (s.fresh == nil || s.fresh()) {
 		if err := o.Host.writeRecord(r.with(o.User, s.name, detail)); err != nil {
 			return err
 		}

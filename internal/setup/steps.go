@@ -107,7 +107,8 @@ func (h Host) state(user string) step {
 			}
 			return errors.Join(os.Chown(h.path(dir), a.uid, a.gid), os.Chmod(h.path(dir), 0o700))
 		},
-		undo: func(string) error { return os.RemoveAll(h.path(dir)) },
+		fresh: func() bool { return !h.exists(dir) },
+		undo:  func(string) error { return os.RemoveAll(h.path(dir)) },
 	}
 }
 
