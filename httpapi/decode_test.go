@@ -2,8 +2,6 @@ package httpapi
 
 import (
 	"encoding/json"
-	"fmt"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -225,39 +223,6 @@ func TestDecodeTakes(t *testing.T) {
 	for _, body := range []string{`{}`, `{"limits":{"pids":-5}}`, `{"limits":{"pids":9223372036854775807,"cpus":1e3}}`, `{"stdin":"\u0000\ud83d\ude00"}`, `{"files":[]}`} {
 		if _, p := decodeRun([]byte(body)); p != nil {
 			t.Errorf("%s: %v", body, p)
-		}
-	}
-}
-
-// TestBodySize: the limit itself is taken, one byte more is not.
-func TestBodySize(t *testing.T) {
-	const limit = 4096
-	s := start(t, func(c *Config) { c.MaxBody = limit })
-	body := func(size int) string {
-		return `{"command":["true"],"stdin":"` + strings.Repeat("x", size-len(`{"command":["true"],"stdin":""}`)) + `"}`
-	}
-	if r := s.run(t, body(limit)); r.status != 200 {
-		t.Errorf("%d bytes: %d %s", limit, r.status, r.body)
-	}
-	s.run(t, body(limit+1)).wants(t, CodeTooLarge, "")
-	p := s.run(t, body(100*limit)).wants(t, CodeTooLarge, "")
-	if !strings.Contains(p.Detail, "4096") {
-		t.Errorf("the limit is not named: %s", p.Detail)
-	}
-	// Of a body without a length, no more than the limit may be read.
-	r := s.send(t, "POST", runPath, struct{ *strings.Reader }{strings.NewReader(body(3 * limit))})
-	r.wants(t, CodeTooLarge, "")
-	if s.runner.count() != 1 {
-		t.Errorf("%d jobs ran", s.runner.count())
-	}
-}
-
-// TestUnread: a body that does not arrive is the client's fault, never ours.
-func TestUnread(t *testing.T) {
-	for err, want := range map[error]Code{os.ErrDeadlineExceeded: CodeTimeout, fmt.Errorf("x: %w", os.ErrDeadlineExceeded): CodeTimeout,
-		fmt.Errorf("unexpected EOF"): CodeMalformed} {
-		if p := unread(err, 1); p.Code != want || p.Detail == "" {
-			t.Errorf("%v: %+v", err, p)
 		}
 	}
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -198,90 +196,5 @@ func TestServeListenerFails(t *testing.T) {
 	if c, err := net.Dial("tcp", listeners[0].Addr().String()); err == nil {
 		c.Close()
 		t.Error("the other listener still takes connections")
-	}
-}
-
-// deadlines notes the read deadlines that a connection gets.
-type deadlines struct {
-	net.Listener
-	mu  sync.Mutex
-	set []time.Time
-}
-
-func (d *deadlines) Accept() (net.Conn, error) {
-	c, err := d.Listener.Accept()
-	return &notedConn{c, d}, err
-}
-
-type notedConn struct {
-	net.Conn
-	notes *deadlines
-}
-
-func (c *notedConn) SetReadDeadline(at time.Time) error {
-	c.notes.mu.Lock()
-	defer c.notes.mu.Unlock()
-	c.notes.set = append(c.notes.set, at)
-	return c.Conn.SetReadDeadline(at)
-}
-
-// TestServeLongJob: while a job runs, its connection has no deadline. The server
-// reads on to see whether the client leaves; the deadline of the body would cancel
-// every job that takes longer.
-func TestServeLongJob(t *testing.T) {
-	var notes *deadlines
-	s := serve(t, time.Hour, func(l net.Listener) net.Listener {
-		notes = &deadlines{Listener: l}
-		return notes
-	})
-	s.runner.does(func(_ context.Context, j *sandbox.Job) (*sandbox.Result, error) {
-		notes.mu.Lock()
-		defer notes.mu.Unlock()
-		n := len(notes.set)
-		// The first non-zero one is the header's, the next the body's.
-		if set := slices.DeleteFunc(slices.Clone(notes.set), time.Time.IsZero); len(set) != 2 || set[1].Before(set[0]) {
-			t.Errorf("the body had no deadline: %v", notes.set)
-		}
-		if n == 0 || !notes.set[n-1].IsZero() {
-			t.Errorf("the job has a deadline: %v", notes.set)
-		}
-		return ended(j, sandbox.OK), nil
-	})
-	if r := <-s.post(t); r == nil || r.status != 200 {
-		t.Errorf("%+v", r)
-	}
-	s.stop()
-	if err := <-s.done; err != nil {
-		t.Errorf("Serve: %v", err)
-	}
-}
-
-// TestServeCutOff: a body that ends early is the client's fault, and no job.
-func TestServeCutOff(t *testing.T) {
-	s := serve(t, time.Hour, nil)
-	for name, request := range map[string]string{
-		"bad chunk":   "Transfer-Encoding: chunked\r\n\r\nzz\r\n",
-		"early close": "Content-Length: 100\r\n\r\n{\"command\"",
-	} {
-		c, err := net.Dial("tcp", s.addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := c.Write([]byte("POST " + runPath + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + canary + "\r\n" + request)); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.(*net.TCPConn).CloseWrite(); err != nil {
-			t.Fatal(err)
-		}
-		answer := make([]byte, 4096)
-		n, _ := c.Read(answer)
-		c.Close()
-		if text := string(answer[:n]); !strings.HasPrefix(text, "HTTP/1.1 400 ") || !strings.Contains(text, string(CodeMalformed)) {
-			t.Errorf("%s: %q", name, text)
-		}
-	}
-	s.stop()
-	if err := <-s.done; err != nil || s.runner.count() != 0 {
-		t.Errorf("Serve: %v, %d jobs", err, s.runner.count())
 	}
 }

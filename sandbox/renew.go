@@ -2,9 +2,6 @@ package sandbox
 
 import (
 	"errors"
-	"io"
-
-	"golang.org/x/sys/unix"
 
 	"cordon/sandbox/cell"
 )
@@ -28,7 +25,7 @@ func (p *pool) makeOrRenew(k *kind) (*warm, error) {
 
 // serverGone: the socket to the fork server has no other end any more.
 func serverGone(err error) bool {
-	return errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET)
+	return errors.Is(err, cell.ErrGone)
 }
 
 // renew starts a fork server in the place of one that is gone, unless another job

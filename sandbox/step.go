@@ -56,20 +56,10 @@ type stepOutcome struct {
 // runStep runs one program in one fresh cell. inspect is called when the group is
 // empty and the scratch still there; it may be nil. The error is ours.
 func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput, inspect func(*os.File, Verdict) error) (*stepOutcome, error) {
-	started := monotonic()
-	w, err := r.pool.take(k)
-	if err != nil {
-		return nil, err
-	}
 	var u undo.Stack
 	defer u.Run()
-	u.Add(func() { r.pool.drop(w) })
-	run := &running{spec: s, warm: w, started: started, ended: make(chan struct{}), denied: make(chan struct{}, 1),
-		awaited: make(chan struct{}), listened: make(chan struct{})}
-	if err := run.limit(); err != nil {
-		return nil, err
-	}
-	if err := run.start(in, &u); err != nil {
+	run, err := r.begin(k, s, in, &u)
+	if err != nil {
 		return nil, err
 	}
 	watch := &watch{running: run, limits: s.limits, stop: r.stop}
@@ -79,7 +69,7 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 		return nil, err
 	}
 	if inspect != nil {
-		if err := inspect(w.cell.Scratch, out.Verdict); err != nil {
+		if err := inspect(run.warm.cell.Scratch, out.Verdict); err != nil {
 			return nil, err
 		}
 	}
@@ -87,6 +77,36 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	u.Run()
 	out.teardown = monotonic() - teardown
 	return out, nil
+}
+
+// tries is how often a step looks for a cell that lives: one that died while it
+// waited has run nothing.
+const tries = 3
+
+// begin takes a cell, limits it and hands it the job.
+func (r *Runner) begin(k *kind, s *stepSpec, in stepInput, u *undo.Stack) (*running, error) {
+	started := monotonic()
+	for try := 1; ; try++ {
+		run, err := r.beginOnce(k, s, in, started, u)
+		if !errors.Is(err, cell.ErrGone) || try == tries {
+			return run, err
+		}
+		u.Run()
+	}
+}
+
+func (r *Runner) beginOnce(k *kind, s *stepSpec, in stepInput, started int64, u *undo.Stack) (*running, error) {
+	w, err := r.pool.take(k)
+	if err != nil {
+		return nil, err
+	}
+	u.Add(func() { r.pool.drop(w) })
+	run := &running{spec: s, warm: w, started: started, ended: make(chan struct{}), denied: make(chan struct{}, 1),
+		awaited: make(chan struct{}), listened: make(chan struct{})}
+	if err := run.limit(); err != nil {
+		return nil, err
+	}
+	return run, run.start(in, u)
 }
 
 // limit writes every limit and reads it back before the program can start.

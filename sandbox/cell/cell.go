@@ -99,7 +99,7 @@ func (c *Cell) Run(p *Program, io Stdio) error {
 	c.pack = pack
 	h := head{kind: msgRun, b: pack.size}
 	if err := send(c.control, h.encode(make([]byte, 0, headSize)), pack.file, io.In, io.Out, io.Err); err != nil {
-		return fmt.Errorf("send job to cell: %w", err)
+		return fmt.Errorf("send job to cell: %w", gone(err))
 	}
 	return nil
 }

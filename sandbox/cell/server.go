@@ -1,6 +1,7 @@
 package cell
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -81,6 +82,18 @@ func (s *Server) built(message []byte) error {
 // Pid is the server's process.
 func (s *Server) Pid() int { return s.process.Process.Pid }
 
+// ErrGone means that the fork server, or the cell, has ended before it got what
+// was sent: nothing of it has been done.
+var ErrGone = errors.New("gone")
+
+// gone marks the errors by which a socket tells that nobody is at its other end.
+func gone(err error) error {
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, io.EOF) {
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return err
+}
+
 // Order is what a cell needs before its job is known.
 type Order struct {
 	FirstID  int        // the two ids FirstID and FirstID+1 of the daemon's namespace are the cell's
@@ -126,11 +139,11 @@ func (s *Server) ask(h head, files []*os.File) (head, []*os.File, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := send(s.conn, h.encode(make([]byte, 0, headSize)), files...); err != nil {
-		return head{}, nil, fmt.Errorf("fork server: %w", err)
+		return head{}, nil, fmt.Errorf("fork server: %w", gone(err))
 	}
 	made, got, err := receive(s.conn)
-	if err == io.EOF {
-		err = fmt.Errorf("fork server of %s is gone: %w", s.template.Name, io.ErrUnexpectedEOF)
+	if err != nil {
+		err = fmt.Errorf("fork server: %w", gone(err))
 	}
 	return made, got, err
 }
