@@ -3,6 +3,7 @@ package rootfs
 import (
 	"fmt"
 	"os"
+	"slices"
 
 	"cordon/sandbox/cell"
 )
@@ -39,18 +40,27 @@ func (b *builder) hostRoot(more []string) error {
 		b.showTree(x, made)
 	}
 	for _, f := range etcFiles {
+		if made[f] { // shown as what a toolchain reads
+			continue
+		}
 		if data, err := b.host.FS.ReadFile(f); err == nil && len(data) <= etcFileMax {
 			b.file(f, string(data))
 		}
 	}
-	for _, d := range more {
+	for _, d := range slices.Sorted(slices.Values(more)) { // the outer before the inner
 		if err := b.host.private(d); err != nil {
 			return err
 		}
 		if _, err := b.host.FS.Lstat(d); err != nil {
 			return fmt.Errorf("root directory %s: %w; make it or take it from the policy's root.dirs", d, err)
 		}
-		b.showTree(Bind{d, d}, made)
+		seen, err := b.visible(d)
+		if err != nil {
+			return err
+		}
+		if !seen {
+			b.showTree(Bind{d, d}, made)
+		}
 	}
 	b.finish()
 	return nil
@@ -62,6 +72,10 @@ func (b *builder) showSystem(dir string, made map[string]bool) error {
 		return nil // not every system has each
 	}
 	if info.Mode()&os.ModeSymlink == 0 {
+		// Every job sees it: the service cannot keep its own things there.
+		if err := b.host.private(dir); err != nil {
+			return fmt.Errorf("%w: every job sees %s, so the service's own must lie elsewhere (--state)", err, dir)
+		}
 		b.showTree(Bind{dir, dir}, made)
 		return nil
 	}
@@ -70,7 +84,33 @@ func (b *builder) showSystem(dir string, made map[string]bool) error {
 		return fmt.Errorf("root directory %s: %w", dir, err)
 	}
 	b.symlink(to, dir)
+	b.links = append(b.links, dir)
 	return nil
+}
+
+// visible: what lies in a tree that is shown already, by its own name or by that
+// of a link made for it, needs no mount of its own; nor could one be made, for
+// the tree is read-only.
+func (b *builder) visible(dir string) (bool, error) {
+	inside := func(place string) func(string) bool {
+		return func(shown string) bool { return within(place, shown) }
+	}
+	if !slices.ContainsFunc(b.trees, inside(dir)) && !slices.ContainsFunc(b.links, inside(dir)) {
+		for _, shown := range slices.Concat(b.trees, b.files) {
+			if within(shown, dir) {
+				return false, fmt.Errorf("root directory %s: would cover %s, which is part of every root; name the directories beside it", dir, shown)
+			}
+		}
+		return false, nil
+	}
+	real, err := b.host.FS.EvalSymlinks(dir)
+	if err != nil {
+		return false, fmt.Errorf("root directory %s: %w", dir, err)
+	}
+	if !slices.ContainsFunc(b.trees, inside(real)) {
+		return false, fmt.Errorf("root directory %s: lies in a directory that is shown already, and leads out of it to %s; name %[2]s instead", dir, real)
+	}
+	return true, nil
 }
 
 // showTree binds one directory or file of the host, read-only. What does not

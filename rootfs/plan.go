@@ -93,6 +93,7 @@ type builder struct {
 	ops   []cell.Op
 	trees []string // directories of the root that are mounts of their own, such as /usr
 	files []string // files that are
+	links []string // links of the host's root that were made again, such as /bin
 
 	writable bool
 }

@@ -99,6 +99,9 @@ func (h Host) private(dir string) error {
 		return fmt.Errorf("root directory %s: %w", dir, err)
 	}
 	for _, p := range h.Private {
+		if to, err := h.FS.EvalSymlinks(p); p != "" && err == nil {
+			p = to // as given it may be a link; not yet made, it is what it is called
+		}
 		if p != "" && (within(p, real) || within(real, p)) {
 			return fmt.Errorf("root directory %s: holds or lies in %s, which is the service's own; choose another directory", dir, p)
 		}

@@ -181,3 +181,38 @@ func TestJobsDoNotSeeEachOther(t *testing.T) {
 		t.Errorf("ids of %d jobs at once: %v", n, ids)
 	}
 }
+
+// rooted gives every job this root.
+type rooted struct {
+	Policies
+	root policy.Root
+}
+
+// Resolve puts the root in.
+func (r rooted) Resolve(name string, q policy.Request) (*policy.Grant, error) {
+	g, err := r.Policies.Resolve(name, q)
+	if err == nil {
+		g.Root = r.root
+	}
+	return g, err
+}
+
+// Directories that a policy adds to the host's root, also such as lie in another
+// or are shown anyway. They are those that every Linux has.
+func TestHostRootWithMore(t *testing.T) {
+	for name, dirs := range map[string][]string{
+		"one": {"/var/lib"}, "inner last": {"/var", "/var/lib"}, "inner first": {"/var/lib", "/var"},
+		"below a system directory": {"/usr/share", "/var/lib"}, "by the name of a link": {"/usr/bin", "/bin", "/var/lib"},
+		"a file": {"/usr/bin/env", "/etc/mtab", "/var/lib"},
+	} {
+		for _, writable := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, " writable ", writable), func(t *testing.T) {
+				l := newLab(t, func(c *Config) {
+					c.Policies = rooted{c.Policies, policy.Root{Kind: policy.RootHost, Dirs: dirs, Writable: writable}}
+				})
+				job := shell("test -d /var/lib && test -n \"$(ls /var/lib)\" && ls /usr/share > /dev/null && env true && echo > /work/x")
+				l.output(t, job)
+			})
+		}
+	}
+}
