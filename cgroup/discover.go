@@ -220,10 +220,12 @@ func (h host) settle(path string, scope func() error) error {
 	if !ok || path != "" {
 		return nil
 	}
+	// A leaf of a delegated group may look delegated itself: it has controllers as
+	// soon as its parent hands them down.
+	if b, _ := findV2(v2, ""); b != nil && b.v2 != v2.own {
+		return nil
+	}
 	if delegatedV2(v2.own) != nil {
-		if b, _ := findV2(v2, ""); b != nil {
-			return nil // a leaf of a delegated group already
-		}
 		if err := scope(); err != nil {
 			return nil // Discover tells what is missing; a scope is only one of the ways
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"cordon/sandbox"
@@ -24,8 +25,10 @@ func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...ne
 		BaseContext:       func(net.Listener) context.Context { return jobs },
 	}
 	failed := make(chan error, len(listeners))
+	var accepting sync.WaitGroup
+	defer accepting.Wait() // each closes its listener at its end
 	for _, l := range listeners {
-		go func() { failed <- server.Serve(l) }()
+		accepting.Go(func() { failed <- server.Serve(l) })
 	}
 	select {
 	case err := <-failed:

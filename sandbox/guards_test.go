@@ -166,6 +166,14 @@ func (v vanishing) Lstat(name string) (os.FileInfo, error) {
 	return v.FS.Lstat(name)
 }
 
+// EvalSymlinks as Lstat.
+func (v vanishing) EvalSymlinks(name string) (string, error) {
+	if name == "/nix/store" {
+		return name, nil
+	}
+	return v.FS.EvalSymlinks(name)
+}
+
 // Stat as Lstat.
 func (v vanishing) Stat(name string) (os.FileInfo, error) {
 	if name == "/nix/store" {

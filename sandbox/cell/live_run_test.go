@@ -135,6 +135,16 @@ func testStdio(t *testing.T, k *kit) {
 	if r.out != "1 2\nread-only\n" || !strings.HasPrefix(r.errs, "bad\n") {
 		t.Errorf("stdout %q, stderr %q", r.out, r.errs)
 	}
+	// Its streams are the job's alone: when it closes them, a reader has the end.
+	c = k.warm(t, k.server, k.open)
+	j := begin(t, c, &cell.Program{Args: []string{"/bin/sh", "-c", "exec >&- 2>&-; exec sleep 1000"}}, "")
+	<-j.read
+	<-j.read
+	select {
+	case <-c.Dead():
+		t.Error("dead when it closed its streams")
+	default:
+	}
 	if r := k.run(t, &cell.Program{Args: []string{"/bin/cat"}}); r.out != "" || r.Status != 0 {
 		t.Errorf("empty input: %+v", r)
 	}
