@@ -66,6 +66,9 @@ type base struct {
 
 // Discover finds the delegated cgroup and makes this instance's driver there.
 func Discover(o Options) (Driver, error) {
+	if o.Name == "" || o.Name[0] == '.' || strings.ContainsAny(o.Name, "/\n") {
+		return nil, fmt.Errorf("cgroup: instance name %q: one part of a path is wanted, not beginning with a dot", o.Name)
+	}
 	b, err := realHost.find(o.Path)
 	if err != nil {
 		return nil, err
@@ -132,7 +135,7 @@ func findV2(h hierarchy, path string) (*base, []string) {
 	places := []place{{path, "--cgroup"}}
 	if path == "" {
 		parent := filepath.Dir(h.own)
-		places = []place{{parent, "the parent of the own group"}, {h.own, "the own group"}, {handedBelow(h.own), "made by cordon setup"}}
+		places = []place{{parent, "the parent of the own group"}, {h.own, "the own group"}, {handedBelow(h.own), bySetup}}
 		if filepath.Base(h.own) == supervisor || filepath.Base(h.own) == startLeaf {
 			places = places[:1]
 		} else {
@@ -141,13 +144,30 @@ func findV2(h hierarchy, path string) (*base, []string) {
 	}
 	var looked []string
 	for _, p := range places {
-		if err := delegatedV2(p.path); err != nil {
+		err := delegatedV2(p.path)
+		if err == nil && p.how == bySetup {
+			err = enterable(h.own)
+		}
+		if err != nil {
 			looked = append(looked, fmt.Sprintf("%s (%s): %v", p.path, p.how, err))
 			continue
 		}
 		return &base{version: 2, v2: p.path, found: p.how}, nil
 	}
 	return nil, looked
+}
+
+// bySetup is how a handed directory came about.
+const bySetup = "made by cordon setup"
+
+// enterable: a process moves between two groups only where it may write to their
+// common ancestor (cgroup-v2.rst, "Delegation Containment"). Outside of the handed
+// directory that is root's.
+func enterable(own string) error {
+	if err := unix.Access(filepath.Join(own, "cgroup.procs"), unix.W_OK); err != nil {
+		return errors.New("it cannot be entered from here; start by: cordon setup -- cordon serve")
+	}
+	return nil
 }
 
 // delegatedV2: this user may make groups there, move processes and hand down.
@@ -171,7 +191,7 @@ func delegatedV2(path string) error {
 }
 
 func findV1(all []hierarchy, path string) (*base, []string) {
-	b := &base{version: 1, v1: map[string]string{}, found: "made by cordon setup"}
+	b := &base{version: 1, v1: map[string]string{}, found: bySetup}
 	var looked []string
 	for _, c := range v1Controllers {
 		h, ok := withController(all, c)

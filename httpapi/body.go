@@ -17,16 +17,16 @@ const bodyWithin = 30 * time.Second
 // client that sends slowly must not keep a place for ever. The deadline is lifted
 // again, because a job may run for longer; net/http reads on meanwhile to see
 // whether the client leaves.
-func receive(max int64, next http.Handler) http.Handler {
+func (s *Server) receive(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		if err := control.SetReadDeadline(time.Now().Add(bodyWithin)); err != nil {
 			problem(CodeInternal, "", "no time limit can be set on the connection: "+err.Error()).write(w)
 			return
 		}
-		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, max))
+		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.config.MaxBody))
 		if err != nil {
-			unread(err, max).write(w)
+			s.refused(unread(err, s.config.MaxBody)).write(w)
 			return
 		}
 		if control.SetReadDeadline(time.Time{}) != nil {

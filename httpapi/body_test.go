@@ -25,12 +25,12 @@ func TestBodySize(t *testing.T) {
 		t.Errorf("%d bytes: %d %s", limit, r.status, r.body)
 	}
 	s.run(t, body(limit+1)).wants(t, CodeTooLarge, "")
-	p := s.run(t, body(100*limit)).wants(t, CodeTooLarge, "")
+	p := s.run(t, body(3*limit)).wants(t, CodeTooLarge, "")
 	if !strings.Contains(p.Detail, "4096") {
 		t.Errorf("the limit is not named: %s", p.Detail)
 	}
 	// Of a body without a length, no more than the limit may be read.
-	r := s.send(t, "POST", runPath, struct{ *strings.Reader }{strings.NewReader(body(3 * limit))})
+	r := s.send(t, "POST", runPath, struct{ *strings.Reader }{strings.NewReader(body(2 * limit))})
 	r.wants(t, CodeTooLarge, "")
 	if s.runner.count() != 1 {
 		t.Errorf("%d jobs ran", s.runner.count())

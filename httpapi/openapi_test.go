@@ -88,7 +88,7 @@ func TestCodes(t *testing.T) {
 // TestErrorsOfHuma: what the library answers by itself becomes a problem with a
 // code whose status is the one answered.
 func TestErrorsOfHuma(t *testing.T) {
-	for status, want := range map[int]Code{400: CodeMalformed, 404: CodeNotFound, 408: CodeTimeout, 413: CodeTooLarge, 415: CodeMediaType, 500: CodeInternal} {
+	for status, want := range map[int]Code{400: CodeMalformed, 404: CodeNotFound, 408: CodeTimeout, 413: CodeTooLarge, 500: CodeInternal} {
 		if got := codeOf(status); got != want || statusOf[got] != status {
 			t.Errorf("codeOf(%d) = %s, want %s", status, got, want)
 		}

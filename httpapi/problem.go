@@ -44,7 +44,6 @@ const (
 	CodeCrossOrigin      Code = "cross_origin"
 	CodeNotFound         Code = "not_found"
 	CodeMethodNotAllowed Code = "method_not_allowed"
-	CodeMediaType        Code = "unsupported_media_type"
 	CodeTimeout          Code = "request_timeout"
 	CodeQueueFull        Code = "queue_full"
 	CodeShuttingDown     Code = "shutting_down"
@@ -57,7 +56,7 @@ var statusOf = map[Code]int{
 	CodeMalformed: 400, CodeUnknownField: 400, CodeWrongType: 400, CodeDuplicateKey: 400, CodeTrailingData: 400,
 	CodeTooDeep: 400, CodeTooLarge: 413, CodeInvalidField: 422, CodeUnknownPolicy: 422, CodePolicyDenied: 422,
 	CodeUnknownLanguage: 422, CodeMissingLanguage: 422, CodeUnsupportedHost: 503, CodeUnauthorized: 401,
-	CodeCrossOrigin: 403, CodeNotFound: 404, CodeMethodNotAllowed: 405, CodeMediaType: 415, CodeTimeout: 408,
+	CodeCrossOrigin: 403, CodeNotFound: 404, CodeMethodNotAllowed: 405, CodeTimeout: 408,
 	CodeQueueFull: 503, CodeShuttingDown: 503, CodeCancelled: 499, CodeInternal: 500,
 }
 
@@ -68,8 +67,6 @@ func codeOf(status int) Code {
 		return CodeTooLarge
 	case http.StatusRequestTimeout:
 		return CodeTimeout
-	case http.StatusUnsupportedMediaType:
-		return CodeMediaType
 	case http.StatusNotFound:
 		return CodeNotFound
 	}

@@ -33,7 +33,7 @@ func (s *Server) register() {
 		Description:  "Everything about the program is in the result, with status 200; a status of 4xx or 5xx means that the job did not run.",
 		MaxBodyBytes: -1, BodyReadTimeout: -1, SkipValidateBody: true, // see receive
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}},
-		Responses:   problems(registry, 400, 401, 403, 408, 413, 415, 422, 499, 500, 503),
+		Responses:   problems(registry, 400, 401, 403, 408, 413, 422, 499, 500, 503),
 	}, s.run)
 	huma.Register(s.api, huma.Operation{
 		OperationID: "policies", Method: http.MethodGet, Path: "/v1/policies", Summary: "List the policies with their limits",

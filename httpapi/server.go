@@ -116,7 +116,7 @@ type tapped struct {
 // HandleFunc is what the adapter registers routes with.
 func (t *tapped) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
 	if pattern == "POST "+runPath {
-		t.Handle(pattern, t.server.admit(receive(t.server.config.MaxBody, http.HandlerFunc(h))))
+		t.Handle(pattern, t.server.admit(t.server.receive(http.HandlerFunc(h))))
 		return
 	}
 	t.ServeMux.HandleFunc(pattern, h)

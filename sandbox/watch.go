@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"math"
 	"runtime"
 	"time"
@@ -73,12 +74,21 @@ func (w *watch) run(ctx context.Context) KillReason {
 			w.kill(KilledSyscall)
 		case <-done:
 			done = nil
-			w.kill(KilledCancelled)
+			w.kill(callerGone(ctx))
 		case <-stop:
 			stop = nil
 			w.kill(KilledInterrupted)
 		}
 	}
+}
+
+// callerGone: a service that ends cancels what is left of its requests with that
+// as the cause.
+func callerGone(ctx context.Context) KillReason {
+	if errors.Is(context.Cause(ctx), ErrShuttingDown) {
+		return KilledInterrupted
+	}
+	return KilledCancelled
 }
 
 // wallFired: the limit counts from the exec, the timer from before it.

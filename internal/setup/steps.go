@@ -159,12 +159,21 @@ func (h Host) unit() step {
 			}
 			return h.run("systemctl", "daemon-reload")
 		},
-		undo: func(string) error {
+		plan: func() (string, error) {
+			if h.exists(program) {
+				return "", nil
+			}
+			return program, nil
+		},
+		undo: func(installed string) error {
 			if !h.exists(unitFile) {
 				return nil
 			}
-			err := h.run("systemctl", "disable", "--now", "cordon.service")
-			return errors.Join(err, os.Remove(h.path(unitFile)), os.Remove(h.path(program)), h.run("systemctl", "daemon-reload"))
+			err := errors.Join(h.run("systemctl", "disable", "--now", "cordon.service"), os.Remove(h.path(unitFile)))
+			if installed != "" && h.exists(program) {
+				err = errors.Join(err, os.Remove(h.path(program)))
+			}
+			return errors.Join(err, h.run("systemctl", "daemon-reload"))
 		},
 	}
 }

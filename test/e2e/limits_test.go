@@ -79,7 +79,11 @@ int main(int argc, char **argv)
 `
 
 func c(source string, limits object) object {
-	return object{"language": "c", "source": source, "limits": limits}
+	job := object{"language": "c", "source": source}
+	if limits != nil {
+		job["limits"] = limits
+	}
+	return job
 }
 
 func testLimits(t *testing.T, s *service) {
