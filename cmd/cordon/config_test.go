@@ -1,0 +1,115 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+)
+
+// load parses arguments as a command does.
+func load(t *testing.T, args ...string) (config, error) {
+	t.Helper()
+	f := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	addFlags(f)
+	if err := f.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	return loadConfig(f)
+}
+
+func TestConfigOrder(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	file := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(file, []byte("listen: 127.0.0.1:1\nparallel: 3\nqueue: 7\nstate: /tmp/s\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("CORDON_PARALLEL", "4")
+	t.Setenv("CORDON_QUEUE", "8")
+	c, err := load(t, "--config", file, "--queue", "9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Listen != "127.0.0.1:1" || c.Parallel != 4 || c.Queue != 9 || c.State != "/tmp/s" || c.GoCache != "/tmp/s/go-cache" || c.Warm != 2 {
+		t.Errorf("%+v", c)
+	}
+	t.Setenv("CORDON_CONFIG", file)
+	t.Setenv("CORDON_QUEUE", "")
+	if _, err := load(t); err == nil || !strings.Contains(err.Error(), "CORDON_QUEUE") {
+		t.Errorf("an empty number: %v", err)
+	}
+}
+
+func TestConfigRefused(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	for name, c := range map[string]struct{ text, says string }{
+		"unknown key":  {"lisen: x\n", "lisen"},
+		"twice":        {"queue: 1\nqueue: 2\n", "queue"},
+		"wrong type":   {"queue: many\n", "queue"},
+		"no YAML":      {"a: [\n", "config"},
+		"bad tag":      {"a: !!binary |\n  %\n", "config"},
+		"nothing open": {"listen: \"\"\n", "listen and socket are both empty"},
+		"too many":     {"parallel: 100000\n", "allowed is 1 to 4096"},
+		"none":         {"parallel: 0\n", "allowed is 1 to 4096"},
+		"drain":        {"drain: soon\n", "drain"},
+		"past":         {"drain: -3s\n", "drain"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join(t.TempDir(), "c.yaml")
+			if err := os.WriteFile(file, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := load(t, "--config", file); err == nil || !strings.Contains(err.Error(), c.says) {
+				t.Errorf("got %v, want %q", err, c.says)
+			}
+		})
+	}
+	if _, err := load(t, "--config", "/does/not/exist"); err == nil {
+		t.Error("a missing file was taken")
+	}
+}
+
+// Every setting stands in the document with its three names.
+func TestConfigDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/configuration.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range options {
+		variable := "CORDON_" + strings.ToUpper(strings.ReplaceAll(o.flag, "-", "_"))
+		if row := "| `--" + o.flag + "` | `" + variable + "` | `" + o.flag + "` |"; !strings.Contains(string(text), row) {
+			t.Errorf("docs/configuration.md has no row %s", row)
+		}
+	}
+}
+
+func FuzzDecodeConfig(f *testing.F) {
+	f.Add([]byte("listen: 127.0.0.1:9000\nparallel: 8\n"))
+	f.Add([]byte("a: !!binary |\n  %\n"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		c := defaultConfig()
+		_ = decodeConfig("fuzz", text, &c) // must not panic, whatever it says
+	})
+}
+
+func TestSize(t *testing.T) {
+	for text, want := range map[string]int64{"0": 0, "12": 12, "1k": 1024, "64M": 64 << 20, "2GiB": 2 << 30, "3mb": 3 << 20, "1T": 1 << 40} {
+		var s size
+		if err := s.Set(text); err != nil || int64(s) != want {
+			t.Errorf("%q: %d, %v; want %d", text, s, err, want)
+		}
+	}
+	for _, text := range []string{"", "M", "-1", "1.5G", "9999999999999G", "1X", "1 2"} {
+		var s size
+		if s.Set(text) == nil {
+			t.Errorf("%q was taken as %d", text, s)
+		}
+	}
+	for want, n := range map[string]size{"0": 0, "768K": 768 << 10, "1.4M": 1468006, "2G": 2 << 30} {
+		if n.String() != want {
+			t.Errorf("%d: %q, want %q", int64(n), n.String(), want)
+		}
+	}
+}
