@@ -12,7 +12,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -41,7 +40,7 @@ func newBenchCommand() *cobra.Command {
 				return err
 			}
 			if !inside {
-				return enterNamespace("bench", filepath.Join(c.State, "run", fmt.Sprintf("userns-%d", os.Getpid())), &c)
+				return enterNamespace("bench", privateName(&c), &c)
 			}
 			report, err := runBench(cmd.Context(), &c, count, rounds)
 			if err != nil {

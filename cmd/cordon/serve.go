@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -36,7 +35,7 @@ func newServeCommand() *cobra.Command {
 				return err
 			}
 			if !inside {
-				return enterNamespace("serve", filepath.Join(c.State, "run", fmt.Sprintf("userns-%d", os.Getpid())), &c)
+				return enterNamespace("serve", privateName(&c), &c)
 			}
 			logger, err := newLogger(logFormat)
 			if err != nil {

@@ -184,9 +184,7 @@ func TestRulesCanBreak(t *testing.T) {
 				}
 			}
 		}
-		for _, e := range exits(s) {
-			told = append(told, e)
-		}
+		told = append(told, exits(s)...)
 	}
 	want := []string{"sandbox/bad.go net/http", "sandbox/bad.go:6:12: o.Exit", "sandbox/bad.go:6:29: o.Exit"}
 	if len(all) != 2 || !slices.Equal(told, want) {

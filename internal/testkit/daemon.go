@@ -3,9 +3,7 @@
 package testkit
 
 import (
-	"bufio"
 	"bytes"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +21,7 @@ type Daemon struct {
 	Pid               int // of the outer process, which the test started
 
 	command *exec.Cmd
+	killed  bool
 	log     *logBuffer
 	ended   chan struct{} // closed when the outer process is gone
 }
@@ -48,6 +47,12 @@ func Binary(tb testing.TB) string {
 	return name
 }
 
+// Command is the program under test with arguments.
+func Command(tb testing.TB, args ...string) *exec.Cmd {
+	tb.Helper()
+	return exec.CommandContext(tb.Context(), Binary(tb), args...)
+}
+
 // Root is the top of this source tree.
 func Root(tb testing.TB) string {
 	tb.Helper()
@@ -68,7 +73,14 @@ func Root(tb testing.TB) string {
 // own, and ends it with the test. Further arguments go to cordon serve.
 func StartDaemon(tb testing.TB, args ...string) *Daemon {
 	tb.Helper()
-	d := &Daemon{State: tb.TempDir(), log: &logBuffer{ready: make(chan string, 1)}, ended: make(chan struct{})}
+	return StartDaemonIn(tb, tb.TempDir(), args...)
+}
+
+// StartDaemonIn is StartDaemon with a state directory that may have been another
+// service's before.
+func StartDaemonIn(tb testing.TB, state string, args ...string) *Daemon {
+	tb.Helper()
+	d := &Daemon{State: state, log: &logBuffer{ready: make(chan string, 1)}, ended: make(chan struct{})}
 	cache := os.Getenv("CORDON_GO_CACHE")
 	if cache == "" {
 		home, err := os.UserCacheDir()
@@ -105,12 +117,49 @@ func StartDaemon(tb testing.TB, args ...string) *Daemon {
 // Log is what the service has printed so far.
 func (d *Daemon) Log() string { return d.log.String() }
 
+// Signal sends a signal to the service's first process.
+func (d *Daemon) Signal(tb testing.TB, s syscall.Signal) {
+	tb.Helper()
+	if err := d.command.Process.Signal(s); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// Kill ends the process with this pid, one of the service's, as the kernel does
+// when memory is short, and waits until the service is gone. What it can only
+// tidy at its next start is no failure then.
+func (d *Daemon) Kill(tb testing.TB, pid int) {
+	tb.Helper()
+	d.killed = true
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		tb.Fatal(err)
+	}
+	d.Wait(tb)
+}
+
+// Wait returns when the service's first process is gone.
+func (d *Daemon) Wait(tb testing.TB) {
+	tb.Helper()
+	select {
+	case <-d.ended:
+	case <-time.After(stopWithin):
+		tb.Fatalf("the service is not gone within %v:\n%s", stopWithin, d.log)
+	}
+}
+
 // stop ends the service as an operator would and looks for what it has left.
 func (d *Daemon) stop(tb testing.TB) {
+	if d.killed {
+		return
+	}
 	before := Descendants(tb, d.Pid)
 	groups := instances(tb, before)
-	if err := d.command.Process.Signal(syscall.SIGTERM); err != nil && d.URL != "" {
-		tb.Errorf("the service had ended before the test did: %v", err)
+	select {
+	case <-d.ended: // by the test itself
+	default:
+		if err := d.command.Process.Signal(syscall.SIGTERM); err != nil && d.URL != "" {
+			tb.Errorf("the service had ended before the test did: %v", err)
+		}
 	}
 	select {
 	case <-d.ended:
@@ -176,12 +225,4 @@ func (b *logBuffer) String() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.text.String()
-}
-
-// Lines calls f for each line of the log.
-func (d *Daemon) Lines(f func(string)) {
-	s := bufio.NewScanner(io.Reader(strings.NewReader(d.log.String())))
-	for s.Scan() {
-		f(s.Text())
-	}
 }

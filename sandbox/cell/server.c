@@ -157,14 +157,23 @@ static void make_cell(const struct cell_head *head, const int *fds, int count)
 		close(pidfd);
 }
 
+// default_signals: what a daemon below nohup(1) ignores must not reach a job. By
+// the system call itself: the C library refuses the two signals that it keeps for
+// its threads, and those can be inherited as ignored all the same.
+static void default_signals(void)
+{
+	static const uint64_t action[4]; // struct sigaction of the kernel: SIG_DFL, no flags, empty mask
+	for (int number = 1; number < NSIG; number++)
+		syscall(SYS_rt_sigaction, number, action, NULL, sizeof(uint64_t));
+}
+
 // server_main serves until the daemon's socket ends.
 _Noreturn void server_main(void)
 {
 	struct cell_head head;
 	int fds[CELL_FDS_MAX], count;
 	prctl(PR_SET_NAME, "cordon-cell", 0, 0, 0);
-	for (int number = 1; number < NSIG; number++)
-		signal(number, SIG_DFL); // what a daemon below nohup(1) ignores must not reach a job
+	default_signals();
 	signal(SIGCHLD, SIG_IGN); // children are reaped by the kernel; their pidfds tell of their end
 	signal(SIGINT, SIG_IGN);  // a terminal's Ctrl-C is for the daemon, which then lets go
 	syscall(SYS_close_range, FD_DAEMON + 1, ~0U, 0);

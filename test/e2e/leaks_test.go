@@ -1,12 +1,10 @@
 package e2e
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -172,17 +170,23 @@ func metrics(t *testing.T, s *service) map[string]float64 {
 	if status != http.StatusOK {
 		t.Fatalf("GET /metrics: %d", status)
 	}
-	out := map[string]float64{}
-	for lines := bufio.NewScanner(io.Reader(bytes.NewReader(text))); lines.Scan(); {
-		var name string
-		var value float64
-		if n, _ := fmt.Sscan(lines.Text(), &name, &value); n == 2 {
-			out[name] = value
-		}
-	}
+	out := samples(text)
 	for _, name := range []string{"go_goroutines", "cordon_free_id_ranges", "cordon_warm_cells", "process_open_fds", "process_resident_memory_bytes"} {
 		if out[name] == 0 {
 			t.Fatalf("/metrics has no %s", name)
+		}
+	}
+	return out
+}
+
+// samples reads what /metrics prints, but for samples with labels.
+func samples(text []byte) map[string]float64 {
+	out := map[string]float64{}
+	for line := range strings.Lines(string(text)) {
+		var name string
+		var value float64
+		if n, _ := fmt.Sscan(line, &name, &value); n == 2 {
+			out[name] = value
 		}
 	}
 	return out
