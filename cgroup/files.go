@@ -32,7 +32,8 @@ func (d dir) child(name string) (dir, error) {
 	}
 	fd, err := unix.Openat(d.fd, name, unix.O_DIRECTORY|unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return dir{}, &os.PathError{Op: "open", Path: d.path + "/" + name, Err: err}
+		err = &os.PathError{Op: "open", Path: d.path + "/" + name, Err: err}
+		return dir{}, errors.Join(err, removeGroup(d.fd, name, d.path+"/"+name))
 	}
 	return dir{fd, d.path + "/" + name}, nil
 }
@@ -240,7 +241,8 @@ func (d dir) killEach() error {
 			return err
 		}
 		for _, pid := range pids {
-			if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH {
+			// EPERM: one that is dying has given its ids up already.
+			if err := unix.Kill(pid, unix.SIGKILL); err != nil && err != unix.ESRCH && err != unix.EPERM {
 				return fmt.Errorf("kill %d of %s: %w", pid, d.path, err)
 			}
 		}

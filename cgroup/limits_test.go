@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 	"time"
 )
 
@@ -37,9 +39,18 @@ func fakeDir(t *testing.T, files map[string]string) dir {
 
 func fakeGroup(version int, d dir) Group {
 	if version == 2 {
-		return &v2Group{dir: d}
+		return &v2Group{dir: d, stat: opened(d, "cpu.stat")}
 	}
-	return &v1Group{memory: d, pids: d, cpu: d, account: d}
+	return &v1Group{memory: d, pids: d, cpu: d, account: d, usage: opened(d, "cpuacct.usage")}
+}
+
+// opened is what Create keeps open; -1 when the file is not there.
+func opened(d dir, name string) int {
+	fd, err := d.open(name, unix.O_RDONLY)
+	if err != nil {
+		return -1
+	}
+	return fd
 }
 
 // limitFiles are the files of a limited group with what someLimits writes to them.
@@ -165,7 +176,7 @@ func TestUsage(t *testing.T) {
 		if got, err := g.Usage(); err != nil || got != wantUsage[version] {
 			t.Errorf("v%d: got %+v, %v; want %+v", version, got, err, wantUsage[version])
 		}
-		if got, err := g.CPU(); err != nil || got != wantUsage[version].CPU {
+		if got, err := g.CPU(); err != nil || got.Total != wantUsage[version].CPU.Total {
 			t.Errorf("v%d: got %+v, %v", version, got, err)
 		}
 	}

@@ -30,7 +30,7 @@ func (d *v1Driver) Name() string { return "cgroup-v1" }
 
 // Create makes the directories and opens what is needed to enter them.
 func (d *v1Driver) Create(name string) (Group, error) {
-	g := &v1Group{name: name, driver: d, oom: make(chan struct{}, 1)}
+	g := &v1Group{name: name, driver: d, oom: make(chan struct{}, 1), usage: -1}
 	for _, b := range d.bases {
 		child, err := b.dir.child(name)
 		if err != nil {
@@ -55,7 +55,11 @@ func (d *v1Driver) Create(name string) (Group, error) {
 			}
 		}
 	}
-	if err := g.watchOOM(); err != nil {
+	var err error
+	if g.usage, err = g.account.open("cpuacct.usage", unix.O_RDONLY); err == nil {
+		err = g.watchOOM()
+	}
+	if err != nil {
 		return nil, errors.Join(err, g.Remove())
 	}
 	return g, nil
@@ -80,6 +84,7 @@ type v1Group struct {
 	oom                        chan struct{}
 	event                      *os.File
 	watched                    chan struct{}
+	usage                      int // fd of cpuacct.usage: a limit is watched by it, whatever the service is short of
 }
 
 // Entry has the cgroup.procs files.
@@ -120,18 +125,27 @@ func (g *v1Group) SetLimits(l Limits) ([]Applied, error) {
 	}, nil
 }
 
-// CPU reads the total and how it splits.
+// CPU reads the total. How it splits is only in Usage.
 func (g *v1Group) CPU() (CPU, error) {
-	total, err := g.account.readInt("cpuacct.usage")
+	var buffer [32]byte
+	n, err := readAt(g.usage, buffer[:])
 	if err != nil {
-		return CPU{}, err
+		return CPU{}, g.account.fail("read", "cpuacct.usage", err)
 	}
-	user, err := g.account.readInt("cpuacct.usage_user")
-	if err != nil {
-		return CPU{}, err
+	total, ok := number(buffer[:n])
+	if !ok {
+		return CPU{}, g.account.fail("read", "cpuacct.usage", fmt.Errorf("%q is not a number", buffer[:n]))
 	}
-	system, err := g.account.readInt("cpuacct.usage_sys")
-	return CPU{total, user, system}, err
+	return CPU{Total: total}, nil
+}
+
+// split adds user and system time, which v1 counts in ticks.
+func (g *v1Group) split(c *CPU) (err error) {
+	if c.User, err = g.account.readInt("cpuacct.usage_user"); err != nil {
+		return err
+	}
+	c.System, err = g.account.readInt("cpuacct.usage_sys")
+	return err
 }
 
 // Usage reads all counters.
@@ -141,9 +155,19 @@ func (g *v1Group) Usage() (Usage, error) {
 	if u.CPU, err = g.CPU(); err != nil {
 		return u, err
 	}
+	if err = g.split(&u.CPU); err != nil {
+		return u, err
+	}
 	if u.MemoryPeakBytes, err = g.memory.readInt("memory.max_usage_in_bytes"); err != nil {
 		return u, err
 	}
+	// Buffers of TCP sockets have a counter of their own; the two peaks need not
+	// have come at the same time, so this is the most that it can have been.
+	tcp, err := g.memory.optional("memory.kmem.tcp.max_usage_in_bytes")
+	if err != nil {
+		return u, err
+	}
+	u.MemoryPeakBytes += max(tcp, 0)
 	if u.OOMKills, err = g.oomKills(); err != nil {
 		return u, err
 	}
@@ -195,6 +219,10 @@ func (g *v1Group) Remove() error {
 		g.event.Close()
 		<-g.watched
 		g.event = nil
+	}
+	if g.usage >= 0 {
+		unix.Close(g.usage)
+		g.usage = -1
 	}
 	for _, f := range g.procs {
 		f.Close()

@@ -38,7 +38,13 @@ func (d *v2Driver) Create(name string) (Group, error) {
 		child.close()
 		return nil, errors.Join(os.NewSyscallError("fcntl", err), removeGroup(d.base.fd, name, child.path))
 	}
-	return &v2Group{name: name, driver: d, dir: child, entry: os.NewFile(uintptr(fd), child.path)}, nil
+	stat, err := child.open("cpu.stat", unix.O_RDONLY)
+	if err != nil {
+		unix.Close(fd)
+		child.close()
+		return nil, errors.Join(err, removeGroup(d.base.fd, name, child.path))
+	}
+	return &v2Group{name: name, driver: d, dir: child, entry: os.NewFile(uintptr(fd), child.path), stat: stat}, nil
 }
 
 // Close removes the driver's own directory.
@@ -52,6 +58,7 @@ type v2Group struct {
 	driver *v2Driver
 	dir    dir
 	entry  *os.File
+	stat   int // fd of cpu.stat: a limit is watched by it, whatever the service is short of
 }
 
 // Entry has the directory for CLONE_INTO_CGROUP.
@@ -86,11 +93,11 @@ func (g *v2Group) SetLimits(l Limits) ([]Applied, error) {
 // CPU reads cpu.stat, which counts in microseconds.
 func (g *v2Group) CPU() (CPU, error) {
 	var buffer [1024]byte
-	text, err := g.dir.read("cpu.stat", buffer[:])
+	n, err := readAt(g.stat, buffer[:])
 	if err != nil {
-		return CPU{}, err
+		return CPU{}, g.dir.fail("read", "cpu.stat", err)
 	}
-	c, _, err := g.cpuStat(text)
+	c, _, err := g.cpuStat(buffer[:n])
 	return c, err
 }
 
@@ -197,6 +204,7 @@ func (g *v2Group) Remove() error {
 	}
 	g.entry.Close()
 	g.entry = nil
+	unix.Close(g.stat)
 	g.dir.close()
 	return removeGroup(g.driver.base.fd, g.name, g.dir.path)
 }

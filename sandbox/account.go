@@ -6,15 +6,47 @@ import (
 	"cordon/cgroup"
 )
 
+// cpuUsed is the program's CPU time so far: neither the making of its cell nor the
+// placing of its files is its own.
+func (r *running) cpuUsed() (int64, error) {
+	used, err := r.warm.group.CPU()
+	return r.programCPU(used), err
+}
+
+func (r *running) programCPU(used cgroup.CPU) int64 {
+	return max(used.Total-r.baseline.Total-r.warm.cell.PlaceNanos(), 0)
+}
+
 // evidence puts together what was observed.
 func (r *running) evidence(killed KillReason, used cgroup.Usage) *Evidence {
-	e := &Evidence{Failure: r.end.Failure, Ended: r.end.Ended, Status: r.end.Status, Killed: killed, OOMKills: used.OOMKills,
-		CPUNanos: used.CPU.Total - r.baseline.Total, CPULimitNanos: r.spec.limits.CPUMillis * 1e6,
-		StdoutOver: r.stdout.past, StderrOver: r.stderr.past, FatalSyscall: r.fatalSyscall}
+	e := &Evidence{Failure: r.end.Failure, Ended: r.end.Ended, Status: r.end.Status, Killed: r.reason(killed), OOMKills: used.OOMKills,
+		CPUNanos: r.programCPU(used.CPU), CPULimitNanos: r.spec.limits.CPUMillis * 1e6,
+		StdoutOver: r.stdout.past, StderrOver: r.stderr.past, FatalSyscall: r.fatalSyscall, Internal: r.blind}
 	if r.endErr != nil {
 		e.Internal = &StageError{Stage: "cell", Op: "read its account", Err: r.endErr}
 	}
 	return e
+}
+
+// reason is why the cell was ended, when that is what ended the program. A program
+// that had ended by itself, in time, before our signal came owes nothing to it;
+// and a call that is fatal is so even as the last one, with no time left to act.
+func (r *running) reason(killed KillReason) KillReason {
+	if killed == NotKilled && r.fatalSyscall != "" {
+		return KilledSyscall
+	}
+	if !r.end.Ended {
+		return killed
+	}
+	switch killed {
+	case KilledCancelled, KilledInterrupted:
+		return NotKilled
+	case KilledWall:
+		if r.end.EndNanos-r.warm.cell.ExecNanos() < r.spec.limits.WallMillis*1e6 {
+			return NotKilled
+		}
+	}
+	return killed
 }
 
 // step is the account of a finished step. dead is when the last process was gone.
@@ -45,11 +77,11 @@ func (r *running) step(e *Evidence, used cgroup.Usage, dead int64) Step {
 // measured, and init is not one of the job's processes.
 func (r *running) usage(used cgroup.Usage, dead int64) Usage {
 	u := Usage{
-		CPUNanos: used.CPU.Total - r.baseline.Total, UserNanos: max(used.CPU.User-r.baseline.User, 0),
-		SystemNanos:     max(used.CPU.System-r.baseline.System, 0),
+		CPUNanos:        r.programCPU(used.CPU),
 		MemoryPeakBytes: used.MemoryPeakBytes, PidsPeak: used.PidsPeak, ThrottledNanos: used.ThrottledNanos,
 		IOReadBytes: used.IOReadBytes, IOWriteBytes: used.IOWriteBytes,
 	}
+	u.UserNanos, u.SystemNanos = split(u.CPUNanos, used.CPU.User-r.baseline.User, used.CPU.System-r.baseline.System-r.warm.cell.PlaceNanos())
 	if u.PidsPeak > 0 {
 		u.PidsPeak--
 	}
@@ -65,4 +97,15 @@ func (r *running) usage(used cgroup.Usage, dead int64) Usage {
 		u.DiskBytes = int64(st.Blocks-st.Bfree) * st.Bsize
 	}
 	return u
+}
+
+// split divides the total, which the kernel counts exactly, as the two counters of
+// user and system time do, which come in ticks on cgroup v1.
+func split(total, user, system int64) (int64, int64) {
+	user, system = max(user, 0), max(system, 0)
+	if user+system == 0 {
+		return total, 0
+	}
+	u := int64(float64(total) * float64(user) / float64(user+system))
+	return u, total - u
 }

@@ -39,7 +39,9 @@ const (
 )
 
 // collectOutputs reads the files that match the patterns, in order of the
-// patterns and then by name. A pattern that matches nothing is reported.
+// patterns and then by name. A pattern that matches nothing is reported. maxBytes
+// bounds one file and all together: holes and hard links cost a job nothing, but
+// what is read of them costs the service.
 func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int64) ([]OutputFile, error) {
 	var out []OutputFile
 	work, err := openBeneath(int(scratch.Fd()), "work", unix.O_DIRECTORY)
@@ -61,7 +63,12 @@ func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int6
 			if int64(len(out)) >= maxFiles {
 				return append(out, OutputFile{Path: pattern, Error: tooMany}), nil
 			}
-			out = append(out, collectFile(work, name, maxBytes))
+			f, err := collectFile(work, name, maxBytes)
+			if err != nil {
+				return nil, err
+			}
+			maxBytes -= int64(len(f.Data))
+			out = append(out, f)
 		}
 	}
 	return out, nil
@@ -69,29 +76,35 @@ func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int6
 
 // collectFile reads at most max bytes. The size is asked of the open file, and
 // the read is limited as well.
-func collectFile(work *os.File, name string, max int64) OutputFile {
+// The error is ours: a service that is short of something blames no file.
+func collectFile(work *os.File, name string, max int64) (OutputFile, error) {
 	f, err := openBeneath(int(work.Fd()), path.Clean(name), 0)
 	if err != nil {
 		reason := notRegular
 		switch err {
 		case unix.ENOENT, unix.ENOTDIR, unix.ENAMETOOLONG, unix.EINVAL, unix.EXDEV: // no such name below /work
 			reason = notFound
+		case unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.EIO:
+			return OutputFile{}, &StageError{Stage: "collect", Op: "open an output", Errno: err.(unix.Errno)}
 		}
-		return OutputFile{Path: name, Error: reason}
+		return OutputFile{Path: name, Error: reason}, nil
 	}
 	defer f.Close()
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
-		return OutputFile{Path: name, Error: notRegular}
+		return OutputFile{Path: name, Error: notRegular}, nil
 	}
 	if st.Size > max {
-		return OutputFile{Path: name, Size: st.Size, Error: tooLarge}
+		return OutputFile{Path: name, Size: st.Size, Error: tooLarge}, nil
 	}
 	data, err := io.ReadAll(io.LimitReader(f, max+1))
-	if err != nil || int64(len(data)) > max {
-		return OutputFile{Path: name, Size: st.Size, Error: tooLarge}
+	if err != nil {
+		return OutputFile{}, &StageError{Stage: "collect", Op: "read an output", Err: err}
 	}
-	return OutputFile{Path: name, Size: int64(len(data)), Data: data}
+	if int64(len(data)) > max {
+		return OutputFile{Path: name, Size: st.Size, Error: tooLarge}, nil
+	}
+	return OutputFile{Path: name, Size: int64(len(data)), Data: data}, nil
 }
 
 // match lists the files below /work that a pattern names. Without a special
@@ -139,6 +152,9 @@ func tree(scratch *os.File, maxBytes, maxFiles int64) ([]cell.Entry, error) {
 	}
 	return append(t.entries, t.links...), nil
 }
+
+// inlineLink is the length from which tmpfs takes a page for a link's target.
+const inlineLink = 128
 
 type treeReader struct {
 	bytes, files   int64
@@ -193,6 +209,9 @@ func (t *treeReader) entry(parent int, dir, name string, depth int) error {
 		if err != nil {
 			return os.NewSyscallError("readlinkat", err)
 		}
+		if n >= inlineLink {
+			t.bytes -= int64(os.Getpagesize())
+		}
 		e.Kind, e.Target = cell.Symlink, string(buffer[:n])
 		t.links = append(t.links, e)
 	case unix.S_IFREG:
@@ -202,7 +221,7 @@ func (t *treeReader) entry(parent int, dir, name string, depth int) error {
 }
 
 func (t *treeReader) regular(parent int, name string, e cell.Entry, size int64) error {
-	if t.bytes -= (size + 4095) &^ 4095; t.bytes < 0 {
+	if t.bytes -= wholePages(size); t.bytes < 0 {
 		return errTreeTooLarge
 	}
 	f, err := openBeneath(parent, name, 0)

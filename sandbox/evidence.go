@@ -36,4 +36,5 @@ const (
 	KilledOutput
 	KilledSyscall
 	KilledStuck // init did not end after its main process had
+	KilledBlind // a counter that a limit needs could not be read
 )

@@ -15,6 +15,7 @@ import (
 	"cordon/rootfs"
 	"cordon/sandbox/cell"
 	"cordon/seccomp"
+	"cordon/userns"
 )
 
 // warm is a cell that waits for a job, with what belongs to it.
@@ -183,42 +184,80 @@ func (p *pool) take(k *kind) (*warm, error) {
 				return w, nil
 			}
 		default:
-			return p.makeOrRenew(k)
+			return p.makeOrRenew(k, true)
 		}
 	}
 }
 
-// make builds a cell in a fresh group with ids of its own.
-func (p *pool) make(k *kind, server *cell.Server) (*warm, error) {
+// make builds a cell in a fresh group with ids of its own. now: a job waits for
+// it, and a cell that only waits gives way when ids run out.
+func (p *pool) make(k *kind, server *cell.Server, now bool) (*warm, error) {
 	var u undo.Stack
 	defer u.Run()
+	left := false
+	gone := func(what string, err error) { p.leaked(what, err); left = left || err != nil }
 	w := &warm{kind: k}
 	order := cell.Order{Filter: k.filter, SingleID: p.config.Ranges == nil}
 	if p.config.Ranges != nil {
-		first, err := p.config.Ranges.Take()
+		first, err := p.takeID(now)
 		if err != nil {
 			return nil, &StageError{Stage: "ids", Op: "take a range", Err: err}
 		}
 		w.firstID, order.FirstID = first, first
-		u.Add(func() { p.config.Ranges.Give(first) })
+		// Not when something of it is left that may have the ids.
+		u.Add(func() {
+			if !left {
+				p.config.Ranges.Give(first)
+			}
+		})
 	}
 	group, err := p.config.Cgroups.Create(fmt.Sprintf("cell-%d", p.serial.Add(1)))
 	if err != nil {
 		return nil, stageError("cgroup", "create", err)
 	}
 	w.group = group
-	u.Add(func() { p.leaked("cgroup", group.Remove()) })
+	u.Add(func() { gone("cgroup", group.Remove()) })
 	entry := group.Entry()
 	order.Group, order.Procs = entry.Dir, entry.Procs
 	if w.cell, err = server.Cell(order); err != nil {
 		return nil, stageError("cell", "make", err)
 	}
-	u.Add(func() { p.leaked("cell", w.cell.Close()) })
+	u.Add(func() { gone("cell", w.cell.Close()) })
 	if err := w.cell.Ready(); err != nil {
 		return nil, stageError("cell", "make ready", err)
 	}
 	u.Release()
 	return w, nil
+}
+
+// takeID takes a pair of ids, if need be that of a warm cell.
+func (p *pool) takeID(now bool) (int, error) {
+	for {
+		first, err := p.config.Ranges.Take()
+		if !now || !errors.Is(err, userns.ErrIDsExhausted) || !p.dropOneWarm() {
+			return first, err
+		}
+	}
+}
+
+func (p *pool) dropOneWarm() bool {
+	p.mu.Lock()
+	var found *warm
+	for _, k := range p.kinds {
+		select {
+		case found = <-k.cells:
+		default:
+		}
+		if found != nil {
+			break
+		}
+	}
+	p.mu.Unlock()
+	if found == nil {
+		return false
+	}
+	p.drop(found)
+	return true
 }
 
 // fill makes cells in the background until the target is reached. One filler per
@@ -243,7 +282,7 @@ func (p *pool) fill(k *kind) {
 // one between the last look and the end.
 func (p *pool) fillOnce(k *kind) (again bool) {
 	for len(k.cells) < p.target && !p.isClosed() {
-		w, err := p.makeOrRenew(k)
+		w, err := p.makeOrRenew(k, false)
 		if err != nil {
 			p.config.Logger.Warn("no warm cell could be made", "kind", k.name, "error", err)
 			k.filling.Store(false)

@@ -8,11 +8,11 @@ import (
 
 // makeOrRenew makes a cell, with a new fork server if the old one is gone: one
 // that the kernel took, for want of memory on the host, must not end the service.
-func (p *pool) makeOrRenew(k *kind) (*warm, error) {
+func (p *pool) makeOrRenew(k *kind, now bool) (*warm, error) {
 	p.mu.Lock()
 	server := k.server
 	p.mu.Unlock()
-	w, err := p.make(k, server)
+	w, err := p.make(k, server, now)
 	if !serverGone(err) {
 		return w, err
 	}
@@ -20,7 +20,7 @@ func (p *pool) makeOrRenew(k *kind) (*warm, error) {
 	if server, err = p.renew(k, server); err != nil {
 		return nil, err
 	}
-	return p.make(k, server)
+	return p.make(k, server, now)
 }
 
 // serverGone: the socket to the fork server has no other end any more.

@@ -42,12 +42,16 @@ type Runner struct {
 	jobs    sync.WaitGroup
 	mu      sync.Mutex // orders jobs.Add against Close
 	closing bool
+
+	core    uint64 // RLIMIT_CORE of every job
+	coreErr error
 }
 
 // New makes a Runner. Nothing is started before the first job or Prepare.
 func New(c Config) *Runner {
 	r := &Runner{config: c, slots: make(chan struct{}, max(c.Parallel, 1)), stop: make(chan struct{})}
 	r.pool = newPool(&r.config)
+	r.core, r.coreErr = ownCoreLimit()
 	return r
 }
 
@@ -79,6 +83,9 @@ func (r *Runner) Prepare(name string) error {
 	if err != nil {
 		return err
 	}
+	if err := r.rlimitsHold(grant); err != nil {
+		return err
+	}
 	k, err := r.pool.kind(grant)
 	if err != nil {
 		return err
@@ -90,6 +97,14 @@ func (r *Runner) Prepare(name string) error {
 	}
 	defer r.pool.drop(w)
 	return (&running{spec: &stepSpec{limits: grant.Limits}, warm: w}).limit()
+}
+
+// rlimitsHold: the service may set what its jobs need.
+func (r *Runner) rlimitsHold(g *policy.Grant) error {
+	if r.coreErr != nil {
+		return &StageError{Stage: "rlimit", Op: "choose RLIMIT_CORE", Err: r.coreErr}
+	}
+	return errors.Join(checkRlimits(g.Limits, r.core), checkRlimits(g.BuildLimits, r.core))
 }
 
 // Run runs a job to its end. The error is a refusal (ErrInvalidJob,
@@ -139,6 +154,9 @@ func (r *Runner) isolation() string {
 // runSpec runs the build, if there is one, and then the run. Each has a cell of
 // its own; what the build left in /work is what the run starts from.
 func (r *Runner) runSpec(ctx context.Context, s *Spec, result *Result) error {
+	if err := r.rlimitsHold(s.Grant); err != nil {
+		return r.ours(result, err)
+	}
 	k, err := r.pool.kind(s.Grant)
 	if err != nil {
 		return r.ours(result, err)
@@ -180,7 +198,7 @@ func builtVerdict(v Verdict) Verdict {
 
 func (r *Runner) build(ctx context.Context, k *kind, s *Spec, files []cell.Entry) (*stepOutcome, []cell.Entry, error) {
 	g := s.Grant
-	spec := &stepSpec{limits: g.BuildLimits, args: s.Job.Build, entries: files,
+	spec := &stepSpec{limits: g.BuildLimits, core: r.core, args: s.Job.Build, entries: files,
 		env: mergeEnv(fixedEnv, s.Job.BuildEnv, s.Job.Env)}
 	var left []cell.Entry
 	tooLarge := false
@@ -189,7 +207,7 @@ func (r *Runner) build(ctx context.Context, k *kind, s *Spec, files []cell.Entry
 			return nil
 		}
 		var err error
-		left, err = tree(scratch, g.Limits.DiskBytes, g.Limits.DiskFiles)
+		left, err = tree(scratch, treeBytes(g.Limits), g.Limits.DiskFiles)
 		if tooLarge = errors.Is(err, errTreeTooLarge); tooLarge {
 			return nil
 		}
@@ -197,18 +215,22 @@ func (r *Runner) build(ctx context.Context, k *kind, s *Spec, files []cell.Entry
 	})
 	if err == nil && tooLarge {
 		out.Verdict = OutputLimit
-		out.Message = fmt.Sprintf("the build left more in /work than the run may hold: limits.disk_bytes is %d, limits.disk_files is %d, "+
-			"paths have at most %d directories and %d bytes", g.Limits.DiskBytes, g.Limits.DiskFiles, maxDepth, maxPath)
+		out.Message = fmt.Sprintf("the build left more in /work than the run may hold: limits.disk_bytes and limits.memory_bytes allow %d bytes, limits.disk_files is %d, "+
+			"paths have at most %d directories and %d bytes", treeBytes(g.Limits), g.Limits.DiskFiles, maxDepth, maxPath)
 	}
 	return out, left, err
 }
+
+// treeBytes: what a build leaves is placed by the run, in its memory. A file with
+// holes is as large as it says.
+func treeBytes(l policy.Limits) int64 { return min(l.DiskBytes, l.MemoryBytes) }
 
 // errTreeTooLarge: what a build left does not fit the run's scratch.
 var errTreeTooLarge = errors.New("too large for the run's scratch")
 
 func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, result *Result) error {
 	g, job := s.Grant, s.Job
-	spec := &stepSpec{limits: g.Limits, args: job.Command, entries: files, env: mergeEnv(fixedEnv, job.RunEnv, job.Env)}
+	spec := &stepSpec{limits: g.Limits, core: r.core, args: job.Command, entries: files, env: mergeEnv(fixedEnv, job.RunEnv, job.Env)}
 	in := stepInput{stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr}
 	if in.stdin == nil {
 		stdin, err := cell.Input(job.Stdin)

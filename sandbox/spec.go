@@ -2,12 +2,10 @@ package sandbox
 
 import (
 	"fmt"
-	"math"
+	"os"
 	"path"
 	"slices"
 	"strings"
-
-	"golang.org/x/sys/unix"
 
 	"cordon/policy"
 	"cordon/sandbox/cell"
@@ -23,6 +21,7 @@ type Spec struct {
 // stepSpec is one cell's part of a Spec.
 type stepSpec struct {
 	limits  policy.Limits
+	core    uint64 // RLIMIT_CORE
 	args    []string
 	env     []string
 	entries []cell.Entry
@@ -57,13 +56,19 @@ func (j *Job) Request() policy.Request {
 		Files: len(j.Files), StdinBytes: int64(len(j.Stdin)), Outputs: j.Outputs,
 		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
 	for _, f := range j.Files {
-		q.FileBytes += (int64(len(f.Data)) + 4095) &^ 4095
+		q.FileBytes += wholePages(int64(len(f.Data)))
 	}
 	for _, kv := range j.Env {
 		name, _, _ := strings.Cut(kv, "=")
 		q.Env = append(q.Env, name)
 	}
 	return q
+}
+
+// wholePages is what a file of so many bytes takes in a tmpfs.
+func wholePages(size int64) int64 {
+	page := int64(os.Getpagesize())
+	return (size + page - 1) / page * page
 }
 
 // entries turns the job's files into what a cell places: directories and files
@@ -138,34 +143,4 @@ func CheckPath(p string) error {
 		}
 	}
 	return nil
-}
-
-// rlimits are the limits of the job's process that no cgroup holds. CORE is 1
-// and not 0: a piped core handler runs on the host for 0 as well, but not for 1
-// (core(5); CVE-2025-4598). CPU is only a lock behind the group's own account.
-func rlimits(l policy.Limits) []cell.Rlimit {
-	cpu := uint64(math.Ceil(float64(l.CPUMillis)/1000)) + 1
-	same := func(resource int, v int64) cell.Rlimit {
-		return cell.Rlimit{Resource: resource, Soft: uint64(v), Hard: uint64(v)}
-	}
-	return []cell.Rlimit{
-		same(unix.RLIMIT_NOFILE, l.OpenFiles),
-		same(unix.RLIMIT_FSIZE, l.FileBytes),
-		same(unix.RLIMIT_STACK, l.StackBytes),
-		same(unix.RLIMIT_CORE, 1),
-		{Resource: unix.RLIMIT_CPU, Soft: cpu, Hard: cpu + 1},
-		same(unix.RLIMIT_MEMLOCK, 64<<10),
-		same(unix.RLIMIT_MSGQUEUE, 0),
-		same(unix.RLIMIT_RTPRIO, 0),
-		same(unix.RLIMIT_SIGPENDING, 1024),
-	}
-}
-
-// rlimitApplied says in a Result what the rlimits hold.
-func rlimitApplied(l policy.Limits) []AppliedLimit {
-	return []AppliedLimit{
-		{"open_files", float64(l.OpenFiles), "RLIMIT_NOFILE"},
-		{"file_bytes", float64(l.FileBytes), "RLIMIT_FSIZE"},
-		{"stack_bytes", float64(l.StackBytes), "RLIMIT_STACK"},
-	}
 }

@@ -138,11 +138,11 @@ func TestRlimits(t *testing.T) {
 	l := policy.Limits{CPUMillis: 1001, OpenFiles: 16, FileBytes: 4096, StackBytes: 1 << 20}
 	want := map[int][2]uint64{
 		unix.RLIMIT_NOFILE: {16, 16}, unix.RLIMIT_FSIZE: {4096, 4096}, unix.RLIMIT_STACK: {1 << 20, 1 << 20},
-		unix.RLIMIT_CORE:    {1, 1}, // not 0: a piped core handler runs for 0 as well
-		unix.RLIMIT_CPU:     {3, 4}, // behind the group's account, never before it
+		unix.RLIMIT_CORE:    {1, 1},   // not 0: a piped core handler runs for 0 as well
+		unix.RLIMIT_CPU:     {12, 13}, // behind the group's account, never before it
 		unix.RLIMIT_MEMLOCK: {64 << 10, 64 << 10}, unix.RLIMIT_MSGQUEUE: {}, unix.RLIMIT_RTPRIO: {}, unix.RLIMIT_SIGPENDING: {1024, 1024},
 	}
-	got := rlimits(l)
+	got := rlimits(l, 1)
 	if len(got) != len(want) {
 		t.Errorf("%d rlimits, want %d", len(got), len(want))
 	}
@@ -151,8 +151,18 @@ func TestRlimits(t *testing.T) {
 			t.Errorf("rlimit %d: %d, %d; want %v", r.Resource, r.Soft, r.Hard, w)
 		}
 	}
-	for millis, seconds := range map[int64]uint64{1: 2, 1000: 2, 1001: 3, 2000: 3} {
-		for _, r := range rlimits(policy.Limits{CPUMillis: millis}) {
+	for _, c := range []struct {
+		hard    uint64
+		pattern string
+		want    uint64
+		refused bool
+	}{{1, "core", 1, false}, {1 << 40, "|/usr/bin/handler %p", 1, false}, {0, "core\n", 0, false}, {0, "|/usr/bin/handler %p\n", 0, true}} {
+		if got, err := coreLimit(c.hard, c.pattern); got != c.want || (err != nil) != c.refused {
+			t.Errorf("RLIMIT_CORE with hard limit %d and pattern %q: %d, %v", c.hard, c.pattern, got, err)
+		}
+	}
+	for millis, seconds := range map[int64]uint64{1: 11, 1000: 11, 1001: 12, 2000: 12} {
+		for _, r := range rlimits(policy.Limits{CPUMillis: millis}, 1) {
 			if r.Resource == unix.RLIMIT_CPU && (r.Soft != seconds || int64(r.Soft)*1000 <= millis) {
 				t.Errorf("%d ms: RLIMIT_CPU %d s, want %d", millis, r.Soft, seconds)
 			}

@@ -22,6 +22,7 @@ type running struct {
 	warm     *warm
 	applied  []AppliedLimit
 	baseline cgroup.CPU // used by the cell's own set-up
+	blind    error      // a counter could not be read while the job ran
 
 	stdout, stderr *stream
 	listener       *seccomp.Listener
@@ -204,7 +205,7 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 	go func() { defer close(r.listened); r.listener.Run() }()
 	r.sent = monotonic()
 	program := &cell.Program{Args: r.spec.args, Env: r.spec.env, Entries: r.spec.entries,
-		Rlimits: rlimits(r.spec.limits), Umask: 0o022}
+		Rlimits: rlimits(r.spec.limits, r.spec.core), Umask: 0o022}
 	err = r.warm.cell.Run(program, cell.Stdio{In: stdin, Out: stdout, Err: stderr})
 	if err != nil {
 		return stageError("cell", "start the job", err)

@@ -40,7 +40,7 @@ func (w *watch) run(ctx context.Context) KillReason {
 	r := w.running
 	wall := time.NewTimer(time.Duration(w.limits.WallMillis) * time.Millisecond)
 	defer wall.Stop()
-	cpu := time.NewTimer(w.cpuLeft())
+	cpu := time.NewTimer(time.Duration(w.limits.CPUMillis) * time.Millisecond / time.Duration(runtime.NumCPU()))
 	defer cpu.Stop()
 	stuck := time.NewTimer(math.MaxInt64)
 	defer stuck.Stop()
@@ -110,29 +110,31 @@ func (w *watch) wallFired(t *time.Timer) {
 const prepareAllowance = 10 * time.Second
 
 // cpuFired kills at the limit, or waits for as long as the rest must at least take.
+// A limit that cannot be watched any more is not guessed: the job ends as ours.
 func (w *watch) cpuFired(t *time.Timer) {
-	if left := w.cpuLeft(); left > 0 {
+	left, err := w.cpuLeft()
+	switch {
+	case err != nil:
+		w.running.blind = &StageError{Stage: "cgroup", Op: "read CPU time", Err: err}
+		w.kill(KilledBlind)
+	case left > 0:
 		t.Reset(max(left, minCPUCheck))
-		return
+	default:
+		w.kill(KilledCPU)
 	}
-	w.kill(KilledCPU)
 }
 
 // cpuLeft is the shortest time in which the group can use up its CPU time: the
-// rest of it divided by the processors it can run on. When the counter cannot be
-// read the limit cannot be held, so the answer is none.
-func (w *watch) cpuLeft() time.Duration {
-	used, err := w.running.warm.group.CPU()
-	if err != nil {
-		return 0
+// rest of it divided by the processors. A rate does not help: within one of its
+// periods every processor may run. Until the exec, time is Cordon's own.
+func (w *watch) cpuLeft() (time.Duration, error) {
+	limit := w.limits.CPUMillis * int64(time.Millisecond)
+	cpus := int64(runtime.NumCPU())
+	if w.running.warm.cell.ExecNanos() == 0 {
+		return time.Duration(limit / cpus), nil
 	}
-	left := w.limits.CPUMillis*int64(time.Millisecond) - (used.Total - w.running.baseline.Total)
-	if left <= 0 {
-		return 0
-	}
-	cpus := math.Min(float64(runtime.NumCPU()), math.Max(w.limits.CPUs, 0.01))
-	cpus = math.Max(cpus, 1) // a share below one still runs at full speed within a period
-	return time.Duration(float64(left) / cpus)
+	used, err := w.running.cpuUsed()
+	return time.Duration((limit - used) / cpus), err
 }
 
 // monotonic is CLOCK_MONOTONIC in nanoseconds: the clock init uses, too.

@@ -6,8 +6,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"runtime"
-	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,6 +32,10 @@ const (
 	insideRange  = "__inside-range"
 	insideSingle = "__inside-single"
 )
+
+// propagation: what the host mounts later does not come into the daemon's mount
+// namespace, and so never into a cell, where it would not be read-only.
+const propagation = "rprivate"
 
 // Stage is where in the start this process is.
 type Stage int
@@ -86,35 +90,16 @@ func Enter(stateDir string, single bool, log io.Writer) error {
 	return status(parent.Parent(parent.Opt{
 		PipeFDEnvKey: envPipe, ChildUseActivationEnvKey: envActivation,
 		StateDir: stateDir, StateDirEnvKey: envState,
-		Propagation: propagation(), SubidSource: parent.SubidSourceAuto,
+		Propagation: propagation, SubidSource: parent.SubidSourceAuto,
 	}))
 }
 
 func enterChild() error {
 	return child.Child(child.Opt{
 		PipeFDEnvKey: envPipe, StateDirEnvKey: envState, ChildUseActivationEnvKey: envActivation,
-		RunActivationHelperEnvKey: envHelper, Propagation: propagation(),
+		RunActivationHelperEnvKey: envHelper, Propagation: propagation,
 		TargetCmd: append([]string{"/proc/self/exe", insideRange}, os.Args[1:]...),
 	})
-}
-
-// propagation lets unmounts on the host reach the daemon's mount namespace, so
-// that it holds no medium busy, where the host shares its mounts; where it does
-// not (no systemd), there is nothing to follow.
-func propagation() string {
-	text, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil {
-		return "rprivate"
-	}
-	for line := range strings.Lines(string(text)) {
-		// proc_pid_mountinfo(5): mount point, options, optional fields up to "-".
-		if f := strings.Fields(line); len(f) > 6 && f[4] == "/" {
-			if i := slices.Index(f, "-"); i > 0 && slices.ContainsFunc(f[6:i], func(o string) bool { return strings.HasPrefix(o, "shared:") }) {
-				return "rslave"
-			}
-		}
-	}
-	return "rprivate"
 }
 
 // enterSingle is the way without a subordinate range: one id, mapped by the
@@ -127,7 +112,19 @@ func enterSingle() error {
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
 		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
 	}
-	return cmd.Run()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	// As RootlessKit does: the end that an operator asks for is the inner stage's.
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
+	defer func() { signal.Stop(signals); close(signals) }()
+	go func() {
+		for s := range signals {
+			_ = cmd.Process.Signal(s) // it has ended: Wait tells
+		}
+	}()
+	return cmd.Wait()
 }
 
 // status turns the end of the inner stage into an ExitError.
@@ -147,6 +144,9 @@ func status(err error) error {
 // what those groups may read, and forgets the start's argument and variables. It
 // must be called in the stage Inside, once.
 func Settle() error {
+	if err := notInitial(); err != nil {
+		return err
+	}
 	single := os.Args[1] == insideSingle
 	os.Args = append(os.Args[:1:1], os.Args[2:]...)
 	if !single {
@@ -157,6 +157,19 @@ func Settle() error {
 	}
 	for _, name := range []string{envPipe, envState, envActivation, envHelper} {
 		os.Unsetenv(name)
+	}
+	return nil
+}
+
+// notInitial: the hidden argument alone does not make this the inner stage. With
+// every id mapped to itself this is the host's own user namespace.
+func notInitial() error {
+	text, err := os.ReadFile("/proc/self/uid_map")
+	if err != nil {
+		return err
+	}
+	if f := strings.Fields(string(text)); len(f) == 3 && f[0] == "0" && f[1] == "0" && f[2] == "4294967295" {
+		return errors.New("this is not the daemon's user namespace: the first argument is for Cordon itself")
 	}
 	return nil
 }

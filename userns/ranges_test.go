@@ -1,6 +1,8 @@
 package userns
 
 import (
+	"errors"
+	"io"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -38,7 +40,7 @@ func FuzzContiguous(f *testing.F) {
 func TestRangesAreDisjoint(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		count := rapid.IntRange(0, 64).Draw(t, "count")
-		r := NewRanges(count)
+		r := NewRanges(count, nil)
 		held := map[int]bool{}
 		for range rapid.IntRange(0, 200).Draw(t, "steps") {
 			if rapid.Bool().Draw(t, "take") {
@@ -65,4 +67,65 @@ func TestRangesAreDisjoint(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Processes of one user never give out the same pair, and together the whole range.
+func TestRangesOfTwoProcesses(t *testing.T) {
+	owner := map[int]int{}
+	claim := func(who int) func(int) (io.Closer, error) {
+		return func(block int) (io.Closer, error) {
+			if o, taken := owner[block]; taken && o != who {
+				return nil, ErrClaimed
+			}
+			owner[block] = who
+			return io.NopCloser(nil), nil
+		}
+	}
+	const pairs = 5*blockPairs + 7
+	a, b := NewRanges(pairs*IDsPerCell, claim(1)), NewRanges(pairs*IDsPerCell, claim(2))
+	held := map[int]bool{}
+	for {
+		var failed int
+		for _, r := range []*Ranges{a, b} {
+			first, err := r.Take()
+			if errors.Is(err, ErrIDsExhausted) {
+				failed++
+				continue
+			}
+			if err != nil || held[first] {
+				t.Fatalf("pair %d, %v: held already: %v", first, err, held[first])
+			}
+			held[first] = true
+		}
+		if failed == 2 {
+			break
+		}
+	}
+	if len(held) != pairs {
+		t.Errorf("%d pairs in all, want %d", len(held), pairs)
+	}
+}
+
+// The real claim: a second one of the same block is refused until the first ends.
+func TestClaim(t *testing.T) {
+	claim := claimFor(1 << 30) // nobody's id
+	one, err := claim(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := claim(3); !errors.Is(err, ErrClaimed) {
+		t.Errorf("a block was claimed twice: %v", err)
+	}
+	other, err := claim(4)
+	if err != nil {
+		t.Errorf("another block: %v", err)
+	} else {
+		other.Close()
+	}
+	one.Close()
+	if again, err := claim(3); err != nil {
+		t.Errorf("a block that was given up: %v", err)
+	} else {
+		again.Close()
+	}
 }

@@ -38,6 +38,7 @@ type engine struct {
 	policies  *policies.Set
 	languages *languages.Set
 	cgroups   cgroup.Driver
+	ranges    *userns.Ranges // nil in a namespace of a single id
 	base      string
 }
 
@@ -74,7 +75,11 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 	}
 	var ranges *userns.Ranges
 	if mapped >= userns.IDsPerCell {
-		ranges = userns.NewRanges(mapped)
+		claim, err := userns.Claim()
+		if err != nil {
+			return nil, err
+		}
+		ranges = userns.NewRanges(mapped, claim)
 	}
 	if e.cgroups, err = cgroup.Discover(cgroup.Options{Path: o.config.Cgroup, Name: o.instance}); err != nil {
 		return nil, err
@@ -82,7 +87,7 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 	if e.base, err = os.MkdirTemp("", "cordon-root-"); err != nil {
 		return nil, errors.Join(fmt.Errorf("mount point of the roots: %w", err), e.cgroups.Close())
 	}
-	host.Base = e.base
+	host.Base, e.ranges = e.base, ranges
 	e.runner = sandbox.New(sandbox.Config{Policies: resolver{set}, Cgroups: e.cgroups, Host: host, Ranges: ranges,
 		Parallel: o.parallel, Warm: o.warm, Logger: o.logger})
 	return e, nil
@@ -118,7 +123,11 @@ func (e *engine) prepareLanguages(ctx context.Context, o engineOptions) ([]rootf
 // close takes everything down; what cannot be is told.
 func (e *engine) close() error {
 	e.runner.Close()
-	return errors.Join(e.cgroups.Close(), os.Remove(e.base))
+	err := errors.Join(e.cgroups.Close(), os.Remove(e.base))
+	if e.ranges != nil {
+		err = errors.Join(err, e.ranges.Close())
+	}
+	return err
 }
 
 // instanceName is the same for every start with one state directory, so that a

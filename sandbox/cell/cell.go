@@ -8,6 +8,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -68,7 +69,13 @@ func (c *Cell) Dead() <-chan struct{} { return c.dead }
 
 // Ready waits until the cell is warm: built, locked down, waiting for its job.
 func (c *Cell) Ready() error {
+	if err := c.control.SetReadDeadline(time.Now().Add(answerWithin)); err != nil {
+		return err
+	}
 	h, files, err := receive(c.control)
+	if err == nil {
+		err = c.control.SetReadDeadline(time.Time{})
+	}
 	if err == nil && h.kind == msgReady && h.failure() == nil && len(files) == 2 {
 		c.Scratch, c.Listener = files[0], files[1]
 		return nil
@@ -111,6 +118,15 @@ func (c *Cell) ExecNanos() int64 {
 		return 0
 	}
 	return c.pack.execNanos()
+}
+
+// PlaceNanos is the CPU time that placing the job's files took; 0 until
+// ExecNanos is known.
+func (c *Cell) PlaceNanos() int64 {
+	if c.pack == nil {
+		return 0
+	}
+	return c.pack.placeNanos()
 }
 
 // End is what init told about the job before it was gone.

@@ -7,6 +7,10 @@
 #ifndef CORDON_CELL_H
 #define CORDON_CELL_H
 
+#if !defined(__x86_64__) && !defined(__aarch64__)
+#error "the filter's tables and the protocol are for amd64 and arm64, both little-endian"
+#endif
+
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -31,6 +35,7 @@ enum cell_stage {
 	STAGE_NETWORK,  // loopback
 	STAGE_HOSTNAME,
 	STAGE_USERNS,   // forbidding nested user namespaces
+	STAGE_SYSCTL,   // limits of inotify and socket buffers, and the OOM score
 	STAGE_CAPS,     // bounding set, securebits, capabilities
 	STAGE_SECCOMP,  // no_new_privs and the filter
 	STAGE_SPAWN,    // starting the job's process
@@ -111,7 +116,8 @@ struct pack_head {
 	uint32_t umask;
 	int64_t exec_ns;      // written by the job's process right before execve
 	uint32_t args, envs;  // numbers of strings
-	uint32_t files, zero;
+	uint32_t files;
+	uint32_t place_us;    // its CPU time until then, microseconds
 	uint64_t strings_off, strings_len; // args then envs, each ends in NUL
 	uint64_t files_off;                // struct pack_file[files]
 	struct {

@@ -71,6 +71,17 @@ static void wait_for_go(void)
 	close(FD_GO);
 }
 
+// own_groups: the group ids are these, and there are no further ones. With a
+// single id the kernel forbids changing them: they are the service user's, whose id
+// the job has anyway.
+static int own_groups(gid_t id)
+{
+	gid_t r, e, s;
+	if (syscall(SYS_getresgid, &r, &e, &s) < 0 || r != id || e != id || s != id)
+		return 0;
+	return cell_flags & CELL_SINGLE_ID ? 1 : syscall(SYS_getgroups, 0, NULL) == 0;
+}
+
 // Groups first: changing the uid would take the right to change them. Read back,
 // because a job must never carry a group of the service user.
 static int take_ids(void)
@@ -83,7 +94,7 @@ static int take_ids(void)
 		return -1;
 	if (syscall(SYS_getresuid, &r, &e, &s) < 0)
 		return -1;
-	if (r != id || e != id || s != id) {
+	if (r != id || e != id || s != id || !own_groups(id)) {
 		errno = EPERM;
 		return -1;
 	}
@@ -103,13 +114,23 @@ static int write_text(const char *path, const char *text)
 }
 
 // Written through the template's /proc, before the cell's own read-only one
-// covers it, and before the ids change: /proc/self is root's from then on. A nested user namespace would bring capabilities back over a large
-// part of the kernel (CVE-2022-0185 and many since): this is the second lock
-// behind the filter. Under memory pressure the kernel shall take jobs first.
+// covers it, and before the ids change: /proc/self is root's from then on.
+//
+// A nested user namespace would bring capabilities back over a large part of the
+// kernel (CVE-2022-0185 and many since): this is the second lock behind the filter.
+// Inotify instances are counted for the service user as a whole, so that one cell
+// could take them from all. The kernel forces a minimum of buffers on every TCP
+// socket, past any limit of memory: a small one. Under memory pressure the kernel
+// shall take jobs first.
 static int before_mounts(uint32_t *stage)
 {
 	*stage = STAGE_USERNS;
 	if (write_text("/proc/sys/user/max_user_namespaces", "0") < 0)
+		return -1;
+	*stage = STAGE_SYSCTL;
+	if (write_text("/proc/sys/user/max_inotify_instances", "16") < 0 || write_text("/proc/sys/user/max_inotify_watches", "8192") < 0)
+		return -1;
+	if (write_text("/proc/sys/net/ipv4/tcp_rmem", "4096 16384 65536") < 0 || write_text("/proc/sys/net/ipv4/tcp_wmem", "4096 16384 65536") < 0)
 		return -1;
 	return write_text("/proc/self/oom_score_adj", "900");
 }

@@ -133,10 +133,10 @@ static int take_stdio(const int *stdio)
 	return (int)syscall(SYS_close_range, 3, ~0U, 0);
 }
 
-static int64_t now(void)
+static int64_t clock_ns(clockid_t clock)
 {
 	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(clock, &t);
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
@@ -155,7 +155,8 @@ static void execute(const struct pack *pack)
 	char candidate[PATH_MAX];
 	const char *name = pack->argv[0];
 	int best = ENOENT;
-	pack->head->exec_ns = now();
+	pack->head->place_us = (uint32_t)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) / 1000);
+	pack->head->exec_ns = clock_ns(CLOCK_MONOTONIC);
 	if (strchr(name, '/')) {
 		execve(name, pack->argv, pack->envp);
 		return;

@@ -151,6 +151,16 @@ func (p *pack) execNanos() int64 {
 	return int64(binary.LittleEndian.Uint64(b[:]))
 }
 
+// placeNanos is the CPU time that the job's process had used by then, for the
+// files it placed.
+func (p *pack) placeNanos() int64 {
+	var b [4]byte
+	if n, err := unix.Pread(int(p.file.Fd()), b[:], 28); err != nil || n != len(b) {
+		return 0
+	}
+	return int64(binary.LittleEndian.Uint32(b[:])) * 1000
+}
+
 // memfd is an anonymous file, not executable where the kernel can say so.
 func memfd(name string) (*os.File, error) {
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)

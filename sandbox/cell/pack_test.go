@@ -134,7 +134,7 @@ func TestPackLayout(t *testing.T) {
 	path := uint64(table + packFileSize)
 	checkPlaces(t, b, []place{
 		{"pack_head, version", 0, 4, protocolVersion}, {"pack_head, umask", 0, 4, 0o22}, {"pack_head, exec_ns", 0, 8, 0},
-		{"pack_head, args", 0, 4, 1}, {"pack_head, envs", 0, 4, 2}, {"pack_head, files", 0, 4, 1}, {"pack_head, zero", 0, 4, 0},
+		{"pack_head, args", 0, 4, 1}, {"pack_head, envs", 0, 4, 2}, {"pack_head, files", 0, 4, 1}, {"pack_head, place_us", 0, 4, 0},
 		{"pack_head, strings_off", 0, 8, packHeadSize}, {"pack_head, strings_len", 0, 8, 6},
 		{"pack_head, files_off", 0, 8, uint64(table)},
 		{"pack_head, rlimits[0].resource", 0, 4, 7}, {"pack_head, rlimits[0].set", 0, 4, 1},

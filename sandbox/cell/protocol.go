@@ -69,6 +69,7 @@ const (
 	StageNetwork
 	StageHostname
 	StageUserNS
+	StageSysctl
 	StageCaps
 	StageSeccomp
 	StageSpawn
@@ -81,7 +82,7 @@ const (
 )
 
 var stageNames = [stageCount]string{"none", "protocol", "template", "clone", "idmap", "cgroup", "ids",
-	"mount", "network", "hostname", "userns", "caps", "seccomp", "spawn", "job-ids", "files", "rlimit",
+	"mount", "network", "hostname", "userns", "sysctl", "caps", "seccomp", "spawn", "job-ids", "files", "rlimit",
 	"stdio", "exec"}
 
 // String is the name used in errors and documents.

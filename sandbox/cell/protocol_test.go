@@ -79,7 +79,7 @@ func TestFailure(t *testing.T) {
 		{Failure{Stage: StageExec, Errno: syscall.ENOENT}, "cell stage exec: no such file or directory"},
 		{Failure{Stage: StageMount, Index: 2, Detail: "tmpfs /x", Errno: syscall.EPERM}, "cell stage mount (tmpfs /x): operation not permitted"},
 		{Failure{Stage: StageFiles}, "cell stage files: interrupted"},
-		{Failure{Stage: stageCount, Errno: syscall.EIO}, "cell stage stage(19): input/output error"},
+		{Failure{Stage: stageCount, Errno: syscall.EIO}, "cell stage stage(20): input/output error"},
 	} {
 		if got := c.failure.Error(); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.failure, got, c.want)

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -64,6 +65,9 @@ func Start(t Template) (*Server, error) {
 }
 
 func (s *Server) built(message []byte) error {
+	if err := s.conn.SetDeadline(time.Now().Add(buildWithin)); err != nil {
+		return err
+	}
 	if err := send(s.conn, message); err != nil {
 		return fmt.Errorf("send template %s: %w", s.template.Name, err)
 	}
@@ -88,11 +92,19 @@ var ErrGone = errors.New("gone")
 
 // gone marks the errors by which a socket tells that nobody is at its other end.
 func gone(err error) error {
-	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, io.EOF) {
+	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, io.EOF) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("%w: %w", ErrGone, err)
 	}
 	return err
 }
+
+// How long the child side may take. It does nothing that waits for others: one
+// that is not ready by then is stuck, and is given up.
+const (
+	buildWithin  = 60 * time.Second // mounts of roots on slow disks
+	answerWithin = 20 * time.Second
+)
 
 // Order is what a cell needs before its job is known.
 type Order struct {
@@ -138,11 +150,18 @@ func (s *Server) Cell(o Order) (*Cell, error) {
 func (s *Server) ask(h head, files []*os.File) (head, []*os.File, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if err := s.conn.SetDeadline(time.Now().Add(answerWithin)); err != nil {
+		return head{}, nil, fmt.Errorf("fork server: %w", gone(err))
+	}
 	if err := send(s.conn, h.encode(make([]byte, 0, headSize)), files...); err != nil {
 		return head{}, nil, fmt.Errorf("fork server: %w", gone(err))
 	}
 	made, got, err := receive(s.conn)
 	if err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) { // an answer that came late would be taken for the next one
+			_ = s.process.Process.Kill()
+			s.conn.Close()
+		}
 		err = fmt.Errorf("fork server: %w", gone(err))
 	}
 	return made, got, err
