@@ -3,6 +3,7 @@ package cgroup
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,6 +52,9 @@ const supervisor = "supervisor"
 type Options struct {
 	Path string // of the operator; "" looks in the usual places
 	Name string // of this instance: leftovers of the same name are swept
+	// Stale says of another instance's name that its process is gone for good: what
+	// it has left is swept, too. nil: none is.
+	Stale func(name string) bool
 }
 
 // ErrNoDelegation means that no cgroup is this user's to divide.
@@ -73,10 +77,40 @@ func Discover(o Options) (Driver, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := b.sweepStale(o.Stale); err != nil {
+		return nil, err
+	}
 	if b.version == 2 {
 		return newV2(b.v2, o.Name)
 	}
 	return newV1(b.v1, o.Name)
+}
+
+// sweepStale removes what other instances have left.
+func (b base) sweepStale(stale func(string) bool) error {
+	if stale == nil {
+		return nil
+	}
+	dirs := slices.Collect(maps.Values(b.v1))
+	if b.version == 2 {
+		dirs = []string{b.v2}
+	}
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return fmt.Errorf("cgroup: %w", err)
+		}
+		for _, e := range entries {
+			if !e.IsDir() || !stale(e.Name()) {
+				continue
+			}
+			left := filepath.Join(dir, e.Name())
+			if err := errors.Join(sweep(left), removeGroup(unix.AT_FDCWD, left, left)); err != nil {
+				return fmt.Errorf("leftover of an earlier run: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // find looks in the order of the documentation and tells each place it refused.

@@ -1,8 +1,11 @@
 package httpapi
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"sync"
+	"time"
 
 	"cordon/sandbox"
 )
@@ -27,9 +30,30 @@ func (s *Server) admit(next http.Handler) http.Handler {
 			s.refused(problem(CodeQueueFull, "", fmt.Sprintf("%d jobs run or wait already; try again later", cap(a.places)))).write(w)
 			return
 		}
-		defer func() { <-a.places }()
-		next.ServeHTTP(w, r)
+		leave := sync.OnceFunc(func() { <-a.places })
+		defer leave()
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), ticketKey{}, &ticket{leave, http.NewResponseController(w)})))
 	})
+}
+
+// ticket is a job's place in the service.
+type ticket struct {
+	leave      func()
+	connection *http.ResponseController
+}
+
+type ticketKey struct{}
+
+// answerWithin is how long a client may take to read an answer: a job's place is
+// free by then, but its result is still in memory.
+const answerWithin = time.Minute
+
+// done gives the place back when the job has ended, whatever its client does then.
+func done(ctx context.Context) {
+	if t, ok := ctx.Value(ticketKey{}).(*ticket); ok {
+		t.leave()
+		_ = t.connection.SetWriteDeadline(time.Now().Add(answerWithin)) // a connection that is closed has no need of one
+	}
 }
 
 func (a *admission) inside() int { return len(a.places) }

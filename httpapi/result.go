@@ -25,7 +25,7 @@ type StepResult struct {
 	Signal       *string                `json:"signal" doc:"Name of the signal that ended the program, such as SIGSEGV"`
 	Message      string                 `json:"message" doc:"The verdict in a sentence; empty when ok"`
 	Stdout       string                 `json:"stdout" doc:"The first output_bytes bytes; empty when stdout_base64 is there"`
-	StdoutBase64 string                 `json:"stdout_base64,omitempty" doc:"Instead of stdout when the bytes are not UTF-8"`
+	StdoutBase64 string                 `json:"stdout_base64,omitempty" doc:"Instead of stdout when the bytes are not UTF-8, or for a large part control characters"`
 	Stderr       string                 `json:"stderr"`
 	StderrBase64 string                 `json:"stderr_base64,omitempty"`
 	Truncated    TruncatedResult        `json:"truncated"`
@@ -50,8 +50,8 @@ type LimitResult struct {
 type FileResult struct {
 	Path    string `json:"path"`
 	Size    int64  `json:"size"`
-	Content string `json:"content,omitempty" doc:"When the bytes are UTF-8"`
-	Base64  string `json:"base64,omitempty" doc:"When they are not"`
+	Content string `json:"content,omitempty" doc:"When the bytes are text"`
+	Base64  string `json:"base64,omitempty" doc:"When they are not, as for stdout_base64"`
 	Error   string `json:"error,omitempty" enum:"not_found,not_regular,too_large,too_many"`
 }
 
@@ -96,10 +96,21 @@ func newStep(s *sandbox.Step) StepResult {
 	return out
 }
 
-// text gives bytes as a string where that loses nothing, else as base64.
+// text gives bytes as a string where that loses nothing and costs no more than
+// base64 (but for a few KiB): JSON writes six bytes for most control characters.
 func text(b []byte) (plain, encoded string) {
-	if utf8.Valid(b) {
+	if utf8.Valid(b) && 5*controls(b) <= max(len(b)/3, 4096) {
 		return string(b), ""
 	}
 	return "", base64.StdEncoding.EncodeToString(b)
+}
+
+// controls counts the bytes that JSON writes as \u00xx.
+func controls(b []byte) (n int) {
+	for _, c := range b {
+		if c < ' ' && c != '\n' && c != '\r' && c != '\t' {
+			n++
+		}
+	}
+	return n
 }

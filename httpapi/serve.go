@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -20,15 +21,16 @@ func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...ne
 	server := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
+		IdleTimeout:       30 * time.Second,
 		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return jobs },
 	}
 	failed := make(chan error, len(listeners))
 	var accepting sync.WaitGroup
 	defer accepting.Wait() // each closes its listener at its end
 	for _, l := range listeners {
-		accepting.Go(func() { failed <- server.Serve(l) })
+		accepting.Go(func() { failed <- server.Serve(limited(l, s.config.MaxConns)) })
 	}
 	select {
 	case err := <-failed:
@@ -45,6 +47,10 @@ func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...ne
 		last, stop := context.WithTimeout(context.Background(), 10*time.Second)
 		defer stop()
 		err = server.Shutdown(last)
+	}
+	if errors.Is(err, context.DeadlineExceeded) { // clients that do not read: every job has ended
+		s.config.Logger.Warn("connections were cut off whose clients did not read their answers")
+		err = server.Close()
 	}
 	return err
 }

@@ -48,6 +48,7 @@ type Config struct {
 	Doctor   func(context.Context) (any, error)
 	MaxBody  int64 // bytes of a request; 0: DefaultMaxBody
 	MaxJobs  int   // jobs that run or wait at once
+	MaxConns int   // connections at once; 0: DefaultMaxConns
 	Registry *prometheus.Registry
 	Logger   *slog.Logger
 }
@@ -55,6 +56,9 @@ type Config struct {
 // DefaultMaxBody is what a request may have: the largest input that a shipped
 // policy takes, as base64, with room to spare.
 const DefaultMaxBody = 64 << 20
+
+// DefaultMaxConns is for a service with the usual 1024 descriptors.
+const DefaultMaxConns = 256
 
 // Server answers requests.
 type Server struct {
@@ -71,6 +75,9 @@ type Server struct {
 func New(c Config) (*Server, error) {
 	if c.MaxBody == 0 {
 		c.MaxBody = DefaultMaxBody
+	}
+	if c.MaxConns == 0 {
+		c.MaxConns = DefaultMaxConns
 	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()

@@ -60,6 +60,9 @@ func (r *running) step(e *Evidence, used cgroup.Usage, dead int64) Step {
 	for _, d := range r.listener.Denied() {
 		s.Events.DeniedSyscalls = append(s.Events.DeniedSyscalls, DeniedSyscall{d.Name, d.Count})
 	}
+	if s.Verdict == ExecFailed {
+		s.ExecErrno = e.Failure.Errno
+	}
 	if e.Ended && e.Status.Exited() {
 		code := e.Status.ExitStatus()
 		s.ExitCode = &code

@@ -1,5 +1,7 @@
 package sandbox
 
+import "syscall"
+
 // Result is the account of a finished job, whatever its verdict.
 type Result struct {
 	ID        string
@@ -14,10 +16,11 @@ type Result struct {
 // Step is the account of one cell: the build or the run.
 type Step struct {
 	Verdict         Verdict
-	ExitCode        *int   // nil when signaled or never started
-	Signal          string // "SIGSEGV", "" when not signaled
-	Message         string // one sentence for a person; "" when ok
-	Stdout, Stderr  []byte // at most limits.output_bytes each, the first bytes
+	ExitCode        *int          // nil when signaled or never started
+	Signal          string        // "SIGSEGV", "" when not signaled
+	ExecErrno       syscall.Errno // why the kernel refused to start the program; 0 when it did not
+	Message         string        // one sentence for a person; "" when ok
+	Stdout, Stderr  []byte        // at most limits.output_bytes each, the first bytes
 	StdoutTruncated bool
 	StderrTruncated bool
 	Usage           Usage

@@ -188,6 +188,11 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 		return &StageError{Stage: "stdio", Op: "stderr", Err: err}
 	}
 	defer stderr.Close()
+	if err := r.own(stdout, stderr); err != nil {
+		r.stdout.read.Close()
+		r.stderr.read.Close()
+		return err
+	}
 	go r.stdout.drain()
 	go r.stderr.drain()
 	stdin := in.stdin
@@ -214,6 +219,20 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 		defer close(r.awaited)
 		r.end, r.endErr = r.warm.cell.Await(func() { close(r.ended) })
 	}()
+	return nil
+}
+
+// own gives the pipes to the job's user: programs open /dev/stdout and /dev/stderr
+// by name.
+func (r *running) own(files ...*os.File) error {
+	if r.warm.firstID == 0 { // a single id: they are its user's
+		return nil
+	}
+	for _, f := range files {
+		if err := f.Chown(r.warm.firstID+1, r.warm.firstID+1); err != nil {
+			return &StageError{Stage: "stdio", Op: "give the pipe to the job", Err: err}
+		}
+	}
 	return nil
 }
 

@@ -34,12 +34,23 @@ func (p *Program) answer(audit uint32, number int, args [6]uint64) answer {
 		return answer{name, unix.ENOSYS, false}
 	case (name == "socket" || name == "socketpair") && !oneOf(conditions[name], args[0]):
 		return answer{fmt.Sprintf("%s (address family %d)", name, uint32(args[0])), unix.EAFNOSUPPORT, false}
+	case (name == "socket" || name == "socketpair") && otherProtocol(conditions[name], args):
+		// As by a kernel without it: libraries try multipath TCP first.
+		return answer{fmt.Sprintf("%s (protocol %d)", name, uint32(args[2])), unix.EPROTONOSUPPORT, false}
 	case name == "ioctl":
 		return answer{fmt.Sprintf("ioctl (request 0x%x)", uint32(args[1])), unix.ENOTTY, false}
 	case name == "prctl":
 		return answer{fmt.Sprintf("prctl (option %d)", uint32(args[0])), unix.EINVAL, false}
 	}
 	return answer{name, unix.EPERM, false}
+}
+
+// otherProtocol: some protocol is allowed with this family and type, but not this.
+func otherProtocol(ways [][]condition, args [6]uint64) bool {
+	usual := slices.DeleteFunc(slices.Clone(ways), func(way []condition) bool {
+		return args[0]&way[0].mask != way[0].value || args[1]&way[1].mask != way[1].value
+	})
+	return len(usual) > 0 && !slices.ContainsFunc(usual, func(way []condition) bool { return args[2]&way[2].mask == way[2].value })
 }
 
 // oneOf: the first condition of some way holds for the value.

@@ -46,6 +46,13 @@ var argumentCases = []argumentCase{
 	{"socket", [6]uint64{unix.AF_INET, unix.SOCK_PACKET}, false, unix.EPERM},
 	{"socket", [6]uint64{unix.AF_INET, 0}, false, unix.EPERM},
 	{"socket", [6]uint64{unix.AF_NETLINK, unix.SOCK_DGRAM}, false, unix.EAFNOSUPPORT},
+	{"socket", [6]uint64{unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_TCP}, false, 0},
+	{"socket", [6]uint64{unix.AF_INET6, unix.SOCK_DGRAM, unix.IPPROTO_UDP}, false, 0},
+	{"socket", [6]uint64{unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_MPTCP}, false, unix.EPROTONOSUPPORT},
+	{"socket", [6]uint64{unix.AF_INET, unix.SOCK_STREAM, unix.IPPROTO_SCTP}, false, unix.EPROTONOSUPPORT},
+	{"socket", [6]uint64{unix.AF_INET6, unix.SOCK_DGRAM, unix.IPPROTO_UDPLITE}, false, unix.EPROTONOSUPPORT},
+	{"socket", [6]uint64{unix.AF_INET, unix.SOCK_DGRAM, unix.IPPROTO_ICMP}, false, unix.EPROTONOSUPPORT},
+	{"socket", [6]uint64{unix.AF_INET, unix.SOCK_RAW, unix.IPPROTO_TCP}, false, unix.EPERM},
 	{"socket", [6]uint64{unix.AF_NETLINK | upper, unix.SOCK_DGRAM}, false, unix.EAFNOSUPPORT},
 	{"socket", [6]uint64{unix.AF_PACKET, unix.SOCK_DGRAM}, false, unix.EAFNOSUPPORT},
 	{"socket", [6]uint64{unix.AF_ALG, unix.SOCK_SEQPACKET}, false, unix.EAFNOSUPPORT},
@@ -157,7 +164,7 @@ func TestFamilies(t *testing.T) {
 			for kind := range uint64(16) {
 				usual := kind == unix.SOCK_STREAM || kind == unix.SOCK_DGRAM || kind == unix.SOCK_SEQPACKET
 				for call, want := range map[string]bool{
-					"socket":     profile != "strict" && fine[family] && usual,
+					"socket":     profile != "strict" && fine[family] && usual && (kind != unix.SOCK_SEQPACKET || family == unix.AF_UNIX),
 					"socketpair": family == unix.AF_UNIX && usual,
 				} {
 					args := [6]uint64{family, kind | unix.SOCK_CLOEXEC}

@@ -48,10 +48,14 @@ func describe(p *Program, n int, name string, allowed map[string]bool) string {
 // reported are the errnos of a reported call. They differ where the first
 // argument is a family that is allowed and something else is not.
 func reported(p *Program, n int, arg uint64) string {
-	first := errnoText(p.answer(p.Arch.Audit, n, [6]uint64{arg, arg}).errno)
-	other := errnoText(p.answer(p.Arch.Audit, n, [6]uint64{unix.AF_UNIX, arg}).errno)
+	answer := func(args ...uint64) string {
+		var all [6]uint64
+		copy(all[:], args)
+		return errnoText(p.answer(p.Arch.Audit, n, all).errno)
+	}
+	first, other := answer(arg, arg), answer(unix.AF_UNIX, arg)
 	if other != first {
-		first += " (other families) or " + other
+		first += " (other families), " + answer(unix.AF_UNIX, unix.SOCK_STREAM, arg) + " (other protocols) or " + other
 	}
 	return first + " reported"
 }

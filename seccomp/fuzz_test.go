@@ -20,7 +20,7 @@ func FuzzNotification(f *testing.F) {
 		b[16], b[20], b[23] = 41, byte(a.Audit), byte(a.Audit>>24)
 		f.Add(b)
 	}
-	errnos := []unix.Errno{unix.EPERM, unix.ENOSYS, unix.EAFNOSUPPORT, unix.ENOTTY, unix.EINVAL}
+	errnos := []unix.Errno{unix.EPERM, unix.ENOSYS, unix.EAFNOSUPPORT, unix.EPROTONOSUPPORT, unix.ENOTTY, unix.EINVAL}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) < notifSize {
 			return

@@ -1,6 +1,11 @@
 package seccomp
 
-import "golang.org/x/sys/unix"
+import (
+	"cmp"
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
 
 var everyProfile = []string{"default", "strict", "ci"}
 
@@ -16,15 +21,15 @@ type group struct {
 // from stdin to stdout can do without and what has been a channel between jobs.
 var allowGroups = []group{
 	{everyProfile, "memory of the own process", []string{"brk", "mmap", "munmap", "mprotect", "mremap", "madvise",
-		"msync", "mincore", "membarrier", "mlock", "mlock2", "munlock", "munlockall", "pkey_alloc", "pkey_free", "pkey_mprotect", "memfd_create"}},
+		"mincore", "membarrier", "mlock", "mlock2", "munlock", "munlockall", "pkey_alloc", "pkey_free", "pkey_mprotect", "memfd_create"}},
 	{everyProfile, "files by descriptor and path; what may be reached is the mount tree's matter", []string{
 		"read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2", "lseek",
 		"open", "openat", "openat2", "creat", "close", "close_range", "dup", "dup2", "dup3", "fcntl", "stat", "lstat",
 		"fstat", "newfstatat", "statx", "statfs", "fstatfs", "access", "faccessat", "faccessat2", "readlink", "readlinkat",
 		"getdents", "getdents64", "getcwd", "chdir", "fchdir", "rename", "renameat", "renameat2", "link", "linkat",
 		"symlink", "symlinkat", "unlink", "unlinkat", "mkdir", "mkdirat", "rmdir", "truncate", "ftruncate", "fallocate",
-		"chmod", "fchmod", "fchmodat", "fchmodat2", "umask", "utime", "utimes", "futimesat", "utimensat", "fsync", "fdatasync",
-		"sync_file_range", "copy_file_range", "sendfile", "readahead", "fadvise64", "getxattr", "lgetxattr",
+		"chmod", "fchmod", "fchmodat", "fchmodat2", "umask", "utime", "utimes", "futimesat", "utimensat",
+		"copy_file_range", "sendfile", "readahead", "fadvise64", "getxattr", "lgetxattr",
 		"fgetxattr", "listxattr", "llistxattr", "flistxattr", "mknod", "mknodat"}},
 	{everyProfile, "processes and threads inside the own pid namespace", []string{"fork", "vfork", "clone", "execve", "execveat",
 		"exit", "exit_group", "wait4", "waitid", "kill", "tkill", "tgkill", "pidfd_open", "pidfd_send_signal",
@@ -50,11 +55,10 @@ var allowGroups = []group{
 	{[]string{"default", "ci"}, "locks, notification, zero-copy and ownership: of use, and inside the own files", []string{"flock",
 		"inotify_init", "inotify_init1", "inotify_add_watch", "inotify_rm_watch", "splice", "tee", "chown", "lchown", "fchown",
 		"fchownat", "sched_setaffinity", "sched_setscheduler", "sched_setparam", "sched_setattr", "ioprio_get", "ioprio_set"}},
-	{[]string{"ci"}, "builds and test suites: System V and POSIX IPC in the own namespace, attributes, aio, Landlock", []string{
+	{[]string{"ci"}, "builds and test suites: System V and POSIX IPC in the own namespace, attributes, Landlock", []string{
 		"shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl", "semtimedop", "msgget", "msgsnd", "msgrcv", "msgctl",
 		"mq_open", "mq_unlink", "mq_timedsend", "mq_timedreceive", "mq_notify", "mq_getsetattr", "setxattr", "lsetxattr",
-		"fsetxattr", "removexattr", "lremovexattr", "fremovexattr", "mlockall", "io_setup", "io_destroy", "io_submit",
-		"io_cancel", "io_getevents", "io_pgetevents", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}},
+		"fsetxattr", "removexattr", "lremovexattr", "fremovexattr", "mlockall", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}},
 }
 
 // needed are the calls with which a cell starts its job below the job's own
@@ -66,9 +70,10 @@ var needed = []string{"read", "write", "recvmsg", "sendmsg", "mmap", "munmap", "
 
 // atOnce are answered by the kernel alone. clone3 hides its flags behind a
 // pointer, so a filter cannot look at them; C libraries fall back to clone when
-// it is absent (moby issue 42680). sync would reach the host's disks: it is
-// answered as done.
-var atOnce = map[string]unix.Errno{"clone3": unix.ENOSYS, "sync": 0, "syncfs": 0}
+// it is absent (moby issue 42680). What writes back would reach the host's disks,
+// even by a file that is open for reading only, and all that a job can write is
+// memory: it is answered as done.
+var atOnce = map[string]unix.Errno{"clone3": unix.ENOSYS, "sync": 0, "syncfs": 0, "fsync": 0, "fdatasync": 0, "sync_file_range": 0, "msync": 0}
 
 // absent are answered ENOSYS, as by a kernel without them, because programs and
 // libraries have a way without. The rest of what is denied gets EPERM.
@@ -77,7 +82,8 @@ var absent = []string{"io_uring_setup", "io_uring_enter", "io_uring_register", "
 	"statmount", "listmount", "open_tree_attr", "map_shadow_stack", "process_madvise", "process_mrelease", "pidfd_getfd",
 	"cachestat", "mseal", "uretprobe", "uprobe", "lsm_get_self_attr", "lsm_set_self_attr", "lsm_list_modules", "quotactl_fd",
 	"set_mempolicy_home_node", "setxattrat", "getxattrat", "listxattrat", "removexattrat", "file_getattr", "file_setattr",
-	"listns", "rseq_slice_yield", "landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}
+	"listns", "rseq_slice_yield", "io_setup", "io_destroy", "io_submit", "io_cancel", "io_getevents", "io_pgetevents", // aio-max-nr is the machine's
+	"landlock_create_ruleset", "landlock_add_rule", "landlock_restrict_self"}
 
 // condition is one way in which a call is allowed: argument index, mask, value.
 type condition struct {
@@ -112,6 +118,7 @@ var conditions = map[string][][]condition{
 	"seccomp":            {{{0, low, 0}}, {{0, low, 1}, {1, 1 << 3, 0}}, {{0, low, 2}}, {{0, low, 3}}}, // never a second listener
 	"mknod":              types(1),
 	"mknodat":            types(2),
+	"prlimit64":          {{{0, low, 0}}}, // the caller's own: with a single id, init is the job's user
 	"sched_setscheduler": values(1, unix.SCHED_NORMAL, unix.SCHED_BATCH, unix.SCHED_IDLE),
 }
 
@@ -140,13 +147,27 @@ func values(arg uint, allowed ...uint64) [][]condition {
 	return out
 }
 
+// families are sockets that reach no further than the cell. Protocols are the
+// usual ones: others have code of their own in the kernel, and some would be
+// loaded from disk for it.
 func families(domains ...uint64) [][]condition {
 	var out [][]condition
 	for _, d := range domains {
-		for _, t := range []uint64{unix.SOCK_STREAM, unix.SOCK_DGRAM, unix.SOCK_SEQPACKET} {
-			out = append(out, []condition{{0, low, d}, {1, typeMask, t}})
+		for kind, protocols := range map[uint64][]uint64{unix.SOCK_STREAM: {0, unix.IPPROTO_TCP}, unix.SOCK_DGRAM: {0, unix.IPPROTO_UDP}} {
+			for _, p := range protocols {
+				if d == unix.AF_UNIX && p != 0 {
+					p = unix.AF_UNIX // PF_UNIX is its only other protocol
+				}
+				out = append(out, []condition{{0, low, d}, {1, typeMask, kind}, {2, low, p}})
+			}
+		}
+		if d == unix.AF_UNIX {
+			out = append(out, []condition{{0, low, d}, {1, typeMask, unix.SOCK_SEQPACKET}, {2, low, 0}})
 		}
 	}
+	slices.SortFunc(out, func(a, b []condition) int {
+		return cmp.Or(cmp.Compare(a[0].value, b[0].value), cmp.Compare(a[1].value, b[1].value), cmp.Compare(a[2].value, b[2].value))
+	})
 	return out
 }
 

@@ -64,7 +64,7 @@ func newBenchCommand() *cobra.Command {
 
 func runBench(ctx context.Context, c *config, count, rounds int) (report *bench.Report, err error) {
 	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
-	e, err := newEngine(ctx, engineOptions{config: *c, instance: fmt.Sprintf("bench-%d", os.Getpid()), parallel: max(c.Parallel, 2), warm: c.Warm, logger: logger})
+	e, err := newEngine(ctx, engineOptions{config: *c, instance: fmt.Sprintf("%s%d", onceBench, os.Getpid()), parallel: max(c.Parallel, 2), warm: c.Warm, logger: logger})
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,7 @@ func TestConfigOrder(t *testing.T) {
 	if err := os.WriteFile(file, []byte("listen: 127.0.0.1:1\nparallel: 3\nqueue: 7\nstate: /tmp/s\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	t.Setenv("CORDON_GO_CACHE", "") // as the tests' own environment may have it
 	t.Setenv("CORDON_PARALLEL", "4")
 	t.Setenv("CORDON_QUEUE", "8")
 	c, err := load(t, "--config", file, "--queue", "9")

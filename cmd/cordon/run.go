@@ -128,9 +128,13 @@ func explainRun(w io.Writer, c *config, job *sandbox.Job) error {
 }
 
 func runInside(cmd *cobra.Command, f *runFlags, c *config, job *sandbox.Job) error {
-	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM, unix.SIGHUP, unix.SIGQUIT)
 	defer stop()
-	e, err := newEngine(ctx, engineOptions{config: *c, instance: fmt.Sprintf("run-%d", os.Getpid()), parallel: 1,
+	// A reader of ours that is gone ends the job, not us: there is more to tidy.
+	signal.Ignore(unix.SIGPIPE)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	e, err := newEngine(ctx, engineOptions{config: *c, instance: fmt.Sprintf("%s%d", onceRun, os.Getpid()), parallel: 1,
 		logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		return err
@@ -142,7 +146,7 @@ func runInside(cmd *cobra.Command, f *runFlags, c *config, job *sandbox.Job) err
 	defer stdin.Close()
 	job.StdinFile = stdin
 	if !f.json {
-		job.Stdout, job.Stderr = os.Stdout, os.Stderr
+		job.Stdout, job.Stderr = &passThrough{os.Stdout, cancel}, &passThrough{os.Stderr, cancel}
 	}
 	result, err := e.runner.Run(ctx, job)
 	err = errors.Join(err, e.close())
@@ -150,6 +154,20 @@ func runInside(cmd *cobra.Command, f *runFlags, c *config, job *sandbox.Job) err
 		return err
 	}
 	return f.report(cmd, result)
+}
+
+// passThrough hands the program's output on, and ends the job when nobody takes it.
+type passThrough struct {
+	to   *os.File
+	gone func()
+}
+
+func (p *passThrough) Write(b []byte) (int, error) {
+	n, err := p.to.Write(b)
+	if err != nil {
+		p.gone()
+	}
+	return n, err
 }
 
 // report prints the account and turns the verdict into an exit status.
@@ -188,7 +206,7 @@ func exitOf(r *sandbox.Result) int {
 	switch {
 	case r.Verdict == sandbox.InternalError:
 		return ownFailure
-	case r.Verdict == sandbox.ExecFailed && strings.Contains(r.Message, "ENOENT"):
+	case r.Verdict == sandbox.ExecFailed && r.ExecErrno == unix.ENOENT:
 		return 127
 	case r.Verdict == sandbox.ExecFailed:
 		return 126

@@ -64,6 +64,11 @@ func newLogger(format string) (*slog.Logger, error) {
 func serve(ctx context.Context, c *config, logger *slog.Logger, hello bool, out io.Writer) error {
 	ctx, stop := signal.NotifyContext(ctx, unix.SIGINT, unix.SIGTERM)
 	defer stop()
+	lock, err := lockState(c.State)
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
 	token, err := httpapi.LoadOrCreateToken(c.State)
 	if err != nil {
 		return err
@@ -90,7 +95,7 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, toke
 		}
 	}
 	server, err := httpapi.New(httpapi.Config{Version: version, Token: token, Runner: e.runner, Policies: resolver{e.policies},
-		Languages: e.languages, MaxJobs: c.Parallel + c.Queue, Logger: logger,
+		Languages: e.languages, MaxJobs: c.Parallel + c.Queue, MaxConns: maxConns(c), Logger: logger,
 		Doctor: func(ctx context.Context) (any, error) {
 			return doctor.Run(ctx, doctor.Options{CgroupPath: c.Cgroup, Inside: true, Languages: toolchains(e.languages)})
 		}})
@@ -103,6 +108,16 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, toke
 	}
 	ready()
 	return server.Serve(ctx, drain, listeners...)
+}
+
+// maxConns leaves room for those who wait, and descriptors for the cells.
+func maxConns(c *config) int {
+	want := 2*(c.Parallel+c.Queue) + 64
+	var own unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &own); err == nil && own.Cur/4 < uint64(want) {
+		return max(int(own.Cur/4), 16)
+	}
+	return want
 }
 
 // ready tells everybody who waits for the service.
