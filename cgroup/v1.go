@@ -25,6 +25,9 @@ type v1Base struct {
 	controllers []string // of v1Controllers
 }
 
+// tcpAhead is more than the kernel charges to a group for sockets that hold nothing.
+const tcpAhead = 256 << 10
+
 // Name of the driver.
 func (d *v1Driver) Name() string { return "cgroup-v1" }
 
@@ -161,13 +164,16 @@ func (g *v1Group) Usage() (Usage, error) {
 	if u.MemoryPeakBytes, err = g.memory.readInt("memory.max_usage_in_bytes"); err != nil {
 		return u, err
 	}
-	// Buffers of TCP sockets have a counter of their own; the two peaks need not
-	// have come at the same time, so this is the most that it can have been.
+	// Buffers of TCP sockets have a counter of their own, and a minimum that no
+	// limit holds. The two peaks need not have come at the same time, so their sum
+	// is the most that it can have been. What the kernel charges ahead is left out.
 	tcp, err := g.memory.optional("memory.kmem.tcp.max_usage_in_bytes")
 	if err != nil {
 		return u, err
 	}
-	u.MemoryPeakBytes += max(tcp, 0)
+	if tcp > tcpAhead {
+		u.MemoryPeakBytes += tcp
+	}
 	if u.OOMKills, err = g.oomKills(); err != nil {
 		return u, err
 	}
