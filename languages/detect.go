@@ -124,6 +124,9 @@ func (f finder) probe(ctx context.Context, l *language, found finding) (string, 
 		return "", err
 	}
 	defer os.RemoveAll(dir)
+	if err := noTelemetry(dir); err != nil {
+		return "", err
+	}
 	cmd := exec.CommandContext(ctx, path, argv[1:]...)
 	cmd.Args[0] = argv[0]
 	cmd.Dir = dir
@@ -150,4 +153,14 @@ func (f finder) probe(ctx context.Context, l *language, found finding) (string, 
 func firstLine(out []byte) string {
 	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	return line[:min(len(line), 200)]
+}
+
+// noTelemetry: the go command would start a process that writes below HOME after
+// it has ended itself, and after HOME was removed.
+func noTelemetry(home string) error {
+	dir := filepath.Join(home, ".config", "go", "telemetry")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "mode"), []byte("off\n"), 0o600)
 }
