@@ -1,20 +1,15 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 
 	"cordon/cgroup"
 	"cordon/internal/undo"
-	"cordon/policy"
 	"cordon/rootfs"
 	"cordon/sandbox/cell"
-	"cordon/seccomp"
 	"cordon/userns"
 )
 
@@ -24,19 +19,6 @@ type warm struct {
 	group   cgroup.Group
 	firstID int
 	kind    *kind
-}
-
-// kind is one sort of cell: the same root, the same filter. Its cells are
-// exchangeable before they have run, and never used twice.
-type kind struct {
-	name     string
-	template cell.Template
-	server   *cell.Server // guarded by pool.mu; see renew
-	program  *seccomp.Program
-	filter   *os.File
-	cells    chan *warm // warm ones
-	filling  atomic.Bool
-	users    int // jobs and fillers that hold it; guarded by pool.mu
 }
 
 // pool keeps fork servers and warm cells.
@@ -56,117 +38,8 @@ type pool struct {
 	leaks  atomic.Int64
 }
 
-// warmBytes and warmFiles are the size of the scratch before the job is known:
-// enough for its own directories.
-const (
-	warmBytes = 1 << 20
-	warmFiles = 1024
-)
-
-// maxKinds bounds the fork servers: a request that names its own root makes one.
-// maxPlans bounds what is remembered about roots.
-const (
-	maxKinds = 16
-	maxPlans = 256
-)
-
 func newPool(c *Config) *pool {
 	return &pool{config: c, target: c.Warm, kinds: map[string]*kind{}, plans: map[string]*rootfs.Plan{}}
-}
-
-// kind finds or starts the fork server for a grant. The caller gives it back by
-// release.
-func (p *pool) kind(g *policy.Grant) (*kind, error) {
-	plan, err := p.plan(g.Root)
-	if err != nil {
-		return nil, err
-	}
-	program, err := p.filters.program(g.Seccomp)
-	if err != nil {
-		return nil, &StageError{Stage: "seccomp", Op: "compile", Err: err}
-	}
-	name := plan.Key + "-" + program.Digest
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return nil, ErrShuttingDown
-	}
-	k := p.kinds[name]
-	if k == nil {
-		if k, err = p.startKind(name, plan, program); err != nil {
-			return nil, err
-		}
-	}
-	k.users++
-	return k, nil
-}
-
-// release gives a kind back.
-func (p *pool) release(k *kind) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	k.users--
-}
-
-// makeRoom ends the oldest fork server that nobody uses. With every one in use
-// there are more than maxKinds for a while.
-func (p *pool) makeRoom() {
-	if len(p.kinds) < maxKinds {
-		return
-	}
-	i := slices.IndexFunc(p.order, func(name string) bool { return p.kinds[name].users == 0 })
-	if i < 0 {
-		return
-	}
-	old := p.kinds[p.order[i]]
-	p.order = slices.Delete(p.order, i, i+1)
-	delete(p.kinds, old.name)
-	p.fillers.Add(1)
-	go func() { defer p.fillers.Done(); p.retire(old) }()
-}
-
-// plan looks at the host the first time that a root is asked for. It is made
-// again when the service starts anew, or when too many others were asked for.
-func (p *pool) plan(root policy.Root) (*rootfs.Plan, error) {
-	text, err := json.Marshal(root)
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if plan := p.plans[string(text)]; plan != nil {
-		return plan, nil
-	}
-	// Small to begin with: each job sets its own size, and cells of one kind serve
-	// jobs of every size.
-	plan, err := rootfs.Make(root, p.config.Host, warmBytes, warmFiles)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrInvalidJob, err)
-	}
-	if len(p.plans) >= maxPlans {
-		clear(p.plans)
-	}
-	p.plans[string(text)] = plan
-	return plan, nil
-}
-
-// startKind holds the lock while the root is built: it happens once per kind.
-func (p *pool) startKind(name string, plan *rootfs.Plan, program *seccomp.Program) (*kind, error) {
-	p.makeRoom()
-	filter, err := cell.Input(program.BPF)
-	if err != nil {
-		return nil, &StageError{Stage: "seccomp", Op: "memfd", Err: err}
-	}
-	template := cell.Template{Name: name, Root: plan.Template, Cell: plan.Cell}
-	server, err := cell.Start(template)
-	if err != nil {
-		filter.Close()
-		return nil, stageError("template", "start fork server", err)
-	}
-	k := &kind{name: name, template: template, server: server, program: program, filter: filter, cells: make(chan *warm, max(p.target, 1))}
-	p.kinds[name] = k
-	p.order = append(p.order, name)
-	return k, nil
 }
 
 // take gives a warm cell, or makes one when none is there. Another is made
@@ -314,12 +187,6 @@ func (p *pool) leaked(what string, err error) {
 		p.leaks.Add(1)
 		p.config.Logger.Error("leak", "what", what, "error", err)
 	}
-}
-
-func (p *pool) retire(k *kind) {
-	p.dropWarm(k)
-	k.server.Close()
-	k.filter.Close()
 }
 
 // close ends every fork server and warm cell. Running jobs must have ended.
