@@ -194,7 +194,8 @@ func checkUsage(t *testing.T, s step) {
 			t.Errorf("limits.%s: %+v, %v; want a value and what enforces it", name, l, ok)
 		}
 	}
-	if limit := s.Limits["memory_bytes"].Value; float64(u.MemoryPeakBytes) > limit {
+	// A process that is being killed may still be charged a few pages past the limit.
+	if limit := s.Limits["memory_bytes"].Value; float64(u.MemoryPeakBytes) > limit+float64(256<<10) {
 		t.Errorf("memory_peak_bytes %d is above the limit %.0f", u.MemoryPeakBytes, limit)
 	}
 	// The group's own init is not the job's: it may come on top.

@@ -132,7 +132,7 @@ func testLimits(t *testing.T, s *service) {
 			job["command"] = []string{"./main", fmt.Sprint(tt.mib)}
 			r := s.run(t, job)
 			r.want(t, tt.verdict)
-			if peak := r.Usage.MemoryPeakBytes; peak < 56<<20 || peak > 64<<20 {
+			if peak := r.Usage.MemoryPeakBytes; peak < 56<<20 || peak > 64<<20+256<<10 {
 				t.Errorf("memory_peak_bytes %d", peak)
 			}
 		})
