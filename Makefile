@@ -8,12 +8,13 @@ export GOTOOLCHAIN ?= auto
 export CGO_ENABLED := 1
 
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+PREFIX  ?= /usr/local
 BINARY  := $(CURDIR)/bin/cordon
 # A static binary runs on any Linux of its architecture. osusergo and netgo keep
 # the C library's plug-ins out of it.
 STATIC  := -tags osusergo,netgo -trimpath -ldflags '-s -w -X main.version=$(VERSION) -linkmode external -extldflags "-static"'
 
-.PHONY: all build deps run test lint fuzz bench clean
+.PHONY: all build deps run test lint fuzz bench install clean
 
 all: build
 
@@ -39,6 +40,9 @@ fuzz: deps
 
 bench: build
 	@if [ "$$(id -u)" = 0 ]; then exec $(BINARY) setup --quiet -- $(BINARY) bench; else exec $(BINARY) bench; fi
+
+install: build
+	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/cordon
 
 clean:
 	rm -rf bin
