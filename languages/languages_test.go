@@ -33,6 +33,26 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+func TestKeep(t *testing.T) {
+	s, err := Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := len(s.ids())
+	if err := s.Keep([]string{"c", "cobol"}); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), `"cobol"`) || len(s.ids()) != before {
+		t.Errorf("an unknown name: %v, %d of %d left", err, len(s.ids()), before)
+	}
+	if err := s.Keep([]string{"C++", "sh"}); err != nil || !slices.Equal(s.ids(), []string{"cpp", "sh"}) {
+		t.Errorf("%v, %v", err, s.ids())
+	}
+	if err := s.Detect(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Plan("python"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("one that was not kept: %v", err)
+	}
+}
+
 // The page that people read lists every language with its file name.
 func TestDocumented(t *testing.T) {
 	s, err := Load()

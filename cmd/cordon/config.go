@@ -18,16 +18,17 @@ import (
 // config is how the service is run. A flag wins over its CORDON_… variable, and
 // that over the file.
 type config struct {
-	Listen   string `yaml:"listen"`   // TCP address of the API
-	Socket   string `yaml:"socket"`   // path of a unix socket for the API, besides or instead of TCP
-	State    string `yaml:"state"`    // directory of the token and the runtime files
-	Policies string `yaml:"policies"` // directory of the operator's policies
-	Cgroup   string `yaml:"cgroup"`   // delegated cgroup directory
-	GoCache  string `yaml:"go-cache"` // directory of Go's prepared build cache, or noGoCache
-	Parallel int    `yaml:"parallel"` // jobs that run at once
-	Queue    int    `yaml:"queue"`    // jobs that wait for a place, besides those that run
-	Warm     int    `yaml:"warm"`     // warm cells kept of each kind
-	Drain    string `yaml:"drain"`    // how long running jobs may go on at the end
+	Listen    string `yaml:"listen"`    // TCP address of the API
+	Socket    string `yaml:"socket"`    // path of a unix socket for the API, besides or instead of TCP
+	State     string `yaml:"state"`     // directory of the token and the runtime files
+	Policies  string `yaml:"policies"`  // directory of the operator's policies
+	Cgroup    string `yaml:"cgroup"`    // delegated cgroup directory
+	GoCache   string `yaml:"go-cache"`  // directory of Go's prepared build cache, or noGoCache
+	Languages string `yaml:"languages"` // names of the languages to offer, with commas between; empty: all
+	Parallel  int    `yaml:"parallel"`  // jobs that run at once
+	Queue     int    `yaml:"queue"`     // jobs that wait for a place, besides those that run
+	Warm      int    `yaml:"warm"`      // warm cells kept of each kind
+	Drain     string `yaml:"drain"`     // how long running jobs may go on at the end
 }
 
 // noGoCache as the directory of Go's cache means: none.
@@ -48,6 +49,7 @@ var options = []option{
 	{"policies", "`directory` of further policy files", func(c *config) *string { return &c.Policies }, nil},
 	{"cgroup", "delegated cgroup `directory`; empty: found by itself", func(c *config) *string { return &c.Cgroup }, nil},
 	{"go-cache", "`directory` of Go's prepared build cache, or off; empty: in the state directory", func(c *config) *string { return &c.GoCache }, nil},
+	{"languages", "`names` of the languages to look for and offer, with commas between; empty: all", func(c *config) *string { return &c.Languages }, nil},
 	{"drain", "how `long` running jobs may go on when the service ends", func(c *config) *string { return &c.Drain }, nil},
 	{"parallel", "jobs that run at once", nil, func(c *config) *int { return &c.Parallel }},
 	{"queue", "jobs that may wait for a place", nil, func(c *config) *int { return &c.Queue }},
@@ -162,6 +164,11 @@ func decodeConfig(name string, text []byte, c *config) (err error) {
 		return fmt.Errorf("config %s: %w", name, err)
 	}
 	return nil
+}
+
+// languageNames are those to offer; none means all.
+func (c *config) languageNames() []string {
+	return strings.FieldsFunc(c.Languages, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
 func (c *config) check() error {

@@ -65,6 +65,11 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 	if e.languages, err = languages.Load(); err != nil {
 		return nil, err
 	}
+	if names := o.config.languageNames(); len(names) > 0 {
+		if err := e.languages.Keep(names); err != nil {
+			return nil, fmt.Errorf("languages: %w", err)
+		}
+	}
 	host := rootfs.Host{FS: rootfs.HostFS{}, CPUs: runtime.NumCPU(), Private: []string{o.config.State}}
 	if o.languages {
 		if host.Extra, err = e.prepareLanguages(ctx, o); err != nil {
@@ -104,7 +109,7 @@ func (e *engine) prepareLanguages(ctx context.Context, o engineOptions) ([]rootf
 	for _, path := range e.languages.EtcPaths() {
 		binds = append(binds, rootfs.Bind{Source: path, Target: path})
 	}
-	if o.config.GoCache == noGoCache {
+	if _, err := e.languages.Plan("go"); err != nil || o.config.GoCache == noGoCache {
 		return binds, nil
 	}
 	if err := os.MkdirAll(o.config.GoCache, 0o755); err != nil {

@@ -85,7 +85,7 @@ func TestDeath(t *testing.T) {
 	for name, which := range map[string]int{"outer": 0, "daemon": 2} {
 		t.Run(name, func(t *testing.T) {
 			state := t.TempDir()
-			d := testkit.StartDaemonIn(t, state)
+			d := testkit.StartDaemonIn(t, state, "--languages", "sh")
 			s := newService(d.URL, d.Token)
 			answer := start(t, d, s, strays)
 			all := testkit.Descendants(t, d.Pid)
@@ -98,7 +98,7 @@ func TestDeath(t *testing.T) {
 			if r, ok := <-answer; ok {
 				t.Errorf("an answer from a dead service: %s", r.step)
 			}
-			again := testkit.StartDaemonIn(t, state)
+			again := testkit.StartDaemonIn(t, state, "--languages", "sh")
 			for _, dir := range groups {
 				if filepath.Base(dir) != "cell-1" { // a new service begins to count anew
 					if _, err := os.Stat(dir); err == nil && !slices.Contains(testkit.Groups(t, testkit.Descendants(t, again.Pid)), dir) {
@@ -114,7 +114,7 @@ func TestDeath(t *testing.T) {
 // TestDrain: at its end the service lets jobs finish, for as long as it was told.
 func TestDrain(t *testing.T) {
 	t.Run("in time", func(t *testing.T) {
-		d := testkit.StartDaemon(t)
+		d := testkit.StartDaemon(t, "--languages", "sh")
 		s := newService(d.URL, d.Token)
 		answer := start(t, d, s, object{"command": []string{"sh", "-c", "sleep 1; echo done"}})
 		d.Signal(t, syscall.SIGTERM)
@@ -125,7 +125,7 @@ func TestDrain(t *testing.T) {
 		d.Wait(t)
 	})
 	t.Run("too late", func(t *testing.T) {
-		d := testkit.StartDaemon(t, "--drain", "100ms")
+		d := testkit.StartDaemon(t, "--drain", "100ms", "--languages", "sh")
 		s := newService(d.URL, d.Token)
 		answer := start(t, d, s, object{"command": []string{"sleep", "1000"}, "limits": object{"wall_ms": 60_000}})
 		d.Signal(t, syscall.SIGTERM)
@@ -147,7 +147,7 @@ func TestSocket(t *testing.T) {
 	}
 	stale.(*net.UnixListener).SetUnlinkOnClose(false)
 	stale.Close()
-	d := testkit.StartDaemon(t, "--socket", path)
+	d := testkit.StartDaemon(t, "--socket", path, "--languages", "sh")
 	info, err := os.Stat(path)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Fatalf("%v, %v", info, err)
