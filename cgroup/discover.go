@@ -55,10 +55,24 @@ type Options struct {
 	// Stale says of another instance's name that its process is gone for good: what
 	// it has left is swept, too. nil: none is.
 	Stale func(name string) bool
+	// Swept is told how many groups of cells were left and are removed. nil: nobody is.
+	Swept func(groups int)
 }
 
 // ErrNoDelegation means that no cgroup is this user's to divide.
 var ErrNoDelegation = errors.New("no cgroup is delegated to this user")
+
+// Two of the reasons that an ErrNoDelegation can have.
+var (
+	ErrController = errors.New("is not delegated")
+	ErrNoScope    = errors.New("no scope of this user's systemd")
+)
+
+// UserDelegate lets the systemd of every user hand down what a job's limits need:
+// user@.service does not name io, and in old versions not cpu. A user's systemd
+// looks at its start alone.
+const UserDelegate = `printf '[Service]\nDelegate=cpu memory pids io\n' | sudo install -D -m 644 /dev/stdin ` +
+	"/etc/systemd/system/user@.service.d/cordon.conf && sudo systemctl daemon-reload   (then end this user's sessions and log in again, or boot)"
 
 // base is the delegated place: one directory on v2, one per controller on v1.
 type base struct {
@@ -77,8 +91,12 @@ func Discover(o Options) (Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := b.sweepStale(o.Stale); err != nil {
+	groups, err := b.sweepLeft(o)
+	if err != nil {
 		return nil, err
+	}
+	if o.Swept != nil {
+		o.Swept(groups)
 	}
 	if b.version == 2 {
 		return newV2(b.v2, o.Name)
@@ -86,59 +104,93 @@ func Discover(o Options) (Driver, error) {
 	return newV1(b.v1, o.Name)
 }
 
-// sweepStale removes what other instances have left.
-func (b base) sweepStale(stale func(string) bool) error {
-	if stale == nil {
-		return nil
-	}
+// sweepLeft removes what dead instances have left, and counts their cells' groups:
+// on v1 each has a directory in every hierarchy.
+func (b base) sweepLeft(o Options) (int, error) {
 	dirs := slices.Collect(maps.Values(b.v1))
 	if b.version == 2 {
 		dirs = []string{b.v2}
 	}
+	groups := map[string]bool{}
 	for _, dir := range dirs {
-		entries, err := os.ReadDir(dir)
+		names, err := children(dir)
 		if err != nil {
-			return fmt.Errorf("cgroup: %w", err)
+			return 0, fmt.Errorf("cgroup: %w", err)
 		}
-		for _, e := range entries {
-			if !e.IsDir() || !stale(e.Name()) {
+		for _, name := range names {
+			left := filepath.Join(dir, name)
+			if name != o.Name && (o.Stale == nil || !o.Stale(name)) {
 				continue
 			}
-			left := filepath.Join(dir, e.Name())
-			if err := errors.Join(sweep(left), removeGroup(unix.AT_FDCWD, left, left)); err != nil {
-				return fmt.Errorf("leftover of an earlier run: %w", err)
+			cells, err := children(left)
+			err = errors.Join(err, sweep(left))
+			if err == nil && name != o.Name { // its own directory is made again at once
+				err = removeGroup(unix.AT_FDCWD, left, left)
+			}
+			if err != nil {
+				return 0, fmt.Errorf("leftover of an earlier run: %w", err)
+			}
+			for _, cell := range cells {
+				groups[name+"/"+cell] = true
 			}
 		}
 	}
-	return nil
+	return len(groups), nil
 }
 
 // find looks in the order of the documentation and tells each place it refused.
 func (h host) find(path string) (base, error) {
+	b, looked, err := h.search(path)
+	if err == nil && b == nil {
+		err = h.nothing(looked)
+	}
+	if err != nil {
+		return base{}, err
+	}
+	return *b, nil
+}
+
+// search finds a place, or the reasons against every one, each an indented line.
+func (h host) search(path string) (*base, []error, error) {
 	all, err := h.hierarchies()
 	if err != nil {
-		return base{}, fmt.Errorf("cgroup: %w", err)
+		return nil, nil, fmt.Errorf("cgroup: %w", err)
 	}
-	var looked []string
+	var looked []error
 	if v2, ok := unified(all); ok {
 		b, reasons := findV2(v2, path)
 		if b != nil {
-			return *b, nil
+			return b, nil, nil
 		}
 		looked = append(looked, reasons...)
 	}
 	if hasV1(all) {
 		b, reasons := findV1(all, path)
 		if b != nil {
-			return *b, nil
+			return b, nil, nil
 		}
 		looked = append(looked, reasons...)
 	}
 	if len(looked) == 0 {
-		looked = []string{"no cgroup hierarchy with memory, pids and cpu is mounted"}
+		looked = []error{errors.New("  no cgroup hierarchy with memory, pids and cpu is mounted")}
 	}
-	return base{}, fmt.Errorf("%w; looked at:\n  %s\nrun \"cordon setup\" once as root, or start the service as a systemd unit with Delegate=yes",
-		ErrNoDelegation, strings.Join(looked, "\n  "))
+	return nil, looked, nil
+}
+
+// nothing is the error with every reason and with what helps on this machine.
+func (h host) nothing(looked []error) error {
+	reasons := errors.Join(looked...)
+	help := `run "cordon setup" once as root, or start the service as a systemd unit with Delegate=yes`
+	switch offer, err := h.offered(); {
+	case errors.Is(reasons, ErrNoScope):
+		help = "ask root once for: loginctl enable-linger NAME   (it starts NAME's own systemd, which delegates), " +
+			"or start the service as a systemd unit with Delegate=yes"
+	case h.booted() && errors.Is(reasons, ErrController):
+		help = "run once: " + UserDelegate + "\nor start the service as a systemd unit with Delegate=yes"
+	case h.booted() && err == nil && offer.Version == 1: // where systemd delegates to root alone
+		help = `run "cordon setup --user NAME" as root in this session (sudo stays in it), or "cordon setup" and start cordon.service`
+	}
+	return fmt.Errorf("%w; looked at:\n%w\n%s", ErrNoDelegation, reasons, help)
 }
 
 // unified is the v2 hierarchy when it carries the controllers, which on hybrid
@@ -164,7 +216,7 @@ func hasV1(all []hierarchy) bool {
 	return slices.ContainsFunc(all, func(h hierarchy) bool { return slices.Contains(h.controllers, "memory") })
 }
 
-func findV2(h hierarchy, path string) (*base, []string) {
+func findV2(h hierarchy, path string) (*base, []error) {
 	type place struct{ path, how string }
 	places := []place{{path, "--cgroup"}}
 	if path == "" {
@@ -176,14 +228,14 @@ func findV2(h hierarchy, path string) (*base, []string) {
 			places = places[1:]
 		}
 	}
-	var looked []string
+	var looked []error
 	for _, p := range places {
 		err := delegatedV2(p.path)
 		if err == nil && p.how == bySetup {
 			err = enterable(h.own)
 		}
 		if err != nil {
-			looked = append(looked, fmt.Sprintf("%s (%s): %v", p.path, p.how, err))
+			looked = append(looked, fmt.Errorf("  %s (%s): %w", p.path, p.how, err))
 			continue
 		}
 		return &base{version: 2, v2: p.path, found: p.how}, nil
@@ -208,7 +260,7 @@ func enterable(own string) error {
 func delegatedV2(path string) error {
 	for _, name := range []string{"", "cgroup.procs", "cgroup.subtree_control"} {
 		if err := unix.Access(filepath.Join(path, name), unix.W_OK); err != nil {
-			return fmt.Errorf("not writable: %s: %w", name, err)
+			return fmt.Errorf("not writable: %s%w", strings.TrimPrefix(name+": ", ": "), err)
 		}
 	}
 	text, err := os.ReadFile(filepath.Join(path, "cgroup.controllers"))
@@ -218,19 +270,19 @@ func delegatedV2(path string) error {
 	have := strings.Fields(string(text))
 	for _, c := range v2Controllers {
 		if !slices.Contains(have, c) {
-			return fmt.Errorf("the controller %s is not delegated, only: %s", c, strings.Join(have, " "))
+			return fmt.Errorf("the controller %s %w, only: %s", c, ErrController, strings.Join(have, " "))
 		}
 	}
 	return nil
 }
 
-func findV1(all []hierarchy, path string) (*base, []string) {
+func findV1(all []hierarchy, path string) (*base, []error) {
 	b := &base{version: 1, v1: map[string]string{}, found: bySetup}
-	var looked []string
+	var looked []error
 	for _, c := range v1Controllers {
 		h, ok := withController(all, c)
 		if !ok {
-			looked = append(looked, "the v1 controller "+c+" is not mounted")
+			looked = append(looked, fmt.Errorf("  the v1 controller %s is not mounted", c))
 			continue
 		}
 		place := handedBelow(h.own)
@@ -238,7 +290,7 @@ func findV1(all []hierarchy, path string) (*base, []string) {
 			place = filepath.Join(h.mount, path)
 		}
 		if err := unix.Access(place, unix.W_OK); err != nil {
-			looked = append(looked, fmt.Sprintf("%s (v1 %s): %v", place, c, err))
+			looked = append(looked, fmt.Errorf("  %s (v1 %s): %w", place, c, err))
 			continue
 		}
 		b.v1[c] = place

@@ -163,6 +163,31 @@ func TestFindNothing(t *testing.T) {
 	}
 }
 
+// What helps on a machine that systemd runs.
+func TestFindNothingSystemd(t *testing.T) {
+	for name, c := range map[string]struct {
+		mounts, groups string
+		files          map[string]string
+		path, say      string
+	}{
+		"v2 a controller is not delegated": {v2Mount, "0::/s\n", merged(v2Tree(), groupFiles("cg/s", "memory pids\n")), "", "user@.service.d/cordon.conf"},
+		"v2 given, not there":              {v2Mount, "0::/s\n", v2Tree("s"), "@/cg/none", `run "cordon setup" once as root`},
+		"v1":                               {v1Split, v1SplitGroups, nil, "", `run "cordon setup --user NAME" as root in this session`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, top := probeHost(t, c.mounts, c.groups, c.files)
+			h.systemd = top
+			_, err := h.find(strings.Replace(c.path, "@", top, 1))
+			if !errors.Is(err, ErrNoDelegation) || !strings.Contains(err.Error(), c.say) {
+				t.Errorf("got %v, want %q", err, c.say)
+			}
+			if errors.Is(err, ErrController) != (c.say == "user@.service.d/cordon.conf") {
+				t.Errorf("a controller: %v", err)
+			}
+		})
+	}
+}
+
 func TestFindBadProc(t *testing.T) {
 	h, top := probeHost(t, v2Mount, "nonsense\n", nil)
 	if _, err := h.find(""); err == nil || errors.Is(err, ErrNoDelegation) || !strings.Contains(err.Error(), "nonsense") {

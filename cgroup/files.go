@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -218,7 +219,7 @@ func (d dir) processes(name string) ([]int, error) {
 		if i < 0 {
 			break
 		}
-		if n, ok := number(text[:i]); ok && n > 0 {
+		if n, ok := number(text[:i]); ok && n > 0 && n <= math.MaxInt32 {
 			out = append(out, int(n))
 		}
 		text = text[i+1:]

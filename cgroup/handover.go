@@ -21,6 +21,9 @@ type Handover struct {
 	systemd bool
 }
 
+// control is where systemd starts the other commands of a unit with Delegate=.
+const control = ".control"
+
 // String lists the directories.
 func (o *Handover) String() string { return strings.Join(o.Dirs, ", ") }
 
@@ -36,8 +39,7 @@ func (h host) planHandover(user string) (*Handover, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cgroup: %w", err)
 	}
-	_, err = os.Stat(systemdDir)
-	systemd := err == nil
+	systemd := h.booted()
 	if v2, ok := unified(all); ok {
 		own := v2.own
 		if filepath.Base(own) == startLeaf && strings.HasPrefix(filepath.Base(filepath.Dir(own)), handed) {
@@ -52,7 +54,10 @@ func (h host) planHandover(user string) (*Handover, error) {
 			return nil, fmt.Errorf("cgroup: no v2 hierarchy carries memory, pids and cpu, and the v1 controller %s is not mounted; "+
 				"mount cgroup2 on /sys/fs/cgroup, or boot with cgroups enabled", c)
 		}
-		if dir := filepath.Join(one.own, handedName(user)); !slices.Contains(out.Dirs, dir) {
+		// The commands before the service's own, as root, are in a leaf of their own
+		// (systemd.service(5), ExecStartPre=, with Delegate=).
+		own := strings.TrimSuffix(one.own, "/"+control)
+		if dir := filepath.Join(own, handedName(user)); !slices.Contains(out.Dirs, dir) {
 			out.Dirs = append(out.Dirs, dir)
 		}
 	}
@@ -67,6 +72,12 @@ func (o *Handover) Done(uid int) bool {
 		}
 	}
 	return true
+}
+
+// Left: there is something to be undone. On v1 what a unit was given in groups of
+// its own is gone with it, and what it was given beside them is not.
+func (o *Handover) Left(uid int) bool {
+	return slices.ContainsFunc(o.Dirs, func(dir string) bool { return owns(uid, dir) })
 }
 
 func owns(uid int, path string) bool {
@@ -141,8 +152,8 @@ func divide(own string) error {
 }
 
 // Enter puts this process, which is root's still, where the user's service may
-// start: on v2 into the leaf of the handed directory, or into a scope of its own
-// that it gives to the user; on v1 nothing is needed.
+// start: on v2 into the leaf of the handed directory, or of a scope of its own that
+// it gives to the user; on v1 nothing is needed.
 func (o *Handover) Enter(uid, gid int) error {
 	switch {
 	case o.Version != 2:
@@ -150,7 +161,10 @@ func (o *Handover) Enter(uid, gid int) error {
 	case o.systemd:
 		return o.enterManaged(uid, gid)
 	}
-	leaf := filepath.Join(o.Dirs[0], startLeaf)
+	return enter(filepath.Join(o.Dirs[0], startLeaf))
+}
+
+func enter(leaf string) error {
 	if err := os.WriteFile(filepath.Join(leaf, "cgroup.procs"), []byte("0"), 0); err != nil {
 		return fmt.Errorf("cgroup: enter %s: %w", leaf, err)
 	}
@@ -166,12 +180,16 @@ func (o *Handover) enterManaged(uid, gid int) error {
 		return err
 	}
 	v2, _ := unified(all)
-	for _, name := range []string{"", "cgroup.procs", "cgroup.subtree_control", "cgroup.threads"} {
+	leaf := filepath.Join(v2.own, startLeaf)
+	if err := os.Mkdir(leaf, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("cgroup: %w", err)
+	}
+	for _, name := range o.given() {
 		if err := os.Chown(filepath.Join(v2.own, name), uid, gid); err != nil {
 			return fmt.Errorf("cgroup: give the scope to the user: %w", err)
 		}
 	}
-	return nil
+	return enter(leaf) // so that a shell may start several services
 }
 
 // Undo removes the directories, with the groups that a killed service has left.

@@ -23,6 +23,8 @@ func TestPlanHandover(t *testing.T) {
 		"v2 in another start": {v2Mount, "0::/s/start\n", "cordon", v2Tree("s/start"), 2, []string{"/cg/s/start/cordon"}},
 		"v1 split": {v1Split, v1SplitGroups, "cordon", nil, 1,
 			[]string{"/memory/job/x/cordon", "/pids/cordon", "/cpu/cordon", "/cpuacct/cordon"}},
+		"v1 in a unit": {v1Mounts, "3:pids:/u.service/.control\n2:cpu,cpuacct:/\n1:memory:/u.service\n0::/\n", "cordon", nil, 1,
+			[]string{"/memory/u.service/cordon", "/pids/u.service/cordon", "/cpu/cordon"}},
 		"v1 joined": {v1Mounts, v1Groups, "bob", nil, 1, []string{"/memory/cordon-bob", "/pids/a/cordon-bob", "/cpu/cordon-bob"}},
 		"hybrid": {v2Mount + v1Mounts, v1Groups, "cordon", map[string]string{"cg/cgroup.controllers": "hugetlb\n"}, 1,
 			[]string{"/memory/cordon", "/pids/a/cordon", "/cpu/cordon"}},
@@ -103,6 +105,9 @@ func TestHandoverV1(t *testing.T) {
 	}
 	if o.Done(uid) {
 		t.Error("done, and one directory is missing")
+	}
+	if !o.Left(uid) || o.Left(uid+1) {
+		t.Error("the other directories are left, and are this user's")
 	}
 }
 

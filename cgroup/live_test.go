@@ -326,7 +326,11 @@ func TestLiveSweep(t *testing.T) {
 	}
 	ended := make(chan syscall.Signal, 1)
 	go func() { ended <- j.signal(t) }()
-	next := discover(t, name)
+	swept := -1
+	next, err := Discover(Options{Name: name, Swept: func(groups int) { swept = groups }})
+	if err != nil || swept != 1 { // one, in however many hierarchies it has directories
+		t.Fatalf("%d groups swept, want 1: %v", swept, err)
+	}
 	select {
 	case s := <-ended:
 		if s != syscall.SIGKILL {

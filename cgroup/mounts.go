@@ -16,9 +16,18 @@ type hierarchy struct {
 }
 
 // host reads what a process sees. Tests give other files.
-type host struct{ proc string }
+type host struct {
+	proc    string
+	systemd string // is there while systemd runs the machine (sd_booted(3))
+}
 
-var realHost = host{proc: "/proc/self"}
+var realHost = host{proc: "/proc/self", systemd: "/run/systemd/system"}
+
+// booted: systemd runs this machine.
+func (h host) booted() bool {
+	_, err := os.Stat(h.systemd)
+	return err == nil
+}
 
 // hierarchies joins /proc/self/cgroup and /proc/self/mountinfo (cgroups(7),
 // proc_pid_mountinfo(5)). A mount that shows only a part of a hierarchy, as in a

@@ -47,21 +47,31 @@ func removeGroup(parent int, name, path string) error {
 	}
 }
 
-// sweep removes what a dead daemon of the same name has left below base:
-// processes first, then groups, the innermost first.
-func sweep(base string) error {
-	entries, err := os.ReadDir(base)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+// children are the names of the groups in a directory; none where there is no
+// directory (any more).
+func children(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
 	}
+	var out []string
+	for _, e := range entries {
+		if e.IsDir() {
+			out = append(out, e.Name())
+		}
+	}
+	return out, nil
+}
+
+// sweep removes what a dead daemon has left below base: processes first, then
+// groups, the innermost first.
+func sweep(base string) error {
+	names, err := children(base)
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if !e.IsDir() {
-			continue
-		}
-		child := filepath.Join(base, e.Name())
+	for _, name := range names {
+		child := filepath.Join(base, name)
 		d, err := openDir(child)
 		if err != nil {
 			return err

@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/dbus"
 	godbus "github.com/godbus/dbus/v5"
 )
-
-// systemdDir is there while systemd runs the machine (sd_booted(3)).
-const systemdDir = "/run/systemd/system"
 
 // scopeWithin is how long a manager may take to make a scope.
 const scopeWithin = 10 * time.Second
@@ -26,9 +24,30 @@ type manager interface {
 // Where the two managers are asked: the caller's own, and the machine's. Tests
 // put others in their place.
 var (
-	userManager   = func(ctx context.Context) (manager, error) { return dbus.NewUserConnectionContext(ctx) }
-	systemManager = func(ctx context.Context) (manager, error) { return dbus.NewSystemConnectionContext(ctx) }
+	userManager   = func(ctx context.Context) (manager, error) { return userSystemd(ctx, userSocket()) }
+	systemManager = func(ctx context.Context) (manager, error) { return dbus.NewSystemdConnectionContext(ctx) }
 )
+
+// userSocket is where a user's systemd listens itself, as systemctl --user asks it:
+// there whether or not the user has a bus, and whatever the environment says.
+func userSocket() string { return fmt.Sprintf("/run/user/%d/systemd/private", os.Getuid()) }
+
+func userSystemd(ctx context.Context, socket string) (manager, error) {
+	return dbus.NewConnection(func() (*godbus.Conn, error) {
+		conn, err := godbus.Dial("unix:path="+godbus.EscapeBusAddressValue(socket), godbus.WithContext(ctx))
+		if err != nil {
+			return nil, err
+		}
+		if err := conn.Auth([]godbus.Auth{godbus.AuthExternal(strconv.Itoa(os.Getuid()))}); err != nil {
+			conn.Close()
+			return nil, err
+		}
+		return conn, nil
+	})
+}
+
+// errNoSystemd: there is nobody to ask.
+var errNoSystemd = errors.New("systemd does not run this machine")
 
 // enterScope asks a systemd manager for a scope with delegation and for this
 // process to be moved into it (systemd.scope(5), org.freedesktop.systemd1(5)).
@@ -63,8 +82,8 @@ func enterScope(ask func(context.Context) (manager, error)) error {
 // ownScope is for an ordinary user on a systemd machine: nothing needs root
 // there, because the user's manager may divide its own group.
 func ownScope() error {
-	if _, err := os.Stat(systemdDir); err != nil {
-		return errors.New("systemd does not run this machine")
+	if !realHost.booted() {
+		return errNoSystemd
 	}
 	return enterScope(userManager)
 }

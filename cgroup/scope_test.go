@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -33,6 +34,20 @@ func (m *fakeManager) StartTransientUnitContext(_ context.Context, name, mode st
 }
 
 func (m *fakeManager) Close() { m.closed = true }
+
+// Nobody but the user's systemd is asked: no bus of another user, and none that is
+// started for the question.
+func TestNoUserSystemd(t *testing.T) {
+	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/none")
+	socket := filepath.Join(t.TempDir(), "private")
+	_, err := userSystemd(t.Context(), socket)
+	if !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), socket) {
+		t.Errorf("got %v, want one that names %s", err, socket)
+	}
+	if want := fmt.Sprintf("/run/user/%d/", os.Getuid()); !strings.HasPrefix(userSocket(), want) {
+		t.Errorf("got %s, want one below %s", userSocket(), want)
+	}
+}
 
 func TestEnterScope(t *testing.T) {
 	for name, c := range map[string]struct {

@@ -3,6 +3,7 @@ package cgroup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,10 +30,11 @@ func TestSettle(t *testing.T) {
 		asks   bool // for a scope, which is refused
 	}{
 		"delegated":         {"0::/s\n", v2Tree("s"), nil, "", "0", false},
+		"alone there":       {"0::/s\n", with("cg/s/cgroup.procs", fmt.Sprintln(os.Getpid())), nil, "", "0", false},
+		"beside a shell":    {"0::/s\n", with("cg/s/cgroup.procs", fmt.Sprintf("1\n%d\n", os.Getpid())), nil, "", "0", true},
 		"a second start":    {"0::/s\n", v2Tree("s", "s/supervisor"), nil, "", "0", false},
 		"settled before":    {"0::/s/supervisor\n", v2Tree("s", "s/supervisor"), nil, "", "", false},
 		"in the start leaf": {"0::/s/start\n", v2Tree("s", "s/start"), nil, "", "", false},
-		"not delegated":     {"0::/s\n", v2Tree("s"), []string{"cg/s"}, "", "", true},
 		"a place was given": {"0::/s\n", v2Tree("s"), nil, "/cg/other", "", false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -51,6 +53,26 @@ func TestSettle(t *testing.T) {
 			t.Error(err)
 		}
 	})
+	t.Run("not delegated", func(t *testing.T) {
+		h, top := probeHost(t, v2Mount, "0::/s\n", v2Tree("s"))
+		readOnly(t, top, "cg/s")
+		err := h.settle("", func() error { return errNoSystemd })
+		if !errors.Is(err, ErrNoDelegation) || errors.Is(err, ErrNoScope) || !strings.Contains(err.Error(), `run "cordon setup" once as root`) {
+			t.Errorf("without systemd: %v", err)
+		}
+		err = h.settle("", func() error { return errors.New("nobody listens") })
+		if !errors.Is(err, ErrNoDelegation) || !errors.Is(err, ErrNoScope) || !strings.Contains(err.Error(), "nobody listens") ||
+			!strings.Contains(err.Error(), "loginctl enable-linger") || strings.Contains(err.Error(), `run "cordon setup"`) {
+			t.Errorf("without the user's systemd: %v", err)
+		}
+	})
+	t.Run("only v1 is delegated", func(t *testing.T) {
+		h, top := probeHost(t, v2Mount+v1Mounts, v1Groups, merged(v2Tree(), v1Tree("memory/cordon", "pids/a/cordon", "cpu/cordon")))
+		readOnly(t, top, "cg")
+		if err := h.settle("", func() error { return errNoSystemd }); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("the leaf cannot be entered", func(t *testing.T) {
 		h, top := probeHost(t, v2Mount, "0::/s\n", v2Tree("s", "s/supervisor"))
 		readOnly(t, top, "cg/s/supervisor/cgroup.procs")
@@ -58,6 +80,26 @@ func TestSettle(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// with are the files of the group s, one of them another.
+func with(name, text string) map[string]string {
+	return merged(v2Tree("s"), map[string]string{name: text})
+}
+
+// A shell beside this process is left where it is: the scope is this one's alone.
+func TestSettleBesideAShell(t *testing.T) {
+	files := merged(v2Tree("term", "s"), map[string]string{"cg/term/cgroup.procs": "1\n"})
+	h, top := probeHost(t, v2Mount, "0::/term\n", files)
+	err := h.settle("", func() error {
+		return os.WriteFile(filepath.Join(top, "proc/cgroup"), []byte("0::/s\n"), 0o644)
+	})
+	if err != nil || moved(top) != "0" {
+		t.Errorf("got %v, wrote %q into the scope's leaf", err, moved(top))
+	}
+	if _, err := os.Stat(filepath.Join(top, "cg/term/supervisor")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the terminal's group was divided: %v", err)
+	}
 }
 
 // systemd puts this process into a scope, which is then its own group.
@@ -85,10 +127,10 @@ func (m *movingManager) StartTransientUnitContext(ctx context.Context, name, mod
 	return m.fakeManager.StartTransientUnitContext(ctx, name, mode, properties, result)
 }
 
-// As root on a systemd machine: into a scope, which then is the user's.
+// As root on a systemd machine: into a leaf of a scope, which then is the user's.
 func TestEnterManaged(t *testing.T) {
-	files := v2Tree("login", "s")
-	files["cg/s/cgroup.threads"] = ""
+	files := v2Tree("login", "s", "s/start")
+	files["cg/s/cgroup.threads"], files["cg/s/start/cgroup.threads"] = "", ""
 	h, top := probeHost(t, v2Mount, "0::/login\n", files)
 	m := &movingManager{fakeManager{result: "done"}, top}
 	before := systemManager
@@ -100,6 +142,9 @@ func TestEnterManaged(t *testing.T) {
 	}
 	if err := o.Enter(os.Getuid(), os.Getgid()); err != nil || m.name == "" {
 		t.Errorf("got %v, asked for %q", err, m.name)
+	}
+	if text, err := os.ReadFile(top + "/cg/s/start/cgroup.procs"); string(text) != "0" {
+		t.Errorf("wrote %q into the leaf: %v", text, err)
 	}
 	if err := os.Remove(top + "/cg/s/cgroup.threads"); err != nil {
 		t.Fatal(err)

@@ -256,9 +256,6 @@ func newV1(places map[string]string, name string) (*v1Driver, error) {
 			continue
 		}
 		base := path + "/" + name
-		if err := sweep(base); err != nil {
-			return nil, err
-		}
 		if err := os.Mkdir(base, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return nil, err
 		}

@@ -213,9 +213,6 @@ func (g *v2Group) Remove() error {
 // down to it and to its groups.
 func newV2(base, name string) (*v2Driver, error) {
 	path := filepath.Join(base, name)
-	if err := sweep(path); err != nil {
-		return nil, err
-	}
 	if err := handDown(base); err != nil {
 		return nil, err
 	}

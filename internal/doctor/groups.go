@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -20,10 +21,30 @@ type groupView struct {
 }
 
 const (
-	bootV2      = "add systemd.unified_cgroup_hierarchy=1 to the kernel's command line and boot again"
-	bootMemory  = "add cgroup_enable=memory to the kernel's command line and boot again"
-	delegateFix = "sudo cordon setup"
+	bootV2     = "add systemd.unified_cgroup_hierarchy=1 to the kernel's command line and boot again"
+	bootMemory = "add cgroup_enable=memory to the kernel's command line and boot again"
 )
+
+// delegateFix makes this user's place. With cgroup v1 it is for the session of the
+// one who asks, which sudo keeps.
+func (v *groupView) delegateFix() string {
+	a, _ := v.host.runner()
+	setup := "sudo cordon setup"
+	if a.name != serviceUser {
+		setup += " --user " + a.name
+	}
+	_, err := os.Stat(v.host.at("/run/systemd/system"))
+	systemd := err == nil
+	switch {
+	case v.offer.Version != 2 || v.host.uid == 0 || systemd && a.name == serviceUser:
+		return setup
+	case errors.Is(v.placeErr, cgroup.ErrNoScope):
+		return "sudo loginctl enable-linger " + a.name
+	case systemd:
+		return cgroup.UserDelegate
+	}
+	return setup + " --quiet -- cordon doctor"
+}
 
 func (h *host) cgroupRows(path string) []Row {
 	v := groupView{host: h}
@@ -75,12 +96,9 @@ func (v *groupView) controllers() Row {
 }
 
 func (v *groupView) delegation() Row {
-	r := Row{Name: "cgroup delegation", Needed: true, Status: OK, Lost: "no limit of memory, processes and CPU", Fix: delegateFix}
+	r := Row{Name: "cgroup delegation", Needed: true, Status: OK, Lost: "no limit of memory, processes and CPU", Fix: v.delegateFix()}
 	if v.placeErr != nil {
 		r.Status, r.Found = Missing, reasons(v.placeErr)
-		if v.offer.Version == 2 {
-			r.Fix += ", or: systemd-run --user --scope -p Delegate=yes -- cordon doctor"
-		}
 		return r
 	}
 	r.Found = v.dir("memory") + " (" + v.place.How + ")"
@@ -123,7 +141,7 @@ func (v *groupView) has(controller, name string) bool {
 func (v *groupView) file(r Row, controller, name, since string) Row {
 	switch {
 	case v.placeErr != nil:
-		r.Status, r.Found, r.Fix = Degraded, "cannot be seen without a delegated group", delegateFix
+		r.Status, r.Found, r.Fix = Degraded, "cannot be seen without a delegated group", v.delegateFix()
 	case v.has(controller, name):
 		r.Status, r.Found = OK, name
 	default:

@@ -39,6 +39,9 @@ func thisHost(o Options) (*host, error) {
 	}
 	h := &host{uid: os.Geteuid(), inside: o.Inside, path: os.Getenv("PATH"),
 		mapped: userns.Mapped, offered: cgroup.Offered, look: cgroup.Look, fileCaps: hasFileCaps, noSuid: onNoSuid}
+	if !o.Inside && h.uid != 0 {
+		h.look = lookAround
+	}
 	if o.Inside {
 		text, err := h.read("/proc/self/uid_map")
 		if err != nil {
@@ -49,6 +52,20 @@ func thisHost(o Options) (*host, error) {
 		}
 	}
 	return h, nil
+}
+
+// lookAround is from where a service of this user would look: where nothing is
+// delegated to this process, the user's own systemd is asked for a scope, as at a
+// service's start.
+func lookAround(path string) (cgroup.Place, error) {
+	p, err := cgroup.Look(path)
+	if path != "" || !errors.Is(err, cgroup.ErrNoDelegation) {
+		return p, err
+	}
+	if err := cgroup.Settle(path); err != nil {
+		return p, err
+	}
+	return cgroup.Look(path)
 }
 
 // outerID is what the first line of an id map says about the id 0.

@@ -1,6 +1,10 @@
 package doctor
 
 import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -34,16 +38,50 @@ func TestParseSubids(t *testing.T) {
 	}
 }
 
+// FuzzParseSubids: every line becomes a range that says the same, or the first that
+// cannot is named; and what is offered as free overlaps none of them.
 func FuzzParseSubids(f *testing.F) {
-	f.Add("ann:100000:65536\n# x\n\n1000:1:2")
+	for _, text := range []string{"ann:100000:65536\n# x\n\n1000:1:2", "a:1\n", "a:1:2:3", ":1:2\n", "a:-1:2", "a:4294967295:1\n",
+		"a:100000:65536\nb:165536:65536\n", " a:007:8 \r\n", "a:0:0\n"} {
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		ranges, err := parseSubids("x", text)
+		number, bad := 0, 0
+		var want []idRange
+		for line := range strings.Lines(text) {
+			number++
+			line = strings.TrimSpace(line)
+			m := regexp.MustCompile(`^([^:]+):([0-9]+):([0-9]+)$`).FindStringSubmatch(line)
+			if line == "" || line[0] == '#' {
+				continue
+			}
+			var first, count uint64
+			if m != nil {
+				first, _ = strconv.ParseUint(m[2], 10, 33) // at the limit where it is too great
+				count, _ = strconv.ParseUint(m[3], 10, 33)
+			}
+			if m == nil || first+count >= 1<<32 {
+				bad = number
+				break
+			}
+			want = append(want, idRange{m[1], uint32(first), uint32(count)})
+		}
+		if bad > 0 {
+			if err == nil || !strings.HasPrefix(err.Error(), fmt.Sprintf("x line %d: ", bad)) || ranges != nil {
+				t.Fatalf("%q: %v, %v; line %d is wrong", text, ranges, err, bad)
+			}
+			return
+		}
+		if err != nil || !slices.Equal(ranges, want) {
+			t.Fatalf("%q: %v, %v; want %v", text, ranges, err, want)
+		}
+		free, ok := freeRange(ranges)
 		for _, r := range ranges {
-			if err == nil && (r.owner == "" || r.end() >= 1<<32) {
-				t.Errorf("%q: %+v", text, r)
+			if ok && r.count > 0 && uint64(r.first) < free+rangeSize && r.end() > free {
+				t.Fatalf("%q: %d overlaps %+v", text, free, r)
 			}
 		}
-		freeRange(ranges)
 	})
 }
 

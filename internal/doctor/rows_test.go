@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"errors"
+	"fmt"
 
 	"golang.org/x/sys/unix"
 
@@ -50,6 +51,23 @@ func mapped(n int, err error) func(*host, files) {
 
 func offer(o cgroup.Offer, err error) func(*host, files) {
 	return func(h *host, _ files) { h.offered = func() (cgroup.Offer, error) { return o, err } }
+}
+
+func systemd(_ *host, f files) { f["run/systemd/system/.keep"] = "" }
+
+func refused(reason error) func(*host, files) {
+	return func(h *host, _ files) {
+		h.look = func(string) (cgroup.Place, error) {
+			return cgroup.Place{}, fmt.Errorf("%w; looked at:\n  /cg: %w", cgroup.ErrNoDelegation, reason)
+		}
+	}
+}
+
+func noIO(h *host, _ files) {
+	useV2(h, "cpu", "memory", "pids")
+	h.offered = func() (cgroup.Offer, error) {
+		return cgroup.Offer{Version: 2, Controllers: []string{"cpu", "io", "memory", "pids"}}, nil
+	}
 }
 
 const (
@@ -139,8 +157,13 @@ var rowCases = map[string]rowCase{
 	"no cpu controller":    {offer(cgroup.Offer{Version: 1, Controllers: []string{"memory", "pids", "cpuacct"}}, nil), "cgroup controllers", Missing, "not there: cpu", "unified"},
 	"controllers unknown":  {offer(cgroup.Offer{}, unix.EACCES), "cgroup controllers", Missing, "EACCES", "unified"},
 	"delegation":           {nil, "cgroup delegation", OK, "/cg (the own group)", ""},
-	"no delegation":        {unplaced, "cgroup delegation", Missing, "/cg (the own group): not writable", "systemd-run"},
-	"no delegation, v1":    {both(v1, unplaced), "cgroup delegation", Missing, "not writable", "sudo cordon setup"},
+	"no delegation":        {unplaced, "cgroup delegation", Missing, "/cg (the own group): not writable", "sudo cordon setup --user ann --quiet -- cordon doctor"},
+	"no delegation, v1":    {both(v1, unplaced), "cgroup delegation", Missing, "not writable", "sudo cordon setup --user ann"},
+	"no delegation, root":  {both(asRoot, unplaced), "cgroup delegation", Missing, "not writable", "sudo cordon setup"},
+	"no scope":             {both(systemd, refused(cgroup.ErrNoScope)), "cgroup delegation", Missing, "no scope", "loginctl enable-linger ann"},
+	"too few to users":     {both(systemd, refused(cgroup.ErrController)), "cgroup delegation", Missing, "is not delegated", "user@.service.d"},
+	"io not to users":      {both(systemd, noIO), "io controller", Degraded, "not delegated", "user@.service.d"},
+	"io not to the unit":   {both(systemd, noIO, func(h *host, f files) { h.uid, f["etc/passwd"] = 998, service }), "io controller", Degraded, "not delegated", "sudo cordon setup"},
 	"delegation unknown": {func(h *host, _ files) {
 		h.look = func(string) (cgroup.Place, error) { return cgroup.Place{}, unix.EIO }
 	}, "cgroup delegation", Missing, "EIO", "setup"},
@@ -167,7 +190,7 @@ var rowCases = map[string]rowCase{
 	"swap, no place":      {both(unplaced, with("proc/swaps", swapped)), "swap", Degraded, "cannot be seen", "setup"},
 	"swap unknown":        {both(without("proc/swaps"), with("proc/swaps/not", "")), "swap", Missing, "EISDIR", "swapoff"},
 	"io":                  {nil, "io controller", OK, "delegated", ""},
-	"io not delegated":    {both(func(h *host, _ files) { useV2(h, "cpu", "memory", "pids") }, offer(cgroup.Offer{Version: 2, Controllers: []string{"cpu", "io", "memory", "pids"}}, nil)), "io controller", Degraded, "not delegated", "setup"},
+	"io not delegated":    {noIO, "io controller", Degraded, "not delegated", "setup"},
 	"io not in kernel":    {func(h *host, _ files) { useV2(h, "cpu", "memory", "pids") }, "io controller", Degraded, "the kernel has none", "CONFIG_BLK_CGROUP"},
 	"io v1":               {v1, "io controller", Degraded, "not with cgroup v1", "unified"},
 	"io, no place":        {unplaced, "io controller", Degraded, "cannot be seen", "setup"},

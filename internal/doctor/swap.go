@@ -24,7 +24,7 @@ func (v *groupView) swap() Row {
 	case !on:
 		r.Found = onOff(on)
 	case v.placeErr != nil:
-		r.Status, r.Found, r.Fix = Degraded, "swap is on; whether it is counted cannot be seen without a delegated group", delegateFix
+		r.Status, r.Found, r.Fix = Degraded, "swap is on; whether it is counted cannot be seen without a delegated group", v.delegateFix()
 	default:
 		r.Status, r.Found = Missing, "swap is on and not counted"
 	}
@@ -51,11 +51,11 @@ func (v *groupView) io() Row {
 	r := Row{Name: "io controller", Status: OK, Found: "delegated", Lost: "no counts of bytes read and written"}
 	switch {
 	case v.placeErr != nil:
-		r.Status, r.Found, r.Fix = Degraded, "cannot be seen without a delegated group", delegateFix
+		r.Status, r.Found, r.Fix = Degraded, "cannot be seen without a delegated group", v.delegateFix()
 	case v.place.Version == 1:
 		r.Status, r.Found, r.Fix = Degraded, "not with cgroup v1", bootV2
 	case v.dir("io") == "" && slices.Contains(v.offer.Controllers, "io"):
-		r.Status, r.Found, r.Fix = Degraded, "not delegated", delegateFix
+		r.Status, r.Found, r.Fix = Degraded, "not delegated", v.delegateFix()
 	case v.dir("io") == "":
 		r.Status, r.Found, r.Fix = Degraded, "the kernel has none", "boot a kernel built with CONFIG_BLK_CGROUP=y"
 	}

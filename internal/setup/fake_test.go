@@ -137,6 +137,7 @@ type fakeHandover struct {
 func (f *fakeHandover) String() string    { return "/fake/cordon" }
 func (f *fakeHandover) Managed() bool     { return f.managed }
 func (f *fakeHandover) Done(uid int) bool { return f.owner != 0 && f.owner == uid }
+func (f *fakeHandover) Left(uid int) bool { return f.Done(uid) }
 
 func (f *fakeHandover) Do(uid, gid int) error {
 	f.calls = append(f.calls, fmt.Sprintf("do %d %d", uid, gid))

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"cordon/cgroup"
 )
@@ -27,6 +28,7 @@ type Handover interface {
 	// Managed: systemd owns the groups, and a unit or scope of its own is the way.
 	Managed() bool
 	Done(uid int) bool
+	Left(uid int) bool // something of it is there
 	Do(uid, gid int) error
 	Undo() error
 	// Enter puts this process, still root, where that user's service may start.
@@ -85,6 +87,29 @@ func (h Host) lookup(user string) (a account, found bool, err error) {
 		return account{uid, gid, f[5]}, true, nil
 	}
 	return a, false, nil
+}
+
+// idle: the user runs nothing, besides the unit's service, which is ended before.
+// userdel would say so, too, but after the state is gone.
+func (h Host) idle(user string) error {
+	a, found, err := h.lookup(user)
+	if err != nil || !found {
+		return err
+	}
+	entries, err := os.ReadDir(h.path("/proc"))
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		info, err := e.Info()
+		if _, number := strconv.Atoi(e.Name()); number != nil || err != nil { // it has ended
+			continue
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) == a.uid {
+			return fmt.Errorf("user %s still runs process %s; end the service first", user, e.Name())
+		}
+	}
+	return nil
 }
 
 // handover is the cgroup part; the error says what is missing.

@@ -17,8 +17,8 @@ const (
 	rangeStep    = "ids"
 	stateStep    = "state"
 	apparmorStep = "apparmor"
-	unitStep     = "unit"
 	cgroupStep   = "cgroup"
+	unitStep     = "unit"
 )
 
 func (h Host) steps(user string) ([]step, error) {
@@ -33,17 +33,17 @@ func (h Host) steps(user string) ([]step, error) {
 	if text, err := os.ReadFile(h.path("/proc/sys/kernel/apparmor_restrict_unprivileged_userns")); err == nil && strings.TrimSpace(string(text)) == "1" {
 		steps = append(steps, h.apparmor())
 	}
-	if h.systemd() && user == ServiceUser {
-		steps = append(steps, h.unit())
-	}
 	o, err := h.handover(user)
 	if err != nil {
 		return nil, err
 	}
-	if o.Managed() {
-		return steps, nil // the unit has Delegate=yes, and a user's own manager delegates to the user
+	if !o.Managed() { // else the unit has Delegate=yes, and a user's own manager delegates to the user
+		steps = append(steps, h.cgroups(user, o))
 	}
-	return append(steps, h.cgroups(user, o)), nil
+	if h.systemd() && user == ServiceUser { // last: what is taken back first ends the service
+		steps = append(steps, h.unit())
+	}
+	return steps, nil
 }
 
 // stateDir is the home of a user that setup makes.
@@ -108,7 +108,12 @@ func (h Host) state(user string) step {
 			return errors.Join(os.Chown(h.path(dir), a.uid, a.gid), os.Chmod(h.path(dir), 0o700))
 		},
 		fresh: func() bool { return !h.exists(dir) },
-		undo:  func(string) error { return os.RemoveAll(h.path(dir)) },
+		undo: func(string) error {
+			if err := h.idle(user); err != nil {
+				return err
+			}
+			return os.RemoveAll(h.path(dir))
+		},
 	}
 }
 
@@ -160,10 +165,14 @@ func (h Host) unit() step {
 			return h.run("systemctl", "daemon-reload")
 		},
 		plan: func() (string, error) {
-			if h.exists(program) {
-				return "", nil
+			if !h.exists(program) {
+				return program, nil
 			}
-			return program, nil
+			r, err := h.readRecord() // an older one of setup's, or somebody else's
+			if err != nil {
+				return "", err
+			}
+			return r.Made[ServiceUser][unitStep], nil
 		},
 		undo: func(installed string) error {
 			if !h.exists(unitFile) {
@@ -216,6 +225,6 @@ func (h Host) cgroups(user string, o Handover) step {
 		undo: func(string) error { return o.Undo() },
 		// Groups are gone after a boot, and a record would not be: what is there under
 		// our name and is the user's was made here.
-		ours: func() bool { a, found, _ := h.lookup(user); return found && o.Done(a.uid) },
+		ours: func() bool { a, found, _ := h.lookup(user); return found && o.Left(a.uid) },
 	}
 }

@@ -55,6 +55,7 @@ func TestSystemd(t *testing.T) {
 func TestSystemdUpgrade(t *testing.T) {
 	for _, old := range []string{"etc/systemd/system/cordon.service", "usr/local/bin/cordon"} {
 		m := systemdMachine(t)
+		before := m.tree()
 		m.must(Options{})
 		m.put(old, "of the last version")
 		out := m.must(Options{})
@@ -64,6 +65,8 @@ func TestSystemdUpgrade(t *testing.T) {
 		if m.get(old) == "of the last version" {
 			t.Errorf("%s was kept", old)
 		}
+		m.must(Options{Undo: true})
+		unchanged(t, before, m.tree())
 	}
 }
 
@@ -96,12 +99,35 @@ func TestSystemdOtherUser(t *testing.T) {
 	}
 }
 
+// A service that was started besides the unit keeps its state.
+func TestSystemdUndoUnderAService(t *testing.T) {
+	m := systemdMachine(t)
+	before := m.tree()
+	m.must(Options{})
+	m.put("var/lib/cordon/token", "secret")
+	m.put("proc/4194399/stat", "")
+	if _, err := m.setup(Options{Undo: true}); err == nil || !strings.Contains(err.Error(), "user cordon still runs process 4194399; end the service first") {
+		t.Errorf("got %v", err)
+	}
+	if !m.has("var/lib/cordon/token") {
+		t.Error("the state is gone")
+	}
+	if err := os.RemoveAll(filepath.Join(m.root, "proc/4194399")); err != nil {
+		t.Fatal(err)
+	}
+	m.must(Options{Undo: true})
+	unchanged(t, before, m.tree())
+}
+
 // systemd with cgroup v1: the unit, and directories as without it.
 func TestSystemdV1(t *testing.T) {
 	m := systemdMachine(t)
 	m.handover.managed = false
 	told(t, m.must(Options{}), [2]string{"kept", helpersWhat}, [2]string{"made", userWhat}, [2]string{"made", idsWhat},
-		[2]string{"made", stateWhat}, [2]string{"made", unitWhat}, [2]string{"made", cgroupWhat})
+		[2]string{"made", stateWhat}, [2]string{"made", cgroupWhat}, [2]string{"made", unitWhat})
+	// The service is ended before its groups are removed.
+	told(t, m.must(Options{Undo: true}), [2]string{"removed", unitWhat}, [2]string{"removed", cgroupWhat}, [2]string{"removed", stateWhat},
+		[2]string{"removed", idsWhat}, [2]string{"removed", userWhat})
 }
 
 func TestAppArmor(t *testing.T) {
@@ -154,7 +180,8 @@ func TestUnit(t *testing.T) {
 	have := settings(deploy.Unit)
 	for key, want := range map[string]string{
 		"Service.User": ServiceUser, "Service.Group": ServiceUser, "Service.Type": "notify", "Service.NotifyAccess": "all",
-		"Service.Delegate": "cpu memory pids io", "Service.ExecStart": program + " serve", "Service.StateDirectory": "cordon",
+		"Service.Delegate": "cpu memory pids io", "Service.ExecStart": program + " serve",
+		"Service.ExecStartPre": "+" + program + " setup --cgroup-only --quiet", "Service.StateDirectory": "cordon",
 		"Service.StateDirectoryMode": "0700", "Service.KillMode": "mixed", "Install.WantedBy": "multi-user.target",
 	} {
 		if !slices.Equal(have[key], []string{want}) {
@@ -182,7 +209,7 @@ func TestUnitVerified(t *testing.T) {
 	}
 	verify := func(unit string) string {
 		file := filepath.Join(t.TempDir(), "cordon.service")
-		if err := os.WriteFile(file, []byte(strings.Replace(unit, "ExecStart="+program, "ExecStart=/bin/true", 1)), 0o644); err != nil {
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(unit, program, "/bin/true")), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		out, err := exec.Command(analyze, "verify", "--man=no", file).CombinedOutput()
