@@ -127,25 +127,27 @@ func (s *session) lines(ctx context.Context, r *victims.Row, said string, o *Out
 	}
 	for name, want := range sorted(r.Expect.Lines) {
 		name = s.word(name)
+		vacuous := len(want) > 1 && o.control(name, inside[name], outside, want[1:])
+		if vacuous && inside[name] == outside[name] { // this kernel has no such thing for anybody
+			continue
+		}
 		if inside[name] != want[0] {
 			o.escape("%s: %q inside, want %q", name, inside[name], want[0])
-		}
-		if len(want) > 1 {
-			o.control(name, inside[name], outside, want[1:])
 		}
 	}
 }
 
 // control records whether a probe could have succeeded.
-func (o *Outcome) control(name, inside string, outside map[string]string, reach []string) {
+func (o *Outcome) control(name, inside string, outside map[string]string, reach []string) (vacuous bool) {
 	o.Probes++
 	value, said := outside[name]
 	for _, want := range reach {
 		if said && (value == want || want == "*" && value != inside) {
-			return
+			return false
 		}
 	}
 	o.Vacuous = append(o.Vacuous, name)
+	return true
 }
 
 // parse reads "name value" lines; the last one of a name counts.

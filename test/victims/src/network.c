@@ -41,9 +41,9 @@ static int families(int argc, char **argv)
 	for (size_t i = 0; i < sizeof named / sizeof *named; i++)
 		tell(named[i].name, opened(named[i].number));
 	for (int family = 0; family < 64; family++)
-		if (opened(family) == 0)
+		if (family != AF_UNIX && family != AF_INET && family != AF_INET6 && opened(family) == 0)
 			snprintf(text + strlen(text), sizeof text - strlen(text), "%s%d", *text ? "," : "", family);
-	say("all", text);
+	say("others", *text ? text : "none");
 	return 0;
 }
 

@@ -51,21 +51,26 @@ static int zombies(int argc, char **argv)
 	return 0;
 }
 
-/* leave_daemon MS: it spins on when its parents are gone. */
+/* leave_daemon MS: it has spun so long when its parents go, and spins on. */
 static int leave_daemon(int argc, char **argv)
 {
+	int ends[2];
+	char byte;
+	if (pipe(ends) < 0)
+		return 1;
 	if (fork() == 0) {
 		setsid();
 		if (fork() == 0) {
 			for (int fd = 0; fd < 3; fd++)
 				close(fd);
+			spin(number(argc, argv, 0, 100));
+			(void)!write(ends[1], "x", 1);
 			spin(-1);
 		}
 		_exit(0);
 	}
 	wait(NULL);
-	usleep((useconds_t)number(argc, argv, 0, 300) * 1000);
-	say("daemon", "left");
+	say("daemon", read(ends[0], &byte, 1) == 1 ? "left" : "gone");
 	return 0;
 }
 
