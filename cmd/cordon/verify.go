@@ -23,6 +23,7 @@ type verifyFlags struct {
 	loaded         bool
 	json, markdown bool
 	with           []string
+	tolerances     int
 }
 
 func newVerifyCommand() *cobra.Command {
@@ -55,6 +56,7 @@ func newVerifyCommand() *cobra.Command {
 	flags.BoolVar(&f.json, "json", false, "print JSON")
 	flags.BoolVar(&f.markdown, "markdown", false, "print a table in Markdown")
 	flags.StringArrayVar(&f.with, "with", nil, "with --markdown: a `file` that --json printed elsewhere, as a further column; may be repeated")
+	flags.IntVar(&f.tolerances, "tolerances", 0, "instead, measure so `often` how exactly limits are held and usage is told")
 	addFlags(flags)
 	for _, name := range []string{"listen", "socket", "state", "go-cache", "drain", "parallel", "queue", "warm", "languages"} {
 		_ = flags.MarkHidden(name)
@@ -77,6 +79,9 @@ func runVerify(ctx context.Context, cmd *cobra.Command, f *verifyFlags) error {
 	}
 	if c.Policies != "" {
 		o.Serve = append(o.Serve, "--policies", c.Policies)
+	}
+	if f.tolerances > 0 {
+		return printTolerances(ctx, cmd.OutOrStdout(), f, o)
 	}
 	o.Note = func(row *verify.Outcome) { noteRow(cmd.ErrOrStderr(), row) }
 	reports, err := readReports(f.with)
@@ -106,6 +111,24 @@ func runVerify(ctx context.Context, cmd *cobra.Command, f *verifyFlags) error {
 		return statusError(1)
 	}
 	return nil
+}
+
+// printTolerances measures and prints.
+func printTolerances(ctx context.Context, w io.Writer, f *verifyFlags, o verify.Options) error {
+	t, err := verify.Measure(ctx, o, f.tolerances)
+	switch {
+	case err != nil:
+		return err
+	case f.json:
+		return printJSON(w, t)
+	case f.markdown:
+		return t.Markdown(w)
+	}
+	shown := newTable("kernel "+t.Kernel+", "+t.Cgroup, "unit", "least", "median", "most", "runs")
+	for _, r := range t.Rows {
+		shown.AppendRow(table.Row{r.Name, r.Unit, fmt.Sprintf("%.2f", r.Min), fmt.Sprintf("%.2f", r.Mid), fmt.Sprintf("%.2f", r.Max), r.Runs})
+	}
+	return printTable(w, shown)
 }
 
 // noteRow tells of each row as soon as it is through.

@@ -76,7 +76,7 @@ func (p process) kind() string {
 	switch {
 	case p.waiting():
 		return "init"
-	case strings.Contains(p.arguments, " __inside"):
+	case strings.Contains(p.arguments, " __inside-"):
 		return "daemon"
 	case p.name == "cordon-cell":
 		return "fork server"
@@ -107,6 +107,20 @@ func (p process) cellGroups() []string {
 		}
 	}
 	return out
+}
+
+// others: the process belongs to another service of the same user.
+func others(all []process, p process, daemon int) bool {
+	parents := make(map[int]process, len(all))
+	for _, each := range all {
+		parents[each.pid] = each
+	}
+	for at, ok := p, true; ok; at, ok = parents[at.parent] {
+		if at.kind() == "daemon" {
+			return at.pid != daemon
+		}
+	}
+	return false
 }
 
 // below are a process and all its descendants.

@@ -56,7 +56,7 @@ func (o *observer) look() (*state, error) {
 		return nil, errors.New("the daemon is not there")
 	}
 	for _, p := range all {
-		if o.owns(p.uid) && !p.waiting() {
+		if o.owns(p.uid) && !p.waiting() && !others(all, p, daemon) {
 			s.Strangers = append(s.Strangers, p.String())
 		}
 	}
