@@ -131,8 +131,12 @@ func (s *session) lines(ctx context.Context, r *victims.Row, said string, o *Out
 		if vacuous && inside[name] == outside[name] { // this kernel has no such thing for anybody
 			continue
 		}
-		if inside[name] != want[0] {
-			o.escape("%s: %q inside, want %q", name, inside[name], want[0])
+		switch value, said := inside[name]; {
+		case value == want[0]:
+		case !said:
+			o.problem("%s: it did not come so far, want %q", name, want[0])
+		default:
+			o.escape("%s: %q inside, want %q", name, value, want[0])
 		}
 	}
 }

@@ -40,7 +40,7 @@ type session struct {
 
 // corpusLimits are what a row has when it says nothing else (CONTAINMENT.md, 6).
 var corpusLimits = map[string]any{
-	"cpu_ms": 2000, "wall_ms": 30000, "memory_bytes": 64 << 20, "pids": 32, "output_bytes": 64 << 10,
+	"cpu_ms": 20000, "wall_ms": 60000, "memory_bytes": 64 << 20, "pids": 32, "output_bytes": 64 << 10,
 	"disk_bytes": 16 << 20, "disk_files": 4096, "file_bytes": 16 << 20,
 }
 
