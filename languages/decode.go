@@ -25,8 +25,8 @@ type language struct {
 	Version *probe   `yaml:"version"`
 	Build   *step    `yaml:"build"`
 	Run     *step    `yaml:"run"`
-	// Etc are patterns of files below /etc that the tools read and that a job's
-	// own /etc therefore has to offer.
+	// Etc are patterns of files below /etc, or below /var/lib, that the tools read
+	// and that a job's own root therefore has to offer.
 	Etc []string `yaml:"etc"`
 
 	version *regexp.Regexp
@@ -110,8 +110,8 @@ func (l *language) check() error {
 		}
 	}
 	for _, p := range l.Etc {
-		if _, err := path.Match(p, ""); err != nil || !strings.HasPrefix(p, "/etc/") || path.Clean(p) != p {
-			return fmt.Errorf("etc: %q is not a clean pattern below /etc", p)
+		if _, err := path.Match(p, ""); err != nil || !strings.HasPrefix(p, "/etc/") && !strings.HasPrefix(p, "/var/lib/") || path.Clean(p) != p {
+			return fmt.Errorf("etc: %q is not a clean pattern below /etc or /var/lib", p)
 		}
 	}
 	if err := l.checkProbe(); err != nil {

@@ -69,8 +69,8 @@ func (s *Set) Detect(ctx context.Context) error {
 	return nil
 }
 
-// EtcPaths are the files and directories below /etc that the languages found
-// here read: a job's root has to show them read-only.
+// EtcPaths are the files and directories below /etc and /var/lib that the
+// languages found here read: a job's root has to show them read-only.
 func (s *Set) EtcPaths() []string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/goccy/go-yaml"
+
 	"cordon/policy"
 )
 
@@ -151,7 +153,22 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		l, err := decode(text)
 		if err != nil {
+			if l != nil || err.Error() == "" {
+				t.Errorf("%q: %+v with the error %v", text, l, err)
+			}
 			return
+		}
+		// What was taken means the same when it is written and read again.
+		once, err := yaml.Marshal(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := decode(once)
+		if err != nil {
+			t.Fatalf("%q became %q: %v", text, once, err)
+		}
+		if twice, err := yaml.Marshal(back); err != nil || string(twice) != string(once) {
+			t.Fatalf("%q became %q, and then %q: %v", text, once, twice, err)
 		}
 		// What was taken must give plans without a panic.
 		p := Plan{language: l, found: finding{tools: map[string]string{}}}

@@ -30,7 +30,7 @@ func (p *Program) answer(audit uint32, number int, args [6]uint64) answer {
 	switch {
 	case !ok:
 		return answer{fmt.Sprintf("unknown call %d", number), unix.ENOSYS, false}
-	case slices.Contains(absent, name):
+	case slices.Contains(absent, name), number > newest:
 		return answer{name, unix.ENOSYS, false}
 	case (name == "socket" || name == "socketpair") && !oneOf(conditions[name], args[0]):
 		return answer{fmt.Sprintf("%s (address family %d)", name, uint32(args[0])), unix.EAFNOSUPPORT, false}

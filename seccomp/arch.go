@@ -22,6 +22,9 @@ var (
 	ARM64 = Arch{"arm64", lib.ArchARM64, 0xc00000b7}
 )
 
+// Arches lists them.
+func Arches() []Arch { return []Arch{AMD64, ARM64} }
+
 // Native is the architecture of this program, and so of its jobs.
 func Native() Arch {
 	if runtime.GOARCH == "arm64" {
@@ -67,7 +70,7 @@ func (a Arch) callName(number int) (string, bool) {
 
 func loadNames() {
 	names = map[Arch]map[int]string{}
-	for _, a := range []Arch{AMD64, ARM64} {
+	for _, a := range Arches() {
 		names[a] = map[int]string{}
 		for i := range maxNumber {
 			if n, err := lib.ScmpSyscall(i).GetNameByArch(a.lib); err == nil {

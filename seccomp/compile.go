@@ -34,8 +34,14 @@ const (
 	opReturn       = 0x06 // BPF_RET | BPF_K
 )
 
+// binaryTree is libseccomp's way to order the tests of the number so that late
+// numbers cost as little as early ones.
+const binaryTree = 2
+
 // Compile makes the program of a set of rules.
-func Compile(r Rules, a Arch) (*Program, error) {
+func Compile(r Rules, a Arch) (*Program, error) { return compile(r, a, binaryTree) }
+
+func compile(r Rules, a Arch, order int) (*Program, error) {
 	allowed, err := r.allowed()
 	if err != nil {
 		return nil, err
@@ -48,7 +54,7 @@ func Compile(r Rules, a Arch) (*Program, error) {
 		return nil, fmt.Errorf("seccomp: %w", err)
 	}
 	defer f.Release()
-	if err := prepare(f, a); err != nil {
+	if err := prepare(f, a, order); err != nil {
 		return nil, fmt.Errorf("seccomp: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(allowed)) {
@@ -67,7 +73,7 @@ func Compile(r Rules, a Arch) (*Program, error) {
 	return export(f, a)
 }
 
-func prepare(f *lib.ScmpFilter, a Arch) error {
+func prepare(f *lib.ScmpFilter, a Arch, order int) error {
 	host, err := lib.GetNativeArch()
 	if err != nil {
 		return err
@@ -83,7 +89,7 @@ func prepare(f *lib.ScmpFilter, a Arch) error {
 	if err := f.SetBadArchAction(lib.ActKillProcess); err != nil {
 		return err
 	}
-	return f.SetOptimize(2) // a binary tree: late numbers cost as little as early ones
+	return f.SetOptimize(order)
 }
 
 // native gives the number under which libseccomp wants to hear of a call: that
@@ -114,19 +120,28 @@ func allow(f *lib.ScmpFilter, a Arch, name string) error {
 		return f.AddRule(call, lib.ActAllow)
 	}
 	for _, way := range ways {
-		var all []lib.ScmpCondition
-		for _, c := range way {
-			one, err := lib.MakeCondition(c.arg, lib.CompareMaskedEqual, c.mask, c.value)
-			if err != nil {
-				return err
-			}
-			all = append(all, one)
+		if err := addWay(f, call, lib.ActAllow, way); err != nil {
+			return err
 		}
-		if err := f.AddRuleConditional(call, lib.ActAllow, all); err != nil {
+	}
+	for _, r := range refusals[name] {
+		if err := addWay(f, call, lib.ActErrno.SetReturnCode(int16(r.errno)), r.way); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func addWay(f *lib.ScmpFilter, call lib.ScmpSyscall, action lib.ScmpAction, way []condition) error {
+	var all []lib.ScmpCondition
+	for _, c := range way {
+		one, err := lib.MakeCondition(c.arg, lib.CompareMaskedEqual, c.mask, c.value)
+		if err != nil {
+			return err
+		}
+		all = append(all, one)
+	}
+	return f.AddRuleConditional(call, action, all)
 }
 
 func answerAtOnce(f *lib.ScmpFilter, a Arch, name string) error {

@@ -34,7 +34,11 @@ func Dump(w io.Writer, r Rules, a Arch) error {
 
 func describe(p *Program, n int, name string, allowed map[string]bool) string {
 	if ways, ok := conditions[name]; allowed[name] && ok {
-		return "allow if " + waysText(ways) + ", else " + reported(p, n, ^uint64(0)) + reason(name)
+		text := "allow if " + waysText(ways)
+		for _, r := range refusals[name] {
+			text += ", else " + errnoText(r.errno) + " at once if " + waysText([][]condition{r.way})
+		}
+		return text + ", else " + reported(p, n, ^uint64(0)) + reason(name)
 	}
 	if allowed[name] {
 		return "allow" + reason(name)
@@ -67,13 +71,18 @@ func errnoText(e unix.Errno) string {
 	return unix.ErrnoName(e)
 }
 
-func reason(name string) string {
+func reason(name string) string { return "  # " + why(name) }
+
+const ownRule = "the policy's own"
+
+// why a call is allowed.
+func why(name string) string {
 	for _, g := range allowGroups {
 		if slices.Contains(g.names, name) {
-			return "  # " + g.reason
+			return g.reason
 		}
 	}
-	return "  # the policy's own"
+	return ownRule
 }
 
 func waysText(ways [][]condition) string {

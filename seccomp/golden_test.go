@@ -19,7 +19,7 @@ import (
 
 var update = flag.Bool("update", false, "write the files in testdata anew")
 
-var arches = []Arch{AMD64, ARM64}
+var arches = Arches()
 
 // each runs f for every profile on every architecture.
 func each(t *testing.T, f func(t *testing.T, profile string, a Arch)) {

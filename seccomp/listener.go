@@ -91,7 +91,8 @@ func pollNow(fd uintptr) (int16, error) {
 }
 
 // one receives one report and answers it. A caller that has died meanwhile is
-// not an error: ENOENT.
+// not an error: ENOENT. The call that ends the job has no answer: its caller waits
+// in the kernel for the end, and does nothing more.
 func (l *Listener) one(fd uintptr) {
 	var notif [notifSize]byte
 	if !ioctl(fd, ioctlReceive, unsafe.Pointer(&notif)) {
@@ -99,7 +100,9 @@ func (l *Listener) one(fd uintptr) {
 	}
 	id, audit, number, args := decodeNotif(&notif)
 	a := l.program.answer(audit, number, args)
-	l.count(a)
+	if l.count(a) {
+		return
+	}
 	var resp [respSize]byte
 	encodeResp(&resp, id, a.errno)
 	ioctl(fd, ioctlSend, unsafe.Pointer(&resp))
@@ -130,20 +133,24 @@ func encodeResp(b *[respSize]byte, id uint64, errno unix.Errno) {
 	e.PutUint32(b[16:], uint32(-int32(errno)))
 }
 
-func (l *Listener) count(a answer) {
+// count records a call, and says whether the job is at its end by this one or an
+// earlier one.
+func (l *Listener) count(a answer) (killed bool) {
 	l.mu.Lock()
 	l.counts[a.name]++
 	l.answers++
 	end := !l.killed && (a.fatal || l.answers > maxAnswers)
 	l.killed = l.killed || end
+	killed = l.killed
 	l.mu.Unlock()
 	if !end {
-		return
+		return killed
 	}
 	if !a.fatal {
 		a.name = fmt.Sprintf("%s, after %d denied calls", a.name, maxAnswers)
 	}
 	l.kill(a.name)
+	return true
 }
 
 // Denied are the counts so far, by name.

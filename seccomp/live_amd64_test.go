@@ -14,7 +14,7 @@ import (
 func init() {
 	scenarios["x32"] = scenario{rules: Rules{Profile: "default"}, probes: []probe{
 		{x32Bit | unix.SYS_GETPID, [6]uintptr{}, unix.ENOSYS, "foreign architecture x32, call 39", true},
-		{x32Bit | unix.SYS_GETPID, [6]uintptr{}, unix.ENOSYS, "foreign architecture x32, call 39", true},
+		{x32Bit | unix.SYS_GETPID, [6]uintptr{}, unix.ENOSYS, "", true}, // after the end nobody counts
 	}, killed: []string{"foreign architecture x32, call 39"}}
 	scenarios["i386"] = scenario{rules: Rules{Profile: "ci"}}
 }

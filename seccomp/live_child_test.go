@@ -63,11 +63,16 @@ func play(s scenario) (liveReport, error) {
 	case err := <-done:
 		return r, err
 	case fd := <-given:
-		l, err := NewListener(os.NewFile(uintptr(fd), "listener"), p, func(name string) {
+		var l *Listener
+		var err error
+		l, err = NewListener(os.NewFile(uintptr(fd), "listener"), p, func(name string) {
 			r.Killed = append(r.Killed, name)
 			if path != "" {
 				(<-started).Kill()
+				return
 			}
+			// A thread cannot be killed alone: it goes on as when the daemon is gone.
+			go l.Close()
 		})
 		if err != nil {
 			return r, err

@@ -19,6 +19,7 @@ type row struct {
 	name   string
 	act    uint32        // for arguments that satisfy a way
 	ways   [][]condition // none: any argument
+	refuse []refusal     // other ways, answered at once
 	errnos []unix.Errno  // with which a reported call can fail
 }
 
@@ -38,6 +39,9 @@ func parseRow(line string) (row, bool) {
 	number, err := strconv.Atoi(m[1])
 	r := row{number: number, name: m[2], act: actReport}
 	what := m[3]
+	if ways, last, ok := strings.Cut(what, ", else "); ok && strings.HasPrefix(ways, "allow if ") {
+		return r, err == nil && r.parseWays(strings.TrimPrefix(ways, "allow if ")) && r.parseElse(last)
+	}
 	for _, name := range nameShape.FindAllString(what, -1) {
 		r.errnos = append(r.errnos, errnoOf(name))
 	}
@@ -50,17 +54,33 @@ func parseRow(line string) (row, bool) {
 		r.act = actErrno
 	case strings.HasSuffix(what, " at once") && len(r.errnos) == 1:
 		r.act = actErrno | uint32(r.errnos[0])
-	case strings.HasPrefix(what, "allow if ") && len(r.errnos) > 0:
-		r.act = actAllow
-		ways, _, _ := strings.Cut(strings.TrimPrefix(what, "allow if "), ", else ")
-		return r, r.parseWays(ways)
 	case !strings.HasSuffix(what, " reported") || len(r.errnos) == 0:
 		return row{}, false
 	}
 	return r, true
 }
 
+// parseElse reads what happens when no way holds: calls answered at once, and
+// last of all the errnos of a report.
+func (r *row) parseElse(text string) bool {
+	parts := strings.Split(text, ", else ")
+	last := parts[len(parts)-1]
+	for _, part := range parts[:len(parts)-1] {
+		name, way, ok := strings.Cut(part, " at once if ")
+		var one row
+		if !ok || errnoOf(name) == 0 || !one.parseWays(way) || len(one.ways) != 1 {
+			return false
+		}
+		r.refuse = append(r.refuse, refusal{one.ways[0], errnoOf(name)})
+	}
+	for _, name := range nameShape.FindAllString(last, -1) {
+		r.errnos = append(r.errnos, errnoOf(name))
+	}
+	return strings.HasSuffix(last, " reported") && len(r.errnos) > 0 && !slices.Contains(r.errnos, 0)
+}
+
 func (r *row) parseWays(text string) bool {
+	r.act = actAllow
 	for way := range strings.SplitSeq(text, " or ") {
 		var all []condition
 		for c := range strings.SplitSeq(way, " and ") {
@@ -95,12 +115,27 @@ func (r row) decide(args [6]uint64) uint32 {
 	if len(r.ways) == 0 {
 		return r.act
 	}
-	for _, way := range r.ways {
-		if !slices.ContainsFunc(way, func(c condition) bool { return args[c.arg]&c.mask != c.value }) {
-			return r.act
+	holds := func(way []condition) bool {
+		return !slices.ContainsFunc(way, func(c condition) bool { return args[c.arg]&c.mask != c.value })
+	}
+	if slices.ContainsFunc(r.ways, holds) {
+		return r.act
+	}
+	for _, other := range r.refuse {
+		if holds(other.way) {
+			return actErrno | uint32(other.errno)
 		}
 	}
 	return actReport
+}
+
+// conditions are all that the row looks at, way by way.
+func (r row) conditions() [][]condition {
+	all := slices.Clone(r.ways)
+	for _, other := range r.refuse {
+		all = append(all, other.way)
+	}
+	return all
 }
 
 // table reads a reviewed table.
@@ -127,45 +162,6 @@ func table(t testing.TB, profile string, a Arch) map[int]row {
 	return out
 }
 
-// arguments are the lists of arguments that can tell a right filter from a
-// wrong one: per argument that a row looks at, every value it names, its
-// neighbours, each bit more or less, and each with the upper half set.
-func (r row) arguments() [][6]uint64 {
-	lists := [][6]uint64{{}, {^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}}
-	values := map[uint][]uint64{}
-	for _, way := range r.ways {
-		for _, c := range way {
-			values[c.arg] = append(values[c.arg], c.value, c.value-1, c.value+1, ^c.mask, ^c.mask|c.value)
-		}
-	}
-	for arg, some := range values {
-		first := some[0]
-		for bit := range 64 {
-			// With three arguments every bit of each would make a million calls: all
-			// but the first have those around the borders only.
-			if len(values) < 3 || arg == 0 || bit < 2 || bit > 29 && bit < 34 {
-				some = append(some, first^1<<bit)
-			}
-		}
-		slices.Sort(some)
-		some = slices.Compact(some)
-		for _, v := range some {
-			some = append(some, v|0xffffffff<<32)
-		}
-		slices.Sort(some)
-		some = slices.Compact(some)
-		var next [][6]uint64
-		for _, l := range lists {
-			for _, v := range some {
-				l[arg] = v
-				next = append(next, l)
-			}
-		}
-		lists = append(lists, next...)
-	}
-	return lists
-}
-
 // TestRows: the reader of the tables refuses what it does not understand, or
 // TestReplay would hold a program against nothing.
 func TestRows(t *testing.T) {
@@ -174,17 +170,22 @@ func TestRows(t *testing.T) {
 		"  0 read  reported", "  0 read  at once", "  0 read  allow if , else EPERM reported",
 		"  0 read  allow if arg7 & 0x1 == 0x1, else EPERM reported", "  0 read  allow if arg0 & 1 == 1, else EPERM reported",
 		"  0 read  allow if arg0 & 0x1 == 0x1", "  0 read  EPERM and more",
+		"  0 read  allow if arg0 & 0x1 == 0x1, else EPERM", "  0 read  allow if arg0 & 0x1 == 0x1, else EFOO reported",
+		"  0 read  allow if arg0 & 0x1 == 0x1, else EPERM at once, else EPERM reported",
+		"  0 read  allow if arg0 & 0x1 == 0x1, else EFOO at once if arg0 & 0x1 == 0x0, else EPERM reported",
+		"  0 read  allow if arg0 & 0x1 == 0x1, else EPERM at once if arg0, else EPERM reported",
 	} {
 		if r, ok := parseRow(line); ok {
 			t.Errorf("%q was read as %+v", line, r)
 		}
 	}
-	r, ok := parseRow("  1 call  allow if arg0 & 0xff == 0x1 and arg5 & 0x2 == 0x0 or arg1 & 0x1 == 0x1, else EINVAL reported  # why\n")
+	r, ok := parseRow("  1 call  allow if arg0 & 0xff == 0x1 and arg5 & 0x2 == 0x0 or arg1 & 0x1 == 0x1, else EPERM at once if arg2 & 0xff == 0x7, else EINVAL reported  # why\n")
 	if !ok || len(r.ways) != 2 || len(r.ways[0]) != 2 || !slices.Equal(r.errnos, []unix.Errno{unix.EINVAL}) {
 		t.Fatalf("got %+v, %v", r, ok)
 	}
 	for args, want := range map[[6]uint64]uint32{
 		{0x101}: actAllow, {0x101, 0, 0, 0, 0, 2}: actReport, {2, 3}: actAllow, {2, 2}: actReport,
+		{2, 2, 7}: actErrno | uint32(unix.EPERM), {2, 3, 7}: actAllow,
 	} {
 		if got := r.decide(args); got != want {
 			t.Errorf("%v: %s, want %s", args, actText(got), actText(want))

@@ -6,52 +6,55 @@ import (
 	"testing"
 )
 
-// Names of architectures in seccomp_data.arch that a kernel of ours can run or a
-// filter could be fooled with (linux/audit.h): i386, arm, x86-64, arm64, mips,
-// ppc64le, riscv64, s390x, and no architecture at all.
-var audits = []uint32{0x40000003, 0x40000028, 0xc000003e, 0xc00000b7, 0x8, 0xc0000015, 0xc00000f3, 0x80000016, 0, 0xffffffff}
+// orders are libseccomp's ways to arrange the same decisions: one after the
+// other, and the one in use.
+var orders = map[string]int{"in a row": 1, "in a tree": binaryTree}
 
-// TestReplay runs the program of every profile on every number and every list
-// of arguments that could matter, and holds the action against the reviewed
-// table. Then no instruction may be left that was never reached.
+// TestReplay runs the program of every profile, in every order, on all calls,
+// and holds the action against the reviewed table. A call that the table allows
+// or denies whatever its arguments must not even be looked at there. Then no
+// instruction may be left that was never reached, and no branch by an argument
+// that only ever went one way. (Branches by number go one way where the tree
+// compares once too often.)
 func TestReplay(t *testing.T) {
 	each(t, func(t *testing.T, profile string, a Arch) {
-		p, m := compiled(t, Rules{Profile: profile}, a)
-		rows, runs := table(t, profile, a), 0
-		check := func(d data, want uint32) {
-			runs++
-			if got := m.must(t, d); got != want {
-				t.Errorf("%s (%s): got %s, want %s", d, rows[int(d.nr)].name, actText(got), actText(want))
+		rows := table(t, profile, a)
+		for name, order := range orders {
+			p, err := compile(Rules{Profile: profile}, a, order)
+			if err != nil {
+				t.Fatal(err)
 			}
-		}
-		for n := range 1024 {
-			r, known := rows[n]
-			if !known {
-				r = row{number: n, act: actReport}
+			m, err := newMachine(p.BPF)
+			if err != nil {
+				t.Fatal(err)
 			}
-			for _, args := range r.arguments() {
-				check(data{uint32(n), a.Audit, 0x7f00_1234_5678, args}, r.decide(args))
-			}
-			for _, audit := range audits {
-				if audit != a.Audit {
-					check(data{nr: uint32(n), arch: audit}, actReport)
+			all := calls(rows, a, m)
+			for _, c := range all {
+				if got := m.must(t, c.data); got != c.want {
+					t.Errorf("%s: %s (%s): got %s, want %s", name, c, rows[int(c.nr)].name, actText(got), actText(c.want))
+				}
+				if more := m.loads &^ (c.args | 1<<0 | 1<<1); more != 0 {
+					t.Errorf("%s: %s (%s): looks at the words %b as well", name, c, rows[int(c.nr)].name, more)
 				}
 			}
-			check(data{nr: uint32(n) | 0x40000000, arch: a.Audit}, actReport) // x32
+			covered(t, name, m)
+			t.Logf("%s: %d calls, %d instructions", name, len(all), p.Instructions())
 		}
-		for _, nr := range []uint32{0x3fffffff, 0x7fffffff, 0x80000000, 0xbfffffff, 0xc0000000, 0xfffffffe, 0xffffffff} {
-			check(data{nr: nr, arch: a.Audit}, actReport)
-		}
-		for pc, seen := range m.seen {
-			// libseccomp ends every program with a second copy of the answer to a
-			// foreign architecture, to which nothing jumps.
-			last := pc == len(m.seen)-1 && m.code[pc] == instruction{code: opReturn, k: actReport}
-			if !seen && !last {
-				t.Errorf("instruction %d of %d is never reached: %+v", pc, p.Instructions(), m.code[pc])
-			}
-		}
-		t.Logf("%d calls, %d instructions", runs, p.Instructions())
 	})
+}
+
+func covered(t *testing.T, name string, m *machine) {
+	for pc, in := range m.code {
+		// libseccomp ends every program with a second copy of the answer to a
+		// foreign architecture, to which nothing jumps.
+		last := pc == len(m.seen)-1 && in == instruction{code: opReturn, k: actReport}
+		if !m.seen[pc] && !last {
+			t.Errorf("%s: instruction %d of %d is never reached: %+v", name, pc, len(m.code), in)
+		}
+		if m.taken[pc][0] != m.taken[pc][1] {
+			t.Errorf("%s: instruction %d of %d only ever goes one way: %+v, %v", name, pc, len(m.code), in, m.taken[pc])
+		}
+	}
 }
 
 // TestAnswers holds what the daemon answers to a reported call against the same

@@ -61,7 +61,7 @@ func (r Rules) allowed() (map[string]bool, error) {
 
 // Known says whether a name is a system call of any architecture we serve.
 func Known(name string) bool {
-	for _, a := range []Arch{AMD64, ARM64} {
+	for _, a := range Arches() {
 		if _, ok := a.number(name); ok {
 			return true
 		}

@@ -75,6 +75,25 @@ var needed = []string{"read", "write", "recvmsg", "sendmsg", "mmap", "munmap", "
 // memory: it is answered as done.
 var atOnce = map[string]unix.Errno{"clone3": unix.ENOSYS, "sync": 0, "syncfs": 0, "fsync": 0, "fdatasync": 0, "sync_file_range": 0, "msync": 0}
 
+// refusals are answered by the kernel alone, too, where the rules allow the call
+// with other arguments. Both are tried all the time by libraries that can do
+// without; reported, they would stand in the result of everyday programs, and a
+// thousand look-ups of a name would end the job.
+var refusals = map[string][]refusal{"socket": {
+	// To list the own interfaces: glibc, for each name it resolves. Its kernel side
+	// is large, and a job has one interface.
+	{[]condition{{0, low, unix.AF_NETLINK}, {2, low, unix.NETLINK_ROUTE}}, unix.EAFNOSUPPORT},
+	// Multipath TCP: Go, for its first listener.
+	{[]condition{{0, low, unix.AF_INET}, {1, typeMask, unix.SOCK_STREAM}, {2, low, unix.IPPROTO_MPTCP}}, unix.EPROTONOSUPPORT},
+	{[]condition{{0, low, unix.AF_INET6}, {1, typeMask, unix.SOCK_STREAM}, {2, low, unix.IPPROTO_MPTCP}}, unix.EPROTONOSUPPORT},
+}}
+
+// refusal is one way in which a call is answered at once.
+type refusal struct {
+	way   []condition
+	errno unix.Errno
+}
+
 // absent are answered ENOSYS, as by a kernel without them, because programs and
 // libraries have a way without. The rest of what is denied gets EPERM.
 var absent = []string{"io_uring_setup", "io_uring_enter", "io_uring_register", "userfaultfd", "keyctl", "add_key",
@@ -187,5 +206,12 @@ var newer = map[string]int{"cachestat": 451, "fchmodat2": 452, "map_shadow_stack
 	"lsm_list_modules": 461, "mseal": 462, "setxattrat": 463, "getxattrat": 464, "listxattrat": 465, "removexattrat": 466,
 	"open_tree_attr": 467, "file_getattr": 468, "file_setattr": 469, "listns": 470, "rseq_slice_yield": 471}
 
-// newerAMD64 are two that only amd64 has.
+// newest is the highest number that these tables were written for. A call beyond
+// it may have got a name from a newer libseccomp, but nobody has judged it: it is
+// answered as by a kernel that does not have it yet.
+const newest = 471
+
+// newerAMD64 are two that only amd64 has. Newer kernels let them pass without a
+// look at the filter: they put them into programs themselves, for tracing, and
+// refuse them anywhere else.
 var newerAMD64 = map[string]int{"uretprobe": 335, "uprobe": 336}

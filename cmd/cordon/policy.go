@@ -32,7 +32,7 @@ func newPolicyCommand() *cobra.Command {
 			"CORDON_POLICIES, adds the operator's own.",
 	}
 	cmd.PersistentFlags().String("policies", os.Getenv("CORDON_POLICIES"), "`directory` of further policy files")
-	cmd.AddCommand(policyListCommand(), policyShowCommand(), policyCheckCommand(), policyExplainCommand(), policySchemaCommand())
+	cmd.AddCommand(policyListCommand(), policyShowCommand(), policyCheckCommand(), policyExplainCommand(), policySeccompCommand(), policySchemaCommand())
 	return cmd
 }
 

@@ -21,6 +21,7 @@ func TestService(t *testing.T) {
 	d := testkit.StartDaemon(t)
 	s := newService(d.URL, d.Token)
 	t.Run("languages", func(t *testing.T) { testLanguages(t, s) })
+	t.Run("exercise", func(t *testing.T) { testExercise(t, s) })
 	t.Run("requests", func(t *testing.T) { testRequests(t, s) })
 	t.Run("input", func(t *testing.T) { testInput(t, s) })
 	t.Run("endings", func(t *testing.T) { testEndings(t, s) })
