@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"errors"
+
 	"golang.org/x/sys/unix"
 
 	"cordon/cgroup"
@@ -23,10 +25,25 @@ func (r *running) evidence(killed KillReason, used cgroup.Usage) *Evidence {
 		CPUNanos: r.programCPU(used.CPU), CPULimitNanos: r.spec.limits.CPUMillis * 1e6,
 		StdoutOver: r.stdout.past, StderrOver: r.stderr.past, FatalSyscall: r.fatalSyscall, Internal: r.blind}
 	if r.endErr != nil {
-		e.Internal = &StageError{Stage: "cell", Op: "read its account", Err: r.endErr}
+		e.Internal = r.endErr
+	}
+	if e.Internal == nil && e.Failure == nil && r.untold(e, killed) {
+		e.Internal = stepAwait.failed(errUntold)
 	}
 	return e
 }
+
+// untold: the account is not complete, and that is nobody's doing: neither ours
+// nor that of the kernel's OOM killer.
+func (r *running) untold(e *Evidence, killed KillReason) bool {
+	if e.Ended {
+		return !r.end.Complete && killed == NotKilled && e.OOMKills == 0
+	}
+	return Decide(e) == InternalError
+}
+
+// errUntold: init is gone, nobody knows why, and what it should have told is missing.
+var errUntold = errors.New("the cell ended without telling how its program ended")
 
 // reason is why the cell was ended, when that is what ended the program. A program
 // that had ended by itself, in time, before our signal came owes nothing to it;
@@ -68,7 +85,7 @@ func (r *running) step(e *Evidence, used cgroup.Usage, dead int64) Step {
 		s.ExitCode = &code
 	}
 	if e.Ended && e.Status.Signaled() {
-		s.Signal = unix.SignalName(e.Status.Signal())
+		s.Signal = SignalName(e.Status.Signal())
 	} else if !e.Ended && e.Failure == nil {
 		s.Signal = "SIGKILL" // taken with its whole cell
 	}

@@ -44,14 +44,17 @@ const (
 // what is read of them costs the service.
 func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int64) ([]OutputFile, error) {
 	var out []OutputFile
-	work, err := openBeneath(int(scratch.Fd()), "work", unix.O_DIRECTORY)
+	work, err := try(stepOpenWork, func() (*os.File, error) { return openBeneath(int(scratch.Fd()), "work", unix.O_DIRECTORY) })
 	if err != nil { // made with the cell, and the job has no name for it
-		return nil, &StageError{Stage: "collect", Op: "open /work", Err: err}
+		return nil, err
 	}
 	defer work.Close()
 	seen := map[string]bool{}
 	for _, pattern := range patterns {
-		names := match(work, pattern)
+		names, err := match(work, pattern)
+		if err != nil {
+			return nil, err
+		}
 		if len(names) == 0 {
 			out = append(out, OutputFile{Path: pattern, Error: notFound})
 		}
@@ -78,28 +81,35 @@ func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int6
 // the read is limited as well.
 // The error is ours: a service that is short of something blames no file.
 func collectFile(work *os.File, name string, max int64) (OutputFile, error) {
-	f, err := openBeneath(int(work.Fd()), path.Clean(name), 0)
-	if err != nil {
-		reason := notRegular
+	reason := notRegular
+	f, err := try(stepOpenOutput, func() (*os.File, error) {
+		f, err := openBeneath(int(work.Fd()), path.Clean(name), 0)
 		switch err {
 		case unix.ENOENT, unix.ENOTDIR, unix.ENAMETOOLONG, unix.EINVAL, unix.EXDEV: // no such name below /work
 			reason = notFound
-		case unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.EIO:
-			return OutputFile{}, &StageError{Stage: "collect", Op: "open an output", Errno: err.(unix.Errno)}
 		}
+		return f, ours(err)
+	})
+	if err != nil {
+		return OutputFile{}, err
+	}
+	if f == nil {
 		return OutputFile{Path: name, Error: reason}, nil
 	}
 	defer f.Close()
 	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil || st.Mode&unix.S_IFMT != unix.S_IFREG {
+	if err := do(stepStatOutput, func() error { return unix.Fstat(int(f.Fd()), &st) }); err != nil {
+		return OutputFile{}, err
+	}
+	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return OutputFile{Path: name, Error: notRegular}, nil
 	}
 	if st.Size > max {
 		return OutputFile{Path: name, Size: st.Size, Error: tooLarge}, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(f, max+1))
+	data, err := try(stepReadOutput, func() ([]byte, error) { return io.ReadAll(io.LimitReader(f, max+1)) })
 	if err != nil {
-		return OutputFile{}, &StageError{Stage: "collect", Op: "read an output", Err: err}
+		return OutputFile{}, err
 	}
 	if int64(len(data)) > max {
 		return OutputFile{Path: name, Size: st.Size, Error: tooLarge}, nil
@@ -107,17 +117,31 @@ func collectFile(work *os.File, name string, max int64) (OutputFile, error) {
 	return OutputFile{Path: name, Size: int64(len(data)), Data: data}, nil
 }
 
+// ours keeps an error by which the service is short of something. Any other says
+// something about the file.
+func ours(err error) error {
+	switch err {
+	case unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.EIO:
+		return err
+	}
+	return nil
+}
+
 // match lists the files below /work that a pattern names. Without a special
 // character that is the pattern itself, whether it exists or not.
-func match(work *os.File, pattern string) []string {
+func match(work *os.File, pattern string) ([]string, error) {
 	if !strings.ContainsAny(pattern, "*?[\\") {
-		return []string{pattern}
+		return []string{pattern}, nil
 	}
 	names := []string{""}
 	for part := range strings.SplitSeq(path.Clean(pattern), "/") {
 		var next []string
 		for _, dir := range names {
-			for _, entry := range list(work, dir) {
+			entries, err := try(stepListOutputs, func() ([]string, error) { return list(work, dir) })
+			if err != nil {
+				return nil, err
+			}
+			for _, entry := range entries {
 				if ok, err := path.Match(part, entry); err == nil && ok {
 					next = append(next, path.Join(dir, entry))
 				}
@@ -125,22 +149,26 @@ func match(work *os.File, pattern string) []string {
 		}
 		names = next
 	}
-	return names
+	return names, nil
 }
 
 // maxListed bounds the names read from one directory: the scratch's own inode
 // limit is lower in every policy but the widest.
 const maxListed = 100_000
 
-func list(work *os.File, dir string) []string {
+// list: what is no directory, or may not be read, has no names in it.
+func list(work *os.File, dir string) ([]string, error) {
 	f, err := openBeneath(int(work.Fd()), path.Join(".", dir), unix.O_DIRECTORY)
 	if err != nil {
-		return nil
+		return nil, ours(err)
 	}
 	defer f.Close()
-	names, _ := f.Readdirnames(maxListed)
+	names, err := f.Readdirnames(maxListed)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
 	slices.Sort(names)
-	return names
+	return names, nil
 }
 
 // tree reads everything below /work as entries for another cell: what a build

@@ -47,9 +47,9 @@ func (p *pool) kind(g *policy.Grant) (*kind, error) {
 	if err != nil {
 		return nil, err
 	}
-	program, err := p.filters.program(g.Seccomp)
+	program, err := try(stepCompileFilter, func() (*seccomp.Program, error) { return p.filters.program(g.Seccomp) })
 	if err != nil {
-		return nil, &StageError{Stage: "seccomp", Op: "compile", Err: err}
+		return nil, err
 	}
 	name := plan.Key + "-" + program.Digest
 	p.mu.Lock()
@@ -119,15 +119,15 @@ func (p *pool) plan(root policy.Root) (*rootfs.Plan, error) {
 // startKind holds the lock while the root is built: it happens once per kind.
 func (p *pool) startKind(name string, plan *rootfs.Plan, program *seccomp.Program) (*kind, error) {
 	p.makeRoom()
-	filter, err := cell.Input(program.BPF)
+	filter, err := try(stepFilterFile, func() (*os.File, error) { return cell.Input(program.BPF) })
 	if err != nil {
-		return nil, &StageError{Stage: "seccomp", Op: "memfd", Err: err}
+		return nil, err
 	}
 	template := cell.Template{Name: name, Root: plan.Template, Cell: plan.Cell}
-	server, err := cell.Start(template)
+	server, err := try(stepStartServer, func() (*cell.Server, error) { return cell.Start(template) })
 	if err != nil {
 		filter.Close()
-		return nil, stageError("template", "start fork server", err)
+		return nil, err
 	}
 	k := &kind{name: name, template: template, server: server, program: program, filter: filter, cells: make(chan *warm, max(p.target, 1))}
 	p.kinds[name] = k

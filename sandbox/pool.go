@@ -68,13 +68,12 @@ func (p *pool) make(k *kind, server *cell.Server, now bool) (*warm, error) {
 	var u undo.Stack
 	defer u.Run()
 	left := false
-	gone := func(what string, err error) { p.leaked(what, err); left = left || err != nil }
 	w := &warm{kind: k}
 	order := cell.Order{Filter: k.filter, SingleID: p.config.Ranges == nil}
 	if p.config.Ranges != nil {
-		first, err := p.takeID(now)
+		first, err := try(stepTakeIDs, func() (int, error) { return p.takeID(now) })
 		if err != nil {
-			return nil, &StageError{Stage: "ids", Op: "take a range", Err: err}
+			return nil, err
 		}
 		w.firstID, order.FirstID = first, first
 		// Not when something of it is left that may have the ids.
@@ -84,20 +83,22 @@ func (p *pool) make(k *kind, server *cell.Server, now bool) (*warm, error) {
 			}
 		})
 	}
-	group, err := p.config.Cgroups.Create(fmt.Sprintf("cell-%d", p.serial.Add(1)))
+	group, err := try(stepCreateGroup, func() (cgroup.Group, error) {
+		return p.config.Cgroups.Create(fmt.Sprintf("cell-%d", p.serial.Add(1)))
+	})
 	if err != nil {
-		return nil, stageError("cgroup", "create", err)
+		return nil, err
 	}
 	w.group = group
-	u.Add(func() { gone("cgroup", group.Remove()) })
+	u.Add(func() { left = p.leaked(group.Remove()) })
 	entry := group.Entry()
 	order.Group, order.Procs = entry.Dir, entry.Procs
-	if w.cell, err = server.Cell(order); err != nil {
-		return nil, stageError("cell", "make", err)
+	if w.cell, err = try(stepMakeCell, func() (*cell.Cell, error) { return server.Cell(order) }); err != nil {
+		return nil, err
 	}
-	u.Add(func() { gone("cell", w.cell.Close()) })
-	if err := w.cell.Ready(); err != nil {
-		return nil, stageError("cell", "make ready", err)
+	u.Add(w.cell.Close)
+	if err := do(stepCellReady, w.cell.Ready); err != nil {
+		return nil, err
 	}
 	u.Release()
 	return w, nil
@@ -175,18 +176,22 @@ func (p *pool) isClosed() bool {
 
 // drop takes a cell down. Ids go back only when nothing can have them any more.
 func (p *pool) drop(w *warm) {
-	err := errors.Join(w.cell.Close(), w.group.Remove())
-	p.leaked("cell", err)
-	if err == nil && p.config.Ranges != nil {
+	dropping(w)
+	w.cell.Close()
+	err := errors.Join(w.group.Remove(), failing(stepRelease))
+	if !p.leaked(err) && p.config.Ranges != nil {
 		p.config.Ranges.Give(w.firstID)
 	}
 }
 
-func (p *pool) leaked(what string, err error) {
-	if err != nil {
-		p.leaks.Add(1)
-		p.config.Logger.Error("leak", "what", what, "error", err)
+// leaked counts and tells what could not be taken down.
+func (p *pool) leaked(err error) bool {
+	if err = stepRelease.failed(err); err == nil {
+		return false
 	}
+	p.leaks.Add(1)
+	p.config.Logger.Error("leak", "what", "cgroup", "error", err)
+	return true
 }
 
 // close ends every fork server and warm cell. Running jobs must have ended.
@@ -208,13 +213,4 @@ func (p *pool) warmCells() int64 {
 		n += int64(len(k.cells))
 	}
 	return n
-}
-
-// stageError keeps the stage that the child side named.
-func stageError(stage, op string, err error) error {
-	var f *cell.Failure
-	if errors.As(err, &f) {
-		return &StageError{Stage: f.Stage.String(), Op: op, Errno: f.Errno, Err: err}
-	}
-	return &StageError{Stage: stage, Op: op, Err: err}
 }

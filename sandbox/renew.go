@@ -40,9 +40,9 @@ func (p *pool) renew(k *kind, gone *cell.Server) (*cell.Server, error) {
 	if k.server != gone {
 		return k.server, nil
 	}
-	server, err := cell.Start(k.template)
+	server, err := try(stepStartServer, func() (*cell.Server, error) { return cell.Start(k.template) })
 	if err != nil {
-		return nil, stageError("template", "start fork server", err)
+		return nil, err
 	}
 	gone.Close()
 	k.server = server

@@ -75,8 +75,8 @@ func checkRlimits(l policy.Limits, core uint64) error {
 		}
 		if r.Hard > own.Max {
 			name := names[r.Resource]
-			return &StageError{Stage: "rlimit", Op: fmt.Sprintf("RLIMIT_%s: a job needs %d, the service's own hard limit is %d; raise it (systemd: Limit%s=)",
-				name, r.Hard, own.Max, name)}
+			return fmt.Errorf("RLIMIT_%s: a job needs %d, the service's own hard limit is %d; raise it (systemd: Limit%s=)",
+				name, r.Hard, own.Max, name)
 		}
 	}
 	return nil

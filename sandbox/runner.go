@@ -101,10 +101,12 @@ func (r *Runner) Prepare(name string) error {
 
 // rlimitsHold: the service may set what its jobs need.
 func (r *Runner) rlimitsHold(g *policy.Grant) error {
-	if r.coreErr != nil {
-		return &StageError{Stage: "rlimit", Op: "choose RLIMIT_CORE", Err: r.coreErr}
+	if err := do(stepCoreLimit, func() error { return r.coreErr }); err != nil {
+		return err
 	}
-	return errors.Join(checkRlimits(g.Limits, r.core), checkRlimits(g.BuildLimits, r.core))
+	return do(stepCheckRlimits, func() error {
+		return errors.Join(checkRlimits(g.Limits, r.core), checkRlimits(g.BuildLimits, r.core))
+	})
 }
 
 // Run runs a job to its end. The error is a refusal (ErrInvalidJob,
@@ -118,6 +120,11 @@ func (r *Runner) Run(ctx context.Context, job *Job) (*Result, error) {
 	defer r.jobs.Done()
 	if len(job.Command) == 0 {
 		return nil, fmt.Errorf("%w: command: empty; give the program and its arguments", ErrInvalidJob)
+	}
+	for _, p := range job.Outputs {
+		if err := CheckPattern(p); err != nil {
+			return nil, err
+		}
 	}
 	grant, err := r.config.Policies.Resolve(job.Policy, job.Request())
 	if err != nil {
@@ -180,11 +187,16 @@ func (r *Runner) runSpec(ctx context.Context, s *Spec, result *Result) error {
 		if built.Verdict != OK {
 			result.Step = built.Step
 			result.Verdict = builtVerdict(built.Verdict)
+			r.logOurs(result, nil)
 			return nil
 		}
 		files = tree
 	}
-	return r.ours(result, r.run(ctx, k, s, files, result))
+	if err := r.run(ctx, k, s, files, result); err != nil {
+		return r.ours(result, err)
+	}
+	r.logOurs(result, nil)
+	return nil
 }
 
 // builtVerdict: a build that ends badly is build_failed, with its own verdict in
@@ -206,12 +218,13 @@ func (r *Runner) build(ctx context.Context, k *kind, s *Spec, files []cell.Entry
 		if v != OK {
 			return nil
 		}
-		var err error
-		left, err = tree(scratch, treeBytes(g.Limits), g.Limits.DiskFiles)
-		if tooLarge = errors.Is(err, errTreeTooLarge); tooLarge {
-			return nil
-		}
-		return err
+		return do(stepReadTree, func() (err error) {
+			left, err = tree(scratch, treeBytes(g.Limits), g.Limits.DiskFiles)
+			if tooLarge = errors.Is(err, errTreeTooLarge); tooLarge {
+				return nil
+			}
+			return err
+		})
 	})
 	if err == nil && tooLarge {
 		out.Verdict = OutputLimit
@@ -233,9 +246,9 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	spec := &stepSpec{limits: g.Limits, core: r.core, args: job.Command, entries: files, env: mergeEnv(fixedEnv, job.RunEnv, job.Env)}
 	in := stepInput{stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr}
 	if in.stdin == nil {
-		stdin, err := cell.Input(job.Stdin)
+		stdin, err := try(stepStdin, func() (*os.File, error) { return cell.Input(job.Stdin) })
 		if err != nil {
-			return &StageError{Stage: "stdio", Op: "stdin", Err: err}
+			return err
 		}
 		defer stdin.Close()
 		in.stdin = stdin
@@ -268,9 +281,20 @@ func (r *Runner) ours(result *Result, err error) error {
 	if !errors.As(err, &stage) {
 		return err
 	}
-	r.config.Logger.Error("job could not be run", "job", result.ID, "stage", stage.Stage, "op", stage.Op, "error", err)
+	r.logOurs(result, stage)
 	result.Step = Step{Verdict: InternalError, Message: stage.Error(), Events: Events{DeniedSyscalls: []DeniedSyscall{}}}
 	return nil
+}
+
+// logOurs tells the operator of a job that failed through us: by the stage, or,
+// where the cell told of it, by the Result's own message.
+func (r *Runner) logOurs(result *Result, stage *StageError) {
+	log := r.config.Logger.With("job", result.ID)
+	if stage != nil {
+		log.Error("job could not be run", "stage", stage.Stage, "op", stage.Op, "error", stage)
+	} else if result.Verdict == InternalError {
+		log.Error("job could not be run", "error", result.Message)
+	}
 }
 
 func (r *Runner) enter() bool {

@@ -7,11 +7,8 @@ import (
 	"os"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"cordon/cgroup"
 	"cordon/internal/undo"
-	"cordon/rootfs"
 	"cordon/sandbox/cell"
 	"cordon/seccomp"
 )
@@ -22,7 +19,7 @@ type running struct {
 	warm     *warm
 	applied  []AppliedLimit
 	baseline cgroup.CPU // used by the cell's own set-up
-	blind    error      // a counter could not be read while the job ran
+	blind    error      // a counter could not be read while the job ran, or the job not be ended
 
 	stdout, stderr *stream
 	listener       *seccomp.Listener
@@ -37,7 +34,16 @@ type running struct {
 	started, sent int64 // monotonic ns
 }
 
-func (r *running) kill() { _ = r.warm.cell.Kill() }
+// kill ends the cell. Where the signal cannot be sent there are two other ways to
+// its end, and the job is ours to answer for: a limit may have been late.
+func (r *running) kill() {
+	err := do(stepKill, r.warm.cell.Kill)
+	if err == nil {
+		return
+	}
+	r.blind = errors.Join(err, r.warm.group.Kill())
+	r.warm.cell.LetGo()
+}
 
 // emptyWithin is how long a group may take to be empty after its init is gone.
 const emptyWithin = 5 * time.Second
@@ -113,9 +119,11 @@ func (r *Runner) beginOnce(k *kind, s *stepSpec, in stepInput, started int64, u 
 // limit writes every limit and reads it back before the program can start.
 func (r *running) limit() error {
 	l := r.spec.limits
-	applied, err := r.warm.group.SetLimits(cgroup.Limits{MemoryBytes: l.MemoryBytes, Pids: l.Pids + 1, CPUs: l.CPUs})
+	applied, err := try(stepSetLimits, func() ([]cgroup.Applied, error) {
+		return r.warm.group.SetLimits(cgroup.Limits{MemoryBytes: l.MemoryBytes, Pids: l.Pids + 1, CPUs: l.CPUs})
+	})
 	if err != nil {
-		return stageError("cgroup", "set limits", err)
+		return err
 	}
 	values := map[string]float64{"memory_bytes": float64(l.MemoryBytes), "pids": float64(l.Pids), "cpus": l.CPUs}
 	for _, a := range applied {
@@ -131,62 +139,17 @@ func (r *running) limit() error {
 		AppliedLimit{"disk_bytes", float64(l.DiskBytes), "tmpfs size"},
 		AppliedLimit{"disk_files", float64(l.DiskFiles), "tmpfs nr_inodes"})
 	r.applied = append(r.applied, rlimitApplied(l)...)
-	if r.baseline, err = r.warm.group.CPU(); err != nil {
-		return stageError("cgroup", "read CPU time", err)
-	}
-	return nil
-}
-
-// limitScratch gives the cell's tmpfs the job's own size and reads it back.
-func limitScratch(scratch *os.File, bytes, files int64) error {
-	fail := func(op string, err error) error {
-		var errno unix.Errno
-		errors.As(err, &errno)
-		return &StageError{Stage: "scratch", Op: op, Errno: errno}
-	}
-	fs, err := unix.Fspick(int(scratch.Fd()), "", unix.FSPICK_EMPTY_PATH|unix.FSPICK_CLOEXEC)
-	if err != nil {
-		return fail("fspick", err)
-	}
-	defer unix.Close(fs)
-	var st unix.Statfs_t
-	if err := unix.Fstatfs(int(scratch.Fd()), &st); err != nil {
-		return fail("fstatfs", err)
-	}
-	inodes := files + int64(st.Files-st.Ffree) // what the cell itself has made is not the job's
-	for name, value := range rootfs.ScratchLimits(bytes, inodes) {
-		if err := unix.FsconfigSetString(fs, name, value); err != nil {
-			return fail("set "+name, err)
-		}
-	}
-	if err := unix.FsconfigReconfigure(fs); err != nil {
-		return fail("reconfigure", err)
-	}
-	if err := unix.Fstatfs(int(scratch.Fd()), &st); err != nil {
-		return fail("fstatfs", err)
-	}
-	page := int64(os.Getpagesize())
-	if got, want := int64(st.Blocks)*st.Bsize, (bytes+page-1)/page*page; got != want {
-		return &StageError{Stage: "scratch", Op: "read back size", Err: errors.New("the kernel did not take disk_bytes")}
-	}
-	if int64(st.Files) != inodes {
-		return &StageError{Stage: "scratch", Op: "read back inodes", Err: errors.New("the kernel did not take disk_files")}
-	}
-	return nil
+	r.baseline, err = try(stepBaseline, r.warm.group.CPU)
+	return err
 }
 
 // start hands the job to the cell and starts everything that follows it.
 func (r *running) start(in stepInput, u *undo.Stack) error {
-	var err error
-	var stdout, stderr *os.File
-	if r.stdout, stdout, err = newStream(r.spec.limits.OutputBytes, in.stdout); err != nil {
-		return &StageError{Stage: "stdio", Op: "stdout", Err: err}
+	stdout, stderr, err := r.pipes(in)
+	if err != nil {
+		return err
 	}
 	defer stdout.Close()
-	if r.stderr, stderr, err = newStream(r.spec.limits.OutputBytes, in.stderr); err != nil {
-		r.stdout.read.Close()
-		return &StageError{Stage: "stdio", Op: "stderr", Err: err}
-	}
 	defer stderr.Close()
 	if err := r.own(stdout, stderr); err != nil {
 		r.stdout.read.Close()
@@ -197,13 +160,16 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 	go r.stderr.drain()
 	stdin := in.stdin
 	if stdin == nil {
-		if stdin, err = cell.Input(nil); err != nil {
-			return &StageError{Stage: "stdio", Op: "stdin", Err: err}
+		if stdin, err = try(stepNoStdin, func() (*os.File, error) { return cell.Input(nil) }); err != nil {
+			return err
 		}
 		defer stdin.Close()
 	}
-	if r.listener, err = seccomp.NewListener(r.warm.cell.Listener, r.warm.kind.program, r.deny); err != nil {
-		return &StageError{Stage: "seccomp", Op: "listen", Err: err}
+	r.listener, err = try(stepListen, func() (*seccomp.Listener, error) {
+		return seccomp.NewListener(r.warm.cell.Listener, r.warm.kind.program, r.deny)
+	})
+	if err != nil {
+		return err
 	}
 	r.warm.cell.Listener = nil // the listener's now
 	u.Add(func() { r.listener.Close(); <-r.listened })
@@ -211,15 +177,37 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 	r.sent = monotonic()
 	program := &cell.Program{Args: r.spec.args, Env: r.spec.env, Entries: r.spec.entries,
 		Rlimits: rlimits(r.spec.limits, r.spec.core), Umask: 0o022}
-	err = r.warm.cell.Run(program, cell.Stdio{In: stdin, Out: stdout, Err: stderr})
+	err = do(stepStartJob, func() error { return r.warm.cell.Run(program, cell.Stdio{In: stdin, Out: stdout, Err: stderr}) })
 	if err != nil {
-		return stageError("cell", "start the job", err)
+		return err
 	}
 	go func() {
 		defer close(r.awaited)
-		r.end, r.endErr = r.warm.cell.Await(func() { close(r.ended) })
+		r.endErr = do(stepAwait, func() (err error) {
+			r.end, err = r.warm.cell.Await(func() { close(r.ended) })
+			return err
+		})
 	}()
 	return nil
+}
+
+// pipes makes both streams; the write ends are the caller's to close.
+func (r *running) pipes(in stepInput) (stdout, stderr *os.File, err error) {
+	make := func(s step, tee io.Writer, theirs **os.File) (*stream, error) {
+		return try(s, func() (ours *stream, err error) {
+			ours, *theirs, err = newStream(r.spec.limits.OutputBytes, tee)
+			return ours, err
+		})
+	}
+	if r.stdout, err = make(stepStdout, in.stdout, &stdout); err != nil {
+		return nil, nil, err
+	}
+	if r.stderr, err = make(stepStderr, in.stderr, &stderr); err != nil {
+		r.stdout.read.Close()
+		stdout.Close()
+		return nil, nil, err
+	}
+	return stdout, stderr, nil
 }
 
 // own gives the pipes to the job's user: programs open /dev/stdout and /dev/stderr
@@ -229,8 +217,8 @@ func (r *running) own(files ...*os.File) error {
 		return nil
 	}
 	for _, f := range files {
-		if err := f.Chown(r.warm.firstID+1, r.warm.firstID+1); err != nil {
-			return &StageError{Stage: "stdio", Op: "give the pipe to the job", Err: err}
+		if err := do(stepGivePipes, func() error { return f.Chown(r.warm.firstID+1, r.warm.firstID+1) }); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -253,14 +241,14 @@ func (r *running) account(killed KillReason) (*stepOutcome, error) {
 	<-r.stderr.done
 	ctx, cancel := context.WithTimeout(context.Background(), emptyWithin)
 	defer cancel()
-	if err := r.warm.group.WaitEmpty(ctx); err != nil {
+	if err := do(stepWaitEmpty, func() error { return r.warm.group.WaitEmpty(ctx) }); err != nil {
 		// The pid namespace is gone, so nothing of ours can be left; if there is
 		// something all the same it must not live on.
-		return nil, errors.Join(stageError("cgroup", "wait until empty", err), r.warm.group.Kill())
+		return nil, errors.Join(err, r.warm.group.Kill())
 	}
-	used, err := r.warm.group.Usage()
+	used, err := try(stepUsage, r.warm.group.Usage)
 	if err != nil {
-		return nil, stageError("cgroup", "read usage", err)
+		return nil, err
 	}
 	<-r.listened
 	e := r.evidence(killed, used)

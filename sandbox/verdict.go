@@ -103,7 +103,7 @@ func Explain(v Verdict, e *Evidence, l Limited) string {
 	case SyscallDenied:
 		return "ended for the system call " + e.FatalSyscall
 	case Signaled:
-		return "ended by " + unix.SignalName(e.Status.Signal())
+		return "ended by " + SignalName(e.Status.Signal())
 	case Nonzero:
 		return fmt.Sprintf("exit code %d", e.Status.ExitStatus())
 	}

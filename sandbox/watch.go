@@ -45,7 +45,7 @@ func (w *watch) run(ctx context.Context) KillReason {
 	stuck := time.NewTimer(math.MaxInt64)
 	defer stuck.Stop()
 	ended, overOut, overErr, oom := r.ended, r.stdout.over, r.stderr.over, r.warm.group.OOM()
-	done, stop := ctx.Done(), w.stop
+	done, stop, awaited := ctx.Done(), w.stop, r.awaited
 	for {
 		select {
 		case <-r.warm.cell.Dead():
@@ -55,6 +55,11 @@ func (w *watch) run(ctx context.Context) KillReason {
 			wall.Stop()
 			cpu.Stop()
 			stuck.Reset(stuckAfter)
+		case <-awaited: // what init tells is over
+			awaited = nil
+			if r.endErr != nil { // nobody would learn how the program ends
+				w.kill(KilledBlind)
+			}
 		case <-stuck.C:
 			w.kill(KilledStuck)
 		case <-wall.C:
@@ -115,7 +120,7 @@ func (w *watch) cpuFired(t *time.Timer) {
 	left, err := w.cpuLeft()
 	switch {
 	case err != nil:
-		w.running.blind = &StageError{Stage: "cgroup", Op: "read CPU time", Err: err}
+		w.running.blind = err
 		w.kill(KilledBlind)
 	case left > 0:
 		t.Reset(max(left, minCPUCheck))
@@ -133,7 +138,7 @@ func (w *watch) cpuLeft() (time.Duration, error) {
 	if w.running.warm.cell.ExecNanos() == 0 {
 		return time.Duration(limit / cpus), nil
 	}
-	used, err := w.running.cpuUsed()
+	used, err := try(stepWatchCPU, w.running.cpuUsed)
 	return time.Duration((limit - used) / cpus), err
 }
 

@@ -33,7 +33,11 @@ type Cell struct {
 func newCell(s *Server, control *net.UnixConn, pidfd *os.File, pid int) (*Cell, error) {
 	// A non-blocking file of our own, so that the runtime's poller waits for the
 	// end, not a thread.
-	dup, err := unix.FcntlInt(pidfd.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	err := failing(pointDupPidfd)
+	dup := -1
+	if err == nil {
+		dup, err = unix.FcntlInt(pidfd.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	}
 	pidfd.Close()
 	if err == nil {
 		err = unix.SetNonblock(dup, true)
@@ -72,7 +76,7 @@ func (c *Cell) Ready() error {
 	if err := c.control.SetReadDeadline(time.Now().Add(answerWithin)); err != nil {
 		return err
 	}
-	h, files, err := receive(c.control)
+	h, files, err := receive(pointReceiveReady, c.control)
 	if err == nil {
 		err = c.control.SetReadDeadline(time.Time{})
 	}
@@ -105,7 +109,7 @@ func (c *Cell) Run(p *Program, io Stdio) error {
 	}
 	c.pack = pack
 	h := head{kind: msgRun, b: pack.size}
-	if err := send(c.control, h.encode(make([]byte, 0, headSize)), pack.file, io.In, io.Out, io.Err); err != nil {
+	if err := send(pointSendJob, c.control, h.encode(make([]byte, 0, headSize)), pack.file, io.In, io.Out, io.Err); err != nil {
 		return fmt.Errorf("send job to cell: %w", gone(err))
 	}
 	return nil
@@ -131,20 +135,22 @@ func (c *Cell) PlaceNanos() int64 {
 
 // End is what init told about the job before it was gone.
 type End struct {
-	Failure  *Failure // the job never ran (StageExec: the kernel refused the program)
+	Failure  *Failure // the job never ran (StageExec: the kernel refused the program), or, at StageEnd, has no account
 	Ended    bool     // the main process ended and Status is known
 	Status   syscall.WaitStatus
 	EndNanos int64 // CLOCK_MONOTONIC
 	MaxRSS   int64 // of the main process, bytes
 	Strays   int64 // processes still alive when the main one ended
+	Complete bool  // init has told all that it had to tell
 }
 
 // Await reads what init tells until it is gone. The func ended is called once,
 // when the main process has ended and only strays may be left.
 func (c *Cell) Await(ended func()) (End, error) {
 	var end End
+	tell := sync.OnceFunc(ended)
 	for {
-		h, files, err := receive(c.control)
+		h, files, err := receive(pointReceiveEnd, c.control)
 		closeAll(files)
 		switch {
 		case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
@@ -156,12 +162,12 @@ func (c *Cell) Await(ended func()) (End, error) {
 			if end.Failure == nil {
 				return end, fmt.Errorf("cell: a failure without a stage")
 			}
-			ended()
+			tell()
 		case h.kind == msgEnded:
 			end.Ended, end.Status, end.EndNanos, end.MaxRSS = true, syscall.WaitStatus(h.a), h.b, h.c
-			ended()
+			tell()
 		case h.kind == msgStrays:
-			end.Strays = h.a
+			end.Strays, end.Complete = h.a, true
 		default:
 			return end, fmt.Errorf("cell: unexpected message %d", h.kind)
 		}
@@ -175,7 +181,10 @@ func (c *Cell) Kill() error {
 	if err != nil {
 		return err
 	}
-	var sent error
+	sent := failing(pointKill)
+	if sent != nil {
+		return sent
+	}
 	if err := raw.Control(func(fd uintptr) { sent = unix.PidfdSendSignal(int(fd), unix.SIGKILL, nil, 0) }); err != nil {
 		return nil // closed: it is dead and collected
 	}
@@ -185,11 +194,14 @@ func (c *Cell) Kill() error {
 	return sent
 }
 
+// LetGo ends the cell as the daemon's own end would: init reads the end of its
+// socket and exits. It is the way that is left when Kill has failed.
+func (c *Cell) LetGo() { c.control.Close() }
+
 // Close lets go of the cell: a live one is killed. It waits for the end.
-func (c *Cell) Close() error {
-	var err error
+func (c *Cell) Close() {
 	c.deadOnce.Do(func() {
-		err = c.Kill()
+		_ = c.Kill() // the end of its socket ends it, too
 		c.control.Close()
 		<-c.dead
 		c.pidfd.Close()
@@ -203,5 +215,4 @@ func (c *Cell) Close() error {
 			c.pack.file.Close()
 		}
 	})
-	return err
 }

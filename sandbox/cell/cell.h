@@ -44,8 +44,53 @@ enum cell_stage {
 	STAGE_RLIMIT,   // index = limit
 	STAGE_STDIO,
 	STAGE_EXEC,     // set-up was complete, the kernel refused the program
+	STAGE_END,      // watching the program and clearing up behind it
 	STAGE_COUNT
 };
+
+// What was tried. The daemon shows the name; a test makes each fail in turn, by
+// this list (fault.c).
+enum cell_step {
+	STEP_NONE = 0,
+	// server.c
+	STEP_RECEIVE_TEMPLATE, STEP_SEND_TEMPLATE_DONE, STEP_RECEIVE_ORDER, STEP_PIPE2, STEP_CLONE3, STEP_WRITE_UID_MAP,
+	STEP_WRITE_GID_MAP, STEP_WRITE_CGROUP_PROCS, STEP_WRITE_GO, STEP_SEND_CELL_MADE,
+	// mounts.c
+	STEP_DECODE_OPERATION, STEP_MOUNT, STEP_MOUNT_SETATTR, STEP_OPEN_TREE, STEP_MOVE_MOUNT, STEP_MKDIR, STEP_CHMOD,
+	STEP_OPEN_FILE, STEP_WRITE_FILE, STEP_FCHMOD, STEP_SYMLINK, STEP_CHOWN, STEP_CHDIR_ROOT, STEP_PIVOT_ROOT,
+	STEP_DETACH_OLD_ROOT, STEP_CHDIR_NEW_ROOT, STEP_OPEN_SCRATCH, STEP_DETACH_SCRATCH,
+	// init.c
+	STEP_LIFT_DESCRIPTOR, STEP_PLACE_DESCRIPTOR, STEP_CLOSE_RANGE, STEP_READ_GO, STEP_UNSHARE_CGROUP,
+	STEP_MAX_USER_NAMESPACES, STEP_MAX_INOTIFY_INSTANCES, STEP_MAX_INOTIFY_WATCHES, STEP_TCP_RMEM, STEP_TCP_WMEM,
+	STEP_OOM_SCORE_ADJ, STEP_SETGROUPS, STEP_SETRESGID, STEP_SETRESUID, STEP_READ_BACK_IDS, STEP_SETSID,
+	STEP_PLACE_SCRATCH, STEP_LOOPBACK_SOCKET, STEP_LOOPBACK_UP, STEP_SETHOSTNAME,
+	STEP_SET_DUMPABLE, STEP_DROP_BOUNDING, STEP_CLEAR_AMBIENT, STEP_SET_SECUREBITS, STEP_CAPSET, STEP_SIGPROCMASK,
+	STEP_SIGNALFD, STEP_STAT_FILTER, STEP_MAP_FILTER, STEP_NO_NEW_PRIVS, STEP_SECCOMP, STEP_SEND_READY,
+	STEP_RECEIVE_RUN, STEP_MAP_PACK, STEP_MAP_POINTERS, STEP_DECODE_PACK, STEP_MAP_STACK, STEP_CLONE_JOB,
+	STEP_CAPSET_RUNNING, STEP_POLL, STEP_SEND_ENDED, STEP_KILL_STRAYS, STEP_SEND_STRAYS,
+	// job.c
+	STEP_JOB_SETSID, STEP_JOB_SETRESGID, STEP_JOB_SETRESUID, STEP_JOB_CAPSET, STEP_JOB_READ_BACK_IDS, STEP_CHDIR_WORK,
+	STEP_MAKE_PARENT, STEP_PLACE_DIR, STEP_PLACE_LINK, STEP_PLACE_FILE, STEP_WRITE_PLACED, STEP_FCHMOD_PLACED,
+	STEP_CHMOD_DIR, STEP_LIFT_STDIO, STEP_PLACE_STDIO, STEP_CLOSE_OTHERS, STEP_SETRLIMIT, STEP_JOB_SIGPROCMASK,
+	STEP_COUNT
+};
+
+// The step that is being tried: what failed, when something does. The job's
+// process shares it with its init.
+extern uint32_t cell_step;
+
+// TRY does one step. A build with CORDON_FAILPOINTS, which only tests make, has
+// it fail instead when the daemon has asked for that (fault.c).
+#define TRY(step, call) (cell_step = (step), FAULT(step) ? -1 : (call))
+#define TRY_MAP(step, call) (cell_step = (step), FAULT(step) ? MAP_FAILED : (call))
+#ifdef CORDON_FAILPOINTS
+void arm_fault(int64_t flags);
+int fault(uint32_t step);
+#define FAULT(step) fault(step)
+#else
+#define arm_fault(flags) ((void)(flags))
+#define FAULT(step) 0
+#endif
 
 enum cell_kind {
 	MSG_TEMPLATE = 1, // daemon -> server: operations
@@ -67,7 +112,7 @@ struct cell_head {
 	uint32_t index; // of the operation, file or limit that failed
 	int32_t error;  // errno of the failure, else 0
 	uint32_t pid;   // MSG_CELL_MADE: host pid of init
-	int64_t a;      // MSG_CELL: first id of the range; MSG_ENDED: wait status; MSG_STRAYS: count
+	int64_t a;      // of a failure: enum cell_step; MSG_CELL: first id of the range; MSG_ENDED: wait status; MSG_STRAYS: count
 	int64_t b;      // MSG_CELL: cgroup fds; MSG_ENDED: CLOCK_MONOTONIC ns at the end; MSG_RUN: pack size
 	int64_t c;      // MSG_CELL: flags; MSG_ENDED: maximum resident set of main, bytes
 };
@@ -75,6 +120,7 @@ struct cell_head {
 // Flags of MSG_CELL.
 #define CELL_CGROUP_V2 1  // the one cgroup fd is a directory to be born into
 #define CELL_SINGLE_ID 2  // no subordinate range: init and job share the service user's id
+#define CELL_FLAGS (CELL_CGROUP_V2 | CELL_SINGLE_ID)
 
 // Operations that build a mount tree, done one by one; the failing index is told.
 enum cell_op {

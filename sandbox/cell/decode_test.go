@@ -26,7 +26,7 @@ func newDecoder(t *testing.T) *decoder {
 
 // sanitized compiles with the address and undefined-behaviour sanitizers, whose
 // findings end the program.
-func sanitized(t *testing.T, files ...string) string {
+func sanitized(t testing.TB, files ...string) string {
 	t.Helper()
 	return gcc(t, "sanitized", append([]string{"-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"}, files...)...)
 }

@@ -10,4 +10,5 @@
 package cell
 
 // #cgo CFLAGS: -std=gnu11 -O2 -Wall -Wextra -Wshadow -Wconversion -Werror -fstack-protector-strong -D_FORTIFY_SOURCE=2
+// #cgo failpoints CFLAGS: -DCORDON_FAILPOINTS
 import "C"

@@ -14,10 +14,10 @@ func (s *Server) AskRaw(kind uint32, version byte, extra int) error {
 	h := head{kind: messageKind(kind)}
 	b := append(h.encode(nil), make([]byte, extra)...)
 	b[0] = version
-	if err := send(s.conn, b); err != nil {
+	if err := send(pointSendOrder, s.conn, b); err != nil {
 		return err
 	}
-	answer, files, err := receive(s.conn)
+	answer, files, err := receive(pointReceiveCellMade, s.conn)
 	closeAll(files)
 	if err != nil {
 		return err
@@ -31,5 +31,5 @@ func (s *Server) AskRaw(kind uint32, version byte, extra int) error {
 // RunRaw sends a warm cell a message of another kind, without descriptors.
 func (c *Cell) RunRaw(kind uint32) error {
 	h := head{kind: messageKind(kind)}
-	return send(c.control, h.encode(nil))
+	return send(pointSendJob, c.control, h.encode(nil))
 }

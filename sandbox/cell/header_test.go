@@ -72,6 +72,7 @@ func constants() map[string]int64 {
 		"CELL_VERSION": protocolVersion, "CELL_MESSAGE_MAX": messageMax, "CELL_RLIMITS": maxRlimits,
 		"CELL_FDS_MAX": 12, "CELL_UID_INIT": 0, "CELL_UID_JOB": 1000, // rootfs.JobID, in /etc/passwd of a cell
 		"CELL_CGROUP_V2": flagCgroupV2, "CELL_SINGLE_ID": flagSingleID,
+		"CELL_FLAGS": flagCgroupV2 | flagSingleID, "STEP_NONE": 0, "STEP_COUNT": int64(len(steps)),
 		"STAGE_COUNT":  int64(stageCount),
 		"PACK_REGULAR": int64(Regular), "PACK_DIR": int64(Dir), "PACK_SYMLINK": int64(Symlink),
 		"OP_TMPFS": int64(OpTmpfs), "OP_BIND": int64(OpBind), "OP_MKDIR": int64(OpMkdir), "OP_FILE": int64(OpFile),
@@ -80,6 +81,9 @@ func constants() map[string]int64 {
 		"MSG_TEMPLATE": int64(msgTemplate), "MSG_TEMPLATE_DONE": int64(msgTemplateDone), "MSG_CELL": int64(msgCell),
 		"MSG_CELL_MADE": int64(msgCellMade), "MSG_READY": int64(msgReady), "MSG_RUN": int64(msgRun),
 		"MSG_FAILED": int64(msgFailed), "MSG_ENDED": int64(msgEnded), "MSG_STRAYS": int64(msgStrays),
+	}
+	for i := range steps[1:] {
+		c["STEP_"+strings.ToUpper(Step(i+1).String())] = int64(i + 1)
 	}
 	for s := range stageCount {
 		c["STAGE_"+strings.ToUpper(strings.ReplaceAll(s.String(), "-", "_"))] = int64(s)
@@ -104,6 +108,11 @@ func TestHeaderConstants(t *testing.T) {
 		}
 	}
 	want := constants()
+	for _, m := range regexp.MustCompile(`(?s)enum cell_step \{(.*?)\}`).FindAllStringSubmatch(text, -1) {
+		for _, n := range regexp.MustCompile(`STEP_\w+`).FindAllString(m[1], -1) {
+			names[n] = true
+		}
+	}
 	got := ask(t, slices.Sorted(maps.Keys(names)))
 	for name, value := range got {
 		if w, ok := want[name]; !ok || w != value {
@@ -115,7 +124,7 @@ func TestHeaderConstants(t *testing.T) {
 			t.Errorf("%s is known in Go and not found in cell.h", name)
 		}
 	}
-	if len(got) < 50 {
+	if len(got) < 140 {
 		t.Errorf("only %d names found in cell.h", len(got))
 	}
 }

@@ -31,6 +31,7 @@ enum { FD_CONTROL = 3, FD_FILTER = 4, FD_GO = 5, FD_SIGNALS = 6, FD_SCRATCH = 7 
 
 static uint64_t cell_flags;
 static uint32_t failed_index;
+static int control = -1; // where failures are told, from the first step on
 
 static int64_t monotonic(void)
 {
@@ -43,32 +44,36 @@ static int64_t monotonic(void)
 // first, so that placing one cannot close another.
 static int place_descriptors(const struct cell_order *order)
 {
-	int control = fcntl(order->control, F_DUPFD_CLOEXEC, 16);
-	int filter = fcntl(order->filter, F_DUPFD_CLOEXEC, 16);
-	int go = fcntl(order->go, F_DUPFD_CLOEXEC, 16);
-	if (control < 0 || filter < 0 || go < 0)
-		return -1;
-	if (dup3(control, FD_CONTROL, O_CLOEXEC) < 0 || dup3(filter, FD_FILTER, O_CLOEXEC) < 0 ||
-	    dup3(go, FD_GO, O_CLOEXEC) < 0)
-		return -1;
+	const int from[] = {order->control, order->filter, order->go}, to[] = {FD_CONTROL, FD_FILTER, FD_GO};
+	int lifted[3];
+	control = order->control;
+	for (int i = 0; i < 3; i++)
+		if ((lifted[i] = TRY(STEP_LIFT_DESCRIPTOR, fcntl(from[i], F_DUPFD_CLOEXEC, 16))) < 0)
+			return -1;
+	control = lifted[0];
+	for (int i = 0; i < 3; i++)
+		if (TRY(STEP_PLACE_DESCRIPTOR, dup3(lifted[i], to[i], O_CLOEXEC)) < 0)
+			return -1;
+	control = FD_CONTROL;
 	close(0);
 	close(1);
 	close(2);
-	return (int)syscall(SYS_close_range, FD_SIGNALS, ~0U, 0);
+	return (int)TRY(STEP_CLOSE_RANGE, syscall(SYS_close_range, FD_SIGNALS, ~0U, 0));
 }
 
 // The server sends one byte when the id maps are written and the cgroups entered.
 // End of file means it could not; it reports that itself.
-static void wait_for_go(void)
+static int wait_for_go(void)
 {
 	char byte;
 	ssize_t n;
 	do
-		n = read(FD_GO, &byte, 1);
+		n = TRY(STEP_READ_GO, read(FD_GO, &byte, 1));
 	while (n < 0 && errno == EINTR);
-	if (n != 1)
+	if (n == 0)
 		_exit(1);
 	close(FD_GO);
+	return n == 1 ? 0 : -1;
 }
 
 // own_groups: the group ids are these, and there are no further ones. With a
@@ -82,23 +87,25 @@ static int own_groups(gid_t id)
 	return cell_flags & CELL_SINGLE_ID ? 1 : syscall(SYS_getgroups, 0, NULL) == 0;
 }
 
+static int are_ids(uid_t id)
+{
+	uid_t r, e, s;
+	if (syscall(SYS_getresuid, &r, &e, &s) < 0)
+		return -1;
+	errno = EPERM;
+	return r == id && e == id && s == id && own_groups(id) ? 0 : -1;
+}
+
 // Groups first: changing the uid would take the right to change them. Read back,
 // because a job must never carry a group of the service user.
 static int take_ids(void)
 {
-	uid_t r, e, s;
 	uid_t id = cell_flags & CELL_SINGLE_ID ? CELL_UID_JOB : CELL_UID_INIT;
-	if (!(cell_flags & CELL_SINGLE_ID) && syscall(SYS_setgroups, 0, NULL) < 0)
+	if (!(cell_flags & CELL_SINGLE_ID) && TRY(STEP_SETGROUPS, syscall(SYS_setgroups, 0, NULL)) < 0)
 		return -1;
-	if (syscall(SYS_setresgid, id, id, id) < 0 || syscall(SYS_setresuid, id, id, id) < 0)
+	if (TRY(STEP_SETRESGID, syscall(SYS_setresgid, id, id, id)) < 0 || TRY(STEP_SETRESUID, syscall(SYS_setresuid, id, id, id)) < 0)
 		return -1;
-	if (syscall(SYS_getresuid, &r, &e, &s) < 0)
-		return -1;
-	if (r != id || e != id || s != id || !own_groups(id)) {
-		errno = EPERM;
-		return -1;
-	}
-	return 0;
+	return TRY(STEP_READ_BACK_IDS, are_ids(id));
 }
 
 static int write_text(const char *path, const char *text)
@@ -125,25 +132,27 @@ static int write_text(const char *path, const char *text)
 static int before_mounts(uint32_t *stage)
 {
 	*stage = STAGE_USERNS;
-	if (write_text("/proc/sys/user/max_user_namespaces", "0") < 0)
+	if (TRY(STEP_MAX_USER_NAMESPACES, write_text("/proc/sys/user/max_user_namespaces", "0")) < 0)
 		return -1;
 	*stage = STAGE_SYSCTL;
-	if (write_text("/proc/sys/user/max_inotify_instances", "16") < 0 || write_text("/proc/sys/user/max_inotify_watches", "8192") < 0)
+	if (TRY(STEP_MAX_INOTIFY_INSTANCES, write_text("/proc/sys/user/max_inotify_instances", "16")) < 0 ||
+	    TRY(STEP_MAX_INOTIFY_WATCHES, write_text("/proc/sys/user/max_inotify_watches", "8192")) < 0)
 		return -1;
-	if (write_text("/proc/sys/net/ipv4/tcp_rmem", "4096 16384 65536") < 0 || write_text("/proc/sys/net/ipv4/tcp_wmem", "4096 16384 65536") < 0)
+	if (TRY(STEP_TCP_RMEM, write_text("/proc/sys/net/ipv4/tcp_rmem", "4096 16384 65536")) < 0 ||
+	    TRY(STEP_TCP_WMEM, write_text("/proc/sys/net/ipv4/tcp_wmem", "4096 16384 65536")) < 0)
 		return -1;
-	return write_text("/proc/self/oom_score_adj", "900");
+	return TRY(STEP_OOM_SCORE_ADJ, write_text("/proc/self/oom_score_adj", "900"));
 }
 
 static int build_cell(const struct cell_order *order, uint32_t *stage)
 {
 	*stage = STAGE_CGROUP; // only now: the namespace's root is the group we were put into
-	if (unshare(CLONE_NEWCGROUP) < 0)
+	if (TRY(STEP_UNSHARE_CGROUP, unshare(CLONE_NEWCGROUP)) < 0)
 		return -1;
 	if (before_mounts(stage) < 0)
 		return -1;
 	*stage = STAGE_IDS;
-	if (take_ids() < 0 || setsid() < 0)
+	if (take_ids() < 0 || TRY(STEP_SETSID, setsid()) < 0)
 		return -1;
 	*stage = STAGE_MOUNT;
 	int scratch = -1;
@@ -155,13 +164,13 @@ static int build_cell(const struct cell_order *order, uint32_t *stage)
 		errno = ENOENT;
 		return -1;
 	}
-	if (dup3(scratch, FD_SCRATCH, O_CLOEXEC) < 0 || (scratch != FD_SCRATCH && close(scratch) < 0))
+	if (TRY(STEP_PLACE_SCRATCH, dup3(scratch, FD_SCRATCH, O_CLOEXEC)) < 0 || (scratch != FD_SCRATCH && close(scratch) < 0))
 		return -1;
 	*stage = STAGE_NETWORK;
 	if (raise_loopback() < 0)
 		return -1;
 	*stage = STAGE_HOSTNAME;
-	return sethostname("cordon", 6);
+	return TRY(STEP_SETHOSTNAME, sethostname("cordon", 6));
 }
 
 static int lock_down(uint32_t *stage, int *listener)
@@ -169,15 +178,15 @@ static int lock_down(uint32_t *stage, int *listener)
 	sigset_t set;
 	*stage = STAGE_CAPS;
 	// Not dumpable: the job must not read init through /proc, whatever its id.
-	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 || lock_capabilities() < 0)
+	if (TRY(STEP_SET_DUMPABLE, prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) < 0 || lock_capabilities() < 0)
 		return -1;
 	sigfillset(&set);
-	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
+	if (TRY(STEP_SIGPROCMASK, sigprocmask(SIG_SETMASK, &set, NULL)) < 0)
 		return -1;
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
-	int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (signals < 0 || (signals != FD_SIGNALS && (dup3(signals, FD_SIGNALS, O_CLOEXEC) < 0 || close(signals) < 0)))
+	int signals = TRY(STEP_SIGNALFD, signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+	if (signals < 0 || (signals != FD_SIGNALS && (TRY(STEP_SIGNALFD, dup3(signals, FD_SIGNALS, O_CLOEXEC)) < 0 || close(signals) < 0)))
 		return -1;
 	*stage = STAGE_SECCOMP;
 	if (install_filter(FD_FILTER, listener) < 0)
@@ -186,9 +195,9 @@ static int lock_down(uint32_t *stage, int *listener)
 	return 0;
 }
 
-static void fail(uint32_t kind, uint32_t stage, int error)
+_Noreturn static void fail(uint32_t kind, uint32_t stage, int error)
 {
-	send_failure(FD_CONTROL, kind, stage, failed_index, error);
+	send_failure(control, kind, stage, failed_index, error);
 	_exit(1);
 }
 
@@ -196,7 +205,7 @@ static void tell_ready(int listener)
 {
 	struct cell_head head = {.version = CELL_VERSION, .kind = MSG_READY};
 	int fds[2] = {FD_SCRATCH, listener};
-	if (send_message(FD_CONTROL, &head, fds, 2) < 0)
+	if (TRY(STEP_SEND_READY, send_message(FD_CONTROL, &head, fds, 2)) < 0)
 		_exit(1);
 	close(FD_SCRATCH);
 	close(listener);
@@ -210,7 +219,7 @@ static int map_pack(int fd, int64_t size, struct pack *out)
 		errno = EBADMSG;
 		return -1;
 	}
-	uint8_t *base = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	uint8_t *base = TRY_MAP(STEP_MAP_PACK, mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
 	if (base == MAP_FAILED)
 		return -1;
 	size_t count = pack_pointers((struct pack_head *)(void *)base);
@@ -218,14 +227,11 @@ static int map_pack(int fd, int64_t size, struct pack *out)
 		errno = EBADMSG;
 		return -1;
 	}
-	char **pointers = mmap(NULL, count * sizeof *pointers, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char **pointers = TRY_MAP(STEP_MAP_POINTERS, mmap(NULL, count * sizeof *pointers, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	if (pointers == MAP_FAILED)
 		return -1;
-	if (decode_pack(base, (size_t)size, pointers, count, out) < 0) {
-		errno = EBADMSG;
-		return -1;
-	}
-	return 0;
+	errno = EBADMSG; // what a decoder finds has no errno of its own
+	return TRY(STEP_DECODE_PACK, decode_pack(base, (size_t)size, pointers, count, out));
 }
 
 // spawn starts the job's process with vfork semantics: it shares this memory and
@@ -233,10 +239,10 @@ static int map_pack(int fd, int64_t size, struct pack *out)
 // known without a pipe, and no page table is copied.
 static pid_t spawn(struct job_order *order)
 {
-	char *stack = mmap(NULL, SPAWN_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+	char *stack = TRY_MAP(STEP_MAP_STACK, mmap(NULL, SPAWN_STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0));
 	if (stack == MAP_FAILED)
 		return -1;
-	return clone(job_process, stack + SPAWN_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, order);
+	return TRY(STEP_CLONE_JOB, clone(job_process, stack + SPAWN_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, order));
 }
 
 static pid_t run_job(void)
@@ -245,6 +251,7 @@ static pid_t run_job(void)
 	struct pack pack;
 	int fds[CELL_FDS_MAX], count;
 	ssize_t n = receive_message(FD_CONTROL, &head, sizeof head, fds, &count);
+	n = TRY(STEP_RECEIVE_RUN, n);
 	if (n == 0)
 		_exit(0); // never used: the daemon let go of this cell
 	if (n != (ssize_t)sizeof head || head.version != CELL_VERSION || head.kind != MSG_RUN || count != 4)
@@ -265,7 +272,9 @@ static pid_t run_job(void)
 	}
 	for (int i = 1; i < 4; i++)
 		close(fds[i]); // or a reader would wait for us after the last job process
-	keep_capabilities(1u << CAP_KILL);
+	// The program runs already, but init must not go on with rights over ids.
+	if (TRY(STEP_CAPSET_RUNNING, keep_capabilities(1u << CAP_KILL)) < 0)
+		fail(MSG_FAILED, STAGE_CAPS, errno);
 	return job;
 }
 
@@ -292,29 +301,30 @@ static void watch_job(pid_t main)
 	struct pollfd polled[2] = {{.fd = FD_CONTROL, .events = POLLIN}, {.fd = FD_SIGNALS, .events = POLLIN}};
 	struct signalfd_siginfo info;
 	while (!reap(main, &ended)) {
-		if (poll(polled, 2, -1) < 0 && errno != EINTR)
-			_exit(1);
+		if (TRY(STEP_POLL, poll(polled, 2, -1)) < 0 && errno != EINTR)
+			fail(MSG_FAILED, STAGE_END, errno);
 		if (polled[0].revents)
 			_exit(0); // the daemon is gone or let go: exiting kills the namespace
 		while (read(FD_SIGNALS, &info, sizeof info) > 0)
 			;
 	}
-	if (send_message(FD_CONTROL, &ended, NULL, 0) < 0)
+	if (TRY(STEP_SEND_ENDED, send_message(FD_CONTROL, &ended, NULL, 0)) < 0)
 		_exit(1);
 }
 
-// kill_strays ends what the job left behind and counts it.
+// kill_strays ends what the job left behind and counts it. The count, of none as
+// well, is the last thing that init tells: its account is complete.
 static void kill_strays(void)
 {
 	struct cell_head strays = {.version = CELL_VERSION, .kind = MSG_STRAYS};
 	int status;
 	pid_t pid;
-	if (kill(-1, SIGKILL) < 0)
-		return;
+	if (TRY(STEP_KILL_STRAYS, kill(-1, SIGKILL)) < 0 && errno != ESRCH) // none is left
+		fail(MSG_FAILED, STAGE_END, errno);
 	while ((pid = wait4(-1, &status, __WALL, NULL)) > 0 || (pid < 0 && errno == EINTR))
 		strays.a += pid > 0;
-	if (strays.a > 0)
-		send_message(FD_CONTROL, &strays, NULL, 0);
+	if (TRY(STEP_SEND_STRAYS, send_message(FD_CONTROL, &strays, NULL, 0)) < 0)
+		_exit(1);
 }
 
 // init_main never returns. The caller is the child of clone3 in fresh namespaces.
@@ -325,10 +335,8 @@ _Noreturn void init_main(const struct cell_order *order)
 	cell_flags = order->flags;
 	signal(SIGCHLD, SIG_DFL); // the server ignores these, and ignoring is inherited
 	signal(SIGINT, SIG_DFL);
-	if (place_descriptors(order) < 0)
-		_exit(1); // nobody to tell: the daemon sees the socket end
-	wait_for_go();
-	if (build_cell(order, &stage) < 0 || lock_down(&stage, &listener) < 0)
+	if (place_descriptors(order) < 0 || wait_for_go() < 0 || build_cell(order, &stage) < 0 ||
+	    lock_down(&stage, &listener) < 0)
 		fail(MSG_READY, stage, errno);
 	tell_ready(listener);
 	watch_job(run_job());

@@ -15,23 +15,29 @@
 #include <time.h>
 #include <unistd.h>
 
-// become takes the job's ids and gives up every capability, then checks both.
+// is_job reads back who we are. 0, or -1 with errno.
+static int is_job(void)
+{
+	const uid_t id = CELL_UID_JOB;
+	uid_t r, e, s;
+	gid_t rg, eg, sg;
+	if (syscall(SYS_getresuid, &r, &e, &s) < 0 || syscall(SYS_getresgid, &rg, &eg, &sg) < 0)
+		return -1;
+	errno = EPERM;
+	return r == id && e == id && s == id && rg == id && eg == id && sg == id ? 0 : -1;
+}
+
+// become takes the job's ids and gives up every capability, then checks the ids.
 static int become(uint64_t flags)
 {
-	uid_t r, e, s;
-	if (!(flags & CELL_SINGLE_ID) && syscall(SYS_setresgid, CELL_UID_JOB, CELL_UID_JOB, CELL_UID_JOB) < 0)
+	const uid_t id = CELL_UID_JOB;
+	if (!(flags & CELL_SINGLE_ID) && TRY(STEP_JOB_SETRESGID, syscall(SYS_setresgid, id, id, id)) < 0)
 		return -1;
-	if (!(flags & CELL_SINGLE_ID) && syscall(SYS_setresuid, CELL_UID_JOB, CELL_UID_JOB, CELL_UID_JOB) < 0)
+	if (!(flags & CELL_SINGLE_ID) && TRY(STEP_JOB_SETRESUID, syscall(SYS_setresuid, id, id, id)) < 0)
 		return -1;
-	if (keep_capabilities(0) < 0)
+	if (TRY(STEP_JOB_CAPSET, keep_capabilities(0)) < 0)
 		return -1;
-	if (syscall(SYS_getresuid, &r, &e, &s) < 0)
-		return -1;
-	if (r != CELL_UID_JOB || e != CELL_UID_JOB || s != CELL_UID_JOB) {
-		errno = EPERM;
-		return -1;
-	}
-	return 0;
+	return TRY(STEP_JOB_READ_BACK_IDS, is_job());
 }
 
 // make_parents makes the directories above path. Symbolic links come last in a
@@ -47,7 +53,7 @@ static int make_parents(const char *path)
 	memcpy(part, path, n + 1);
 	for (char *slash = strchr(part, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = 0;
-		if (mkdirat(AT_FDCWD, part, 0755) < 0 && errno != EEXIST)
+		if (TRY(STEP_MAKE_PARENT, mkdirat(AT_FDCWD, part, 0755)) < 0 && errno != EEXIST)
 			return -1;
 		*slash = '/';
 	}
@@ -56,16 +62,16 @@ static int make_parents(const char *path)
 
 static int place_regular(const struct pack *pack, const struct pack_file *f, const char *path)
 {
-	int fd = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	int fd = TRY(STEP_PLACE_FILE, openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
 	if (fd < 0)
 		return -1;
 	uint64_t done = 0;
 	ssize_t n = 1;
-	while (done < f->data_len && (n = write(fd, pack->base + f->data_off + done, f->data_len - done)) > 0)
+	while (done < f->data_len && (n = TRY(STEP_WRITE_PLACED, write(fd, pack->base + f->data_off + done, f->data_len - done))) > 0)
 		done += (uint64_t)n;
 	if (n == 0)
 		errno = EIO;
-	int failed = done < f->data_len || fchmod(fd, f->mode & 0777) < 0;
+	int failed = done < f->data_len || TRY(STEP_FCHMOD_PLACED, fchmod(fd, f->mode & 0777)) < 0;
 	int saved = errno;
 	close(fd);
 	errno = saved;
@@ -79,11 +85,11 @@ static int place_file(const struct pack *pack, const struct pack_file *f)
 		return -1;
 	switch (f->type) {
 	case PACK_DIR:
-		if (mkdirat(AT_FDCWD, path, 0700) < 0 && errno != EEXIST)
+		if (TRY(STEP_PLACE_DIR, mkdirat(AT_FDCWD, path, 0700)) < 0 && errno != EEXIST)
 			return -1;
 		return 0; // its mode is set when its files are in
 	case PACK_SYMLINK:
-		return symlinkat((const char *)pack->base + f->data_off, AT_FDCWD, path);
+		return TRY(STEP_PLACE_LINK, symlinkat((const char *)pack->base + f->data_off, AT_FDCWD, path));
 	default:
 		return place_regular(pack, f, path);
 	}
@@ -102,7 +108,7 @@ static int place_files(const struct pack *pack, volatile uint32_t *index)
 		const struct pack_file *f = &pack->files[i];
 		*index = i;
 		if (f->type == PACK_DIR &&
-		    fchmodat(AT_FDCWD, (const char *)pack->base + f->path_off, f->mode & 0777, 0) < 0)
+		    TRY(STEP_CHMOD_DIR, fchmodat(AT_FDCWD, (const char *)pack->base + f->path_off, f->mode & 0777, 0)) < 0)
 			return -1;
 	}
 	return 0;
@@ -113,7 +119,7 @@ static int set_rlimits(const struct pack_head *head, volatile uint32_t *index)
 	for (uint32_t i = 0; i < CELL_RLIMITS; i++) {
 		struct rlimit limit = {head->rlimits[i].soft, head->rlimits[i].hard};
 		*index = i;
-		if (head->rlimits[i].set && setrlimit((int)head->rlimits[i].resource, &limit) < 0)
+		if (head->rlimits[i].set && TRY(STEP_SETRLIMIT, setrlimit((int)head->rlimits[i].resource, &limit)) < 0)
 			return -1;
 	}
 	return 0;
@@ -125,12 +131,12 @@ static int take_stdio(const int *stdio)
 {
 	int lifted[3];
 	for (int i = 0; i < 3; i++)
-		if ((lifted[i] = fcntl(stdio[i], F_DUPFD_CLOEXEC, 16)) < 0)
+		if ((lifted[i] = TRY(STEP_LIFT_STDIO, fcntl(stdio[i], F_DUPFD_CLOEXEC, 16))) < 0)
 			return -1;
 	for (int i = 0; i < 3; i++)
-		if (dup3(lifted[i], i, 0) < 0)
+		if (TRY(STEP_PLACE_STDIO, dup3(lifted[i], i, 0)) < 0)
 			return -1;
-	return (int)syscall(SYS_close_range, 3, ~0U, 0);
+	return (int)TRY(STEP_CLOSE_OTHERS, syscall(SYS_close_range, 3, ~0U, 0));
 }
 
 static int64_t clock_ns(clockid_t clock)
@@ -182,10 +188,10 @@ static int prepare(struct job_order *order)
 {
 	sigset_t none;
 	order->stage = STAGE_JOB_IDS;
-	if (setsid() < 0 || become(order->flags) < 0)
+	if (TRY(STEP_JOB_SETSID, setsid()) < 0 || become(order->flags) < 0)
 		return -1;
 	order->stage = STAGE_FILES;
-	if (chdir("/work") < 0)
+	if (TRY(STEP_CHDIR_WORK, chdir("/work")) < 0)
 		return -1;
 	umask(0);
 	if (place_files(order->pack, &order->index) < 0)
@@ -199,7 +205,7 @@ static int prepare(struct job_order *order)
 	if (set_rlimits(order->pack->head, &order->index) < 0)
 		return -1;
 	sigemptyset(&none);
-	return sigprocmask(SIG_SETMASK, &none, NULL);
+	return TRY(STEP_JOB_SIGPROCMASK, sigprocmask(SIG_SETMASK, &none, NULL));
 }
 
 // job_process runs in init's memory until execve. On failure it leaves the stage,
@@ -212,6 +218,7 @@ int job_process(void *argument)
 		_exit(1);
 	}
 	order->index = 0;
+	cell_step = STEP_NONE; // the stage says all there is to say
 	order->stage = STAGE_NONE; // what init reads when execve does not return
 	execute(order->pack);
 	order->error = errno;

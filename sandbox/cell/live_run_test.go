@@ -194,7 +194,5 @@ func testSingleUse(t *testing.T, k *kit) {
 	if err := c.Run(again, cell.Stdio{In: null, Out: null, Err: null}); err == nil {
 		t.Error("a dead cell took an order")
 	}
-	if err := c.Close(); err != nil {
-		t.Error(err)
-	}
+	c.Close()
 }

@@ -43,18 +43,19 @@ int keep_capabilities(uint64_t mask)
 int lock_capabilities(void)
 {
 	for (int cap = 0; cap < 64; cap++) {
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) {
+		if (TRY(STEP_DROP_BOUNDING, prctl(PR_CAPBSET_DROP, cap, 0, 0, 0)) < 0) {
 			if (errno == EINVAL) // past the kernel's last capability
 				break;
 			return -1;
 		}
 	}
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+	if (TRY(STEP_CLEAR_AMBIENT, prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)) < 0)
 		return -1;
-	if (prctl(PR_SET_SECUREBITS, SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
-	                                     SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED | SECBIT_KEEP_CAPS_LOCKED, 0, 0, 0) < 0)
+	unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
+	                     SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED | SECBIT_KEEP_CAPS_LOCKED;
+	if (TRY(STEP_SET_SECUREBITS, prctl(PR_SET_SECUREBITS, bits, 0, 0, 0)) < 0)
 		return -1;
-	return keep_capabilities(1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_KILL);
+	return TRY(STEP_CAPSET, keep_capabilities(1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_KILL));
 }
 
 // install_filter puts the compiled filter on this process; the job inherits it.
@@ -63,23 +64,23 @@ int lock_capabilities(void)
 int install_filter(int memfd, int *listener)
 {
 	struct stat st;
-	if (fstat(memfd, &st) < 0)
+	if (TRY(STEP_STAT_FILTER, fstat(memfd, &st)) < 0)
 		return -1;
 	size_t count = (size_t)st.st_size / sizeof(struct sock_filter);
 	if (count == 0 || count > BPF_MAXINSNS || (size_t)st.st_size % sizeof(struct sock_filter) != 0) {
 		errno = EINVAL;
 		return -1;
 	}
-	void *code = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, memfd, 0);
+	void *code = TRY_MAP(STEP_MAP_FILTER, mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, memfd, 0));
 	if (code == MAP_FAILED)
 		return -1;
 	struct sock_fprog program = {.len = (unsigned short)count, .filter = code};
 	long fd = -1;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0) {
+	if (TRY(STEP_NO_NEW_PRIVS, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) == 0) {
 		unsigned long flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
-		fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program);
+		fd = TRY(STEP_SECCOMP, syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV, &program));
 		if (fd < 0 && errno == EINVAL)
-			fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+			fd = TRY(STEP_SECCOMP, syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program));
 	}
 	int saved = errno;
 	munmap(code, (size_t)st.st_size);
@@ -95,10 +96,10 @@ int raise_loopback(void)
 	memset(&request, 0, sizeof request);
 	strcpy(request.ifr_name, "lo");
 	request.ifr_flags = IFF_UP;
-	int s = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int s = TRY(STEP_LOOPBACK_SOCKET, socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
 	if (s < 0)
 		return -1;
-	int result = ioctl(s, SIOCSIFFLAGS, &request);
+	int result = TRY(STEP_LOOPBACK_UP, ioctl(s, SIOCSIFFLAGS, &request));
 	int saved = errno;
 	close(s);
 	errno = saved;

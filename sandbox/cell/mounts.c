@@ -24,7 +24,7 @@ static int set_attributes(int dir, const char *path, uint64_t attributes, int re
 {
 	struct mount_attr attr = {.attr_set = attributes};
 	unsigned flags = (dir >= 0 ? AT_EMPTY_PATH : 0) | (recursive ? AT_RECURSIVE : 0);
-	return (int)syscall(SYS_mount_setattr, dir >= 0 ? dir : AT_FDCWD, path, flags, &attr, sizeof attr);
+	return (int)TRY(STEP_MOUNT_SETATTR, syscall(SYS_mount_setattr, dir >= 0 ? dir : AT_FDCWD, path, flags, &attr, sizeof attr));
 }
 
 // A bind is cloned detached, given its attributes, and only then attached: at no
@@ -32,12 +32,12 @@ static int set_attributes(int dir, const char *path, uint64_t attributes, int re
 static int bind(const struct cell_operation *o)
 {
 	unsigned recursive = o->mode ? AT_RECURSIVE : 0;
-	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, o->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive);
+	int tree = (int)TRY(STEP_OPEN_TREE, syscall(SYS_open_tree, AT_FDCWD, o->source, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | recursive));
 	if (tree < 0)
 		return -1;
 	int failed = o->flags && set_attributes(tree, "", o->flags, o->mode != 0) < 0;
 	if (!failed)
-		failed = syscall(SYS_move_mount, tree, "", AT_FDCWD, o->target, MOVE_MOUNT_F_EMPTY_PATH) < 0;
+		failed = TRY(STEP_MOVE_MOUNT, syscall(SYS_move_mount, tree, "", AT_FDCWD, o->target, MOVE_MOUNT_F_EMPTY_PATH)) < 0;
 	int saved = errno;
 	close(tree);
 	errno = saved;
@@ -46,24 +46,24 @@ static int bind(const struct cell_operation *o)
 
 static int new_mount(const struct cell_operation *o, const char *type)
 {
-	if (mount(type, o->target, type, 0, o->data_len ? o->data : NULL) < 0)
+	if (TRY(STEP_MOUNT, mount(type, o->target, type, 0, o->data_len ? o->data : NULL)) < 0)
 		return -1;
 	return o->flags ? set_attributes(-1, o->target, o->flags, 0) : 0;
 }
 
 static int write_file(const struct cell_operation *o)
 {
-	int fd = open(o->target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, o->mode);
+	int fd = TRY(STEP_OPEN_FILE, open(o->target, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, o->mode));
 	if (fd < 0)
 		return -1;
 	size_t done = 0;
 	while (done < o->data_len) {
-		ssize_t n = write(fd, o->data + done, o->data_len - done);
+		ssize_t n = TRY(STEP_WRITE_FILE, write(fd, o->data + done, o->data_len - done));
 		if (n <= 0)
 			break;
 		done += (size_t)n;
 	}
-	int failed = done < o->data_len || fchmod(fd, o->mode) < 0;
+	int failed = done < o->data_len || TRY(STEP_FCHMOD, fchmod(fd, o->mode)) < 0;
 	int saved = errno;
 	close(fd);
 	errno = saved;
@@ -73,30 +73,30 @@ static int write_file(const struct cell_operation *o)
 // The mode is set explicitly because the umask would cut it.
 static int make_dir(const struct cell_operation *o)
 {
-	if (mkdir(o->target, o->mode) < 0 && errno != EEXIST)
+	if (TRY(STEP_MKDIR, mkdir(o->target, o->mode)) < 0 && errno != EEXIST)
 		return -1;
-	return chmod(o->target, o->mode);
+	return TRY(STEP_CHMOD, chmod(o->target, o->mode));
 }
 
 // pivot_root(".", ".") stacks the old root on the new one; detaching "." then
 // drops it (pivot_root(2), NOTES). Nothing of the host stays reachable.
 static int pivot(const char *target)
 {
-	if (chdir(target) < 0 || syscall(SYS_pivot_root, ".", ".") < 0)
+	if (TRY(STEP_CHDIR_ROOT, chdir(target)) < 0 || TRY(STEP_PIVOT_ROOT, syscall(SYS_pivot_root, ".", ".")) < 0)
 		return -1;
-	if (umount2(".", MNT_DETACH) < 0)
+	if (TRY(STEP_DETACH_OLD_ROOT, umount2(".", MNT_DETACH)) < 0)
 		return -1;
-	return chdir("/");
+	return TRY(STEP_CHDIR_NEW_ROOT, chdir("/"));
 }
 
 // The scratch is reached by the job only through binds of its subdirectories.
 // The fd keeps the filesystem for collecting outputs; the mount itself goes.
 static int keep_scratch(const struct cell_operation *o, int *scratch)
 {
-	*scratch = open(o->target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	*scratch = TRY(STEP_OPEN_SCRATCH, open(o->target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
 	if (*scratch < 0)
 		return -1;
-	return o->mode ? 0 : umount2(o->target, MNT_DETACH); // else a later pivot drops it
+	return o->mode ? 0 : TRY(STEP_DETACH_SCRATCH, umount2(o->target, MNT_DETACH)); // else a later pivot drops it
 }
 
 static int run_operation(const struct cell_operation *o, int *scratch)
@@ -115,18 +115,26 @@ static int run_operation(const struct cell_operation *o, int *scratch)
 	case OP_FILE:
 		return write_file(o);
 	case OP_SYMLINK:
-		return symlink(o->source, o->target);
+		return TRY(STEP_SYMLINK, symlink(o->source, o->target));
 	case OP_ATTR:
 		return set_attributes(-1, o->target, o->flags, o->mode != 0);
 	case OP_PIVOT:
 		return pivot(o->target);
 	case OP_CHOWN:
-		return chown(o->target, o->mode, o->mode);
+		return TRY(STEP_CHOWN, chown(o->target, o->mode, o->mode));
 	case OP_SCRATCH:
 		return keep_scratch(o, scratch);
 	}
 	errno = EINVAL;
 	return -1;
+}
+
+static int next_operation(const uint8_t *ops, size_t size, size_t *offset, struct cell_operation *out)
+{
+	int more = decode_operation(ops, size, offset, out);
+	if (more < 0)
+		errno = EBADMSG;
+	return more;
 }
 
 // run_operations does all, in order. 0, or -1 with errno and *index of the failed one.
@@ -135,13 +143,9 @@ int run_operations(const uint8_t *ops, size_t size, uint32_t *index, int *scratc
 	struct cell_operation o;
 	size_t offset = 0;
 	for (*index = 0;; (*index)++) {
-		int more = decode_operation(ops, size, &offset, &o);
-		if (more == 0)
-			return 0;
-		if (more < 0) {
-			errno = EBADMSG;
-			return -1;
-		}
+		int more = TRY(STEP_DECODE_OPERATION, next_operation(ops, size, &offset, &o));
+		if (more <= 0)
+			return more;
 		if (run_operation(&o, scratch) < 0)
 			return -1;
 	}

@@ -60,12 +60,14 @@ func newPack(p *Program) (*pack, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := memfd("cordon-pack")
+	file, err := memfd(pointMakePack, "cordon-pack")
 	if err != nil {
 		return nil, err
 	}
 	size := int64(len(head))
-	_, err = file.Write(head)
+	if err = failing(pointWritePack); err == nil {
+		_, err = file.Write(head)
+	}
 	for i := 0; err == nil && i < len(p.Entries); i++ {
 		if e := &p.Entries[i]; e.Kind == Regular {
 			_, err = file.Write(e.Data)
@@ -162,7 +164,10 @@ func (p *pack) placeNanos() int64 {
 }
 
 // memfd is an anonymous file, not executable where the kernel can say so.
-func memfd(name string) (*os.File, error) {
+func memfd(p point, name string) (*os.File, error) {
+	if err := failing(p); err != nil {
+		return nil, fmt.Errorf("memfd_create %s: %w", name, err)
+	}
 	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING|unix.MFD_NOEXEC_SEAL)
 	if err == unix.EINVAL { // before Linux 6.3
 		fd, err = unix.MemfdCreate(name, unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
@@ -176,19 +181,28 @@ func memfd(name string) (*os.File, error) {
 // Input is a file of bytes that a job can read as its standard input: sealed, and
 // opened for reading only, so that nothing can be left in it.
 func Input(data []byte) (*os.File, error) {
-	w, err := memfd("stdin")
+	w, err := memfd(pointMakeInput, "stdin")
 	if err != nil {
 		return nil, err
 	}
 	defer w.Close()
-	if _, err := w.Write(data); err != nil {
+	if err = failing(pointWriteInput); err == nil {
+		_, err = w.Write(data)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("write stdin: %w", err)
 	}
 	seals := unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
-	if _, err := unix.FcntlInt(w.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+	if err = failing(pointSealInput); err == nil {
+		_, err = unix.FcntlInt(w.Fd(), unix.F_ADD_SEALS, seals)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("seal stdin: %w", err)
 	}
-	fd, err := unix.Open(fmt.Sprintf("/proc/self/fd/%d", w.Fd()), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	fd := -1
+	if err = failing(pointReopenInput); err == nil {
+		fd, err = unix.Open(fmt.Sprintf("/proc/self/fd/%d", w.Fd()), unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reopen stdin: %w", err)
 	}

@@ -3,6 +3,7 @@ package cell
 import (
 	"encoding/binary"
 	"fmt"
+	"strings"
 	"syscall"
 )
 
@@ -78,12 +79,13 @@ const (
 	StageRlimit
 	StageStdio
 	StageExec
+	StageEnd
 	stageCount
 )
 
 var stageNames = [stageCount]string{"none", "protocol", "template", "clone", "idmap", "cgroup", "ids",
 	"mount", "network", "hostname", "userns", "sysctl", "caps", "seccomp", "spawn", "job-ids", "files", "rlimit",
-	"stdio", "exec"}
+	"stdio", "exec", "end"}
 
 // String is the name used in errors and documents.
 func (s Stage) String() string {
@@ -97,16 +99,26 @@ func (s Stage) String() string {
 // set-up was complete and the kernel refused the program.
 type Failure struct {
 	Stage  Stage
+	Step   Step          // what was tried
 	Index  int           // of the operation, file or limit, where there are several
 	Detail string        // what the index stands for, "" when unknown
 	Errno  syscall.Errno // 0 when the step was killed rather than refused
 }
 
-// Error names stage, index and errno.
-func (f *Failure) Error() string {
-	s := "cell stage " + f.Stage.String()
+// Op names what was tried, and on what.
+func (f *Failure) Op() string {
+	s := f.Step.String()
 	if f.Detail != "" {
 		s += " (" + f.Detail + ")"
+	}
+	return strings.TrimSpace(s)
+}
+
+// Error names stage, operation and errno.
+func (f *Failure) Error() string {
+	s := "cell stage " + f.Stage.String()
+	if op := f.Op(); op != "" {
+		s += ": " + op
 	}
 	if f.Errno != 0 {
 		return s + ": " + f.Errno.Error()
@@ -160,5 +172,5 @@ func (h *head) failure() *Failure {
 	if h.stage == StageNone {
 		return nil
 	}
-	return &Failure{Stage: h.stage, Index: int(h.index), Errno: syscall.Errno(h.errno)}
+	return &Failure{Stage: h.stage, Step: Step(h.a), Index: int(h.index), Errno: syscall.Errno(h.errno)}
 }

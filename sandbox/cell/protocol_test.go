@@ -77,9 +77,12 @@ func TestFailure(t *testing.T) {
 		want    string
 	}{
 		{Failure{Stage: StageExec, Errno: syscall.ENOENT}, "cell stage exec: no such file or directory"},
-		{Failure{Stage: StageMount, Index: 2, Detail: "tmpfs /x", Errno: syscall.EPERM}, "cell stage mount (tmpfs /x): operation not permitted"},
+		{Failure{Stage: StageIDs, Step: stepNamed(t, "setgroups"), Errno: syscall.EPERM}, "cell stage ids: setgroups: operation not permitted"},
+		{Failure{Stage: StageMount, Step: stepNamed(t, "mount"), Index: 2, Detail: "tmpfs /x", Errno: syscall.EPERM},
+			"cell stage mount: mount (tmpfs /x): operation not permitted"},
+		{Failure{Stage: StageMount, Step: 1000, Errno: syscall.EPERM}, "cell stage mount: step(1000): operation not permitted"},
 		{Failure{Stage: StageFiles}, "cell stage files: interrupted"},
-		{Failure{Stage: stageCount, Errno: syscall.EIO}, "cell stage stage(20): input/output error"},
+		{Failure{Stage: stageCount, Errno: syscall.EIO}, "cell stage stage(21): input/output error"},
 	} {
 		if got := c.failure.Error(); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.failure, got, c.want)
@@ -89,6 +92,17 @@ func TestFailure(t *testing.T) {
 	if !errors.Is(err, syscall.EACCES) {
 		t.Error("the errno cannot be found in a failure")
 	}
+}
+
+func stepNamed(t *testing.T, name string) Step {
+	t.Helper()
+	for i, s := range steps {
+		if s.name == name {
+			return Step(i)
+		}
+	}
+	t.Fatalf("no step %s", name)
+	return 0
 }
 
 func TestStagesHaveNames(t *testing.T) {

@@ -20,6 +20,12 @@
 
 #define FD_DAEMON 3
 
+#ifdef CORDON_FAILPOINTS
+#define cell_flags_of(c) ((uint64_t)(c) & CELL_FLAGS) // the others tell what shall fail
+#else
+#define cell_flags_of(c) ((uint64_t)(c))
+#endif
+
 static uint8_t message[CELL_MESSAGE_MAX];
 static uint8_t cell_ops[CELL_MESSAGE_MAX];
 static size_t cell_ops_size;
@@ -32,9 +38,14 @@ static void build_template(void)
 	int fds[CELL_FDS_MAX], count, scratch = -1;
 	uint32_t index = 0;
 	ssize_t n = receive_message(FD_DAEMON, message, sizeof message, fds, &count);
-	if (n < (ssize_t)sizeof head)
-		_exit(1);
 	memcpy(&head, message, sizeof head);
+	arm_fault(head.c);
+	n = TRY(STEP_RECEIVE_TEMPLATE, n);
+	if (n < (ssize_t)sizeof head) {
+		if (n != 0) // else the daemon is gone
+			send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_PROTOCOL, 0, n < 0 ? errno : EBADMSG);
+		_exit(1);
+	}
 	size_t rest = (size_t)n - sizeof head;
 	if (head.version != CELL_VERSION || head.kind != MSG_TEMPLATE || head.a < 0 || (uint64_t)head.a > rest) {
 		send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_PROTOCOL, 0, EBADMSG);
@@ -47,7 +58,7 @@ static void build_template(void)
 		send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_TEMPLATE, index, errno);
 		_exit(1);
 	}
-	if (send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_NONE, 0, 0) < 0)
+	if (TRY(STEP_SEND_TEMPLATE_DONE, send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_NONE, 0, 0)) < 0)
 		_exit(1);
 }
 
@@ -75,9 +86,9 @@ static int write_maps(pid_t pid, const struct cell_head *head)
 	else
 		snprintf(map, sizeof map, "%u %lld 1\n%u %lld 1\n", CELL_UID_INIT, (long long)head->a, CELL_UID_JOB,
 		         (long long)head->a + 1);
-	if (write_proc(pid, "uid_map", map) < 0)
+	if (TRY(STEP_WRITE_UID_MAP, write_proc(pid, "uid_map", map)) < 0)
 		return -1;
-	return write_proc(pid, "gid_map", map);
+	return TRY(STEP_WRITE_GID_MAP, write_proc(pid, "gid_map", map));
 }
 
 // cgroup v1 has no birth inside a group. The pid is written here, while the
@@ -87,7 +98,7 @@ static int enter_cgroups(pid_t pid, const int *fds, int count)
 	char text[16];
 	int n = snprintf(text, sizeof text, "%d", (int)pid);
 	for (int i = 0; i < count; i++)
-		if (write(fds[i], text, (size_t)n) != n)
+		if (TRY(STEP_WRITE_CGROUP_PROCS, write(fds[i], text, (size_t)n)) != n)
 			return -1;
 	return 0;
 }
@@ -104,14 +115,15 @@ static pid_t clone_init(const struct cell_head *head, int cgroup, int *pidfd)
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint32_t)cgroup;
 	}
-	return (pid_t)syscall(SYS_clone3, &args, sizeof args);
+	return (pid_t)TRY(STEP_CLONE3, syscall(SYS_clone3, &args, sizeof args));
 }
 
 static void report(uint32_t stage, pid_t pid, int pidfd, int error)
 {
 	struct cell_head head = {
-		.version = CELL_VERSION, .kind = MSG_CELL_MADE, .stage = stage, .error = error, .pid = (uint32_t)pid};
-	if (send_message(FD_DAEMON, &head, &pidfd, pidfd >= 0 ? 1 : 0) < 0)
+		.version = CELL_VERSION, .kind = MSG_CELL_MADE, .stage = stage, .error = error, .pid = (uint32_t)pid,
+		.a = stage ? cell_step : STEP_NONE};
+	if (TRY(STEP_SEND_CELL_MADE, send_message(FD_DAEMON, &head, &pidfd, pidfd >= 0 ? 1 : 0)) < 0)
 		_exit(1);
 }
 
@@ -121,12 +133,12 @@ static void make_cell(const struct cell_head *head, const int *fds, int count)
 {
 	int pipe_fds[2], pidfd = -1;
 	uint32_t stage = STAGE_CLONE;
-	struct cell_order order = {.flags = (uint64_t)head->c, .ops = cell_ops, .ops_size = cell_ops_size};
-	if (count < 2 || head->b != count - 2 || ((head->c & CELL_CGROUP_V2) && head->b != 1)) {
+	struct cell_order order = {.flags = cell_flags_of(head->c), .ops = cell_ops, .ops_size = cell_ops_size};
+	if (count < 2 || head->b != count - 2 || ((head->c & CELL_CGROUP_V2) && head->b != 1) || order.flags & ~(uint64_t)CELL_FLAGS) {
 		report(STAGE_PROTOCOL, 0, -1, EBADMSG);
 		return;
 	}
-	if (pipe2(pipe_fds, O_CLOEXEC) < 0) {
+	if (TRY(STEP_PIPE2, pipe2(pipe_fds, O_CLOEXEC)) < 0) {
 		report(stage, 0, -1, errno);
 		return;
 	}
@@ -147,8 +159,10 @@ static void make_cell(const struct cell_head *head, const int *fds, int count)
 		stage = STAGE_CGROUP;
 		failed = enter_cgroups(pid, fds + 2, count - 2) < 0;
 	}
-	if (!failed)
-		failed = write(pipe_fds[1], "g", 1) != 1;
+	if (!failed) {
+		stage = STAGE_CLONE;
+		failed = TRY(STEP_WRITE_GO, write(pipe_fds[1], "g", 1)) != 1;
+	}
 	int error = failed ? errno : 0;
 	close(pipe_fds[0]);
 	close(pipe_fds[1]);
@@ -180,6 +194,8 @@ _Noreturn void server_main(void)
 	build_template();
 	for (;;) {
 		ssize_t n = receive_message(FD_DAEMON, &head, sizeof head, fds, &count);
+		arm_fault(n > 0 ? head.c : 0);
+		n = TRY(STEP_RECEIVE_ORDER, n);
 		if (n <= 0)
 			_exit(n < 0);
 		if (n == (ssize_t)sizeof head && head.version == CELL_VERSION && head.kind == MSG_CELL)

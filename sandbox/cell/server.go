@@ -35,7 +35,7 @@ type Server struct {
 // built. The caller must hold CAP_SYS_ADMIN in its user namespace.
 func Start(t Template) (*Server, error) {
 	message := encodeOps(nil, t.Root)
-	start := head{kind: msgTemplate, a: int64(len(message))}
+	start := head{kind: msgTemplate, a: int64(len(message)), c: templateFault()}
 	message = append(start.encode(nil), message...)
 	message = encodeOps(message, t.Cell)
 	if len(message) > messageMax {
@@ -51,7 +51,9 @@ func Start(t Template) (*Server, error) {
 		Stderr: os.Stderr, ExtraFiles: []*os.File{theirs},
 		SysProcAttr: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS, Setsid: true},
 	}
-	err = s.process.Start()
+	if err = failing(pointStartServer); err == nil {
+		err = s.process.Start()
+	}
 	theirs.Close()
 	if err != nil {
 		conn.Close()
@@ -68,10 +70,10 @@ func (s *Server) built(message []byte) error {
 	if err := s.conn.SetDeadline(time.Now().Add(buildWithin)); err != nil {
 		return err
 	}
-	if err := send(s.conn, message); err != nil {
+	if err := send(pointSendTemplate, s.conn, message); err != nil {
 		return fmt.Errorf("send template %s: %w", s.template.Name, err)
 	}
-	h, files, err := receive(s.conn)
+	h, files, err := receive(pointReceiveTemplateDone, s.conn)
 	closeAll(files)
 	if err != nil {
 		return fmt.Errorf("template %s: fork server: %w", s.template.Name, err)
@@ -131,20 +133,36 @@ func (s *Server) Cell(o Order) (*Cell, error) {
 	if o.SingleID {
 		h.c |= flagSingleID
 	}
+	h.c |= cellFault()
 	made, got, err := s.ask(h, files)
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
 	if f := made.failure(); f != nil || len(got) != 1 {
-		conn.Close()
 		closeAll(got)
+		theirs.Close()
+		defer conn.Close()
 		if f == nil {
 			return nil, fmt.Errorf("fork server: %d descriptors with a new cell, want 1", len(got))
 		}
-		return nil, f
+		return nil, firstFailure(conn, f)
 	}
 	return newCell(s, conn, got[0], int(made.pid))
+}
+
+// firstFailure waits for the end of an init whose making has failed. One that
+// failed by itself has told of it: what the server met with is only what followed.
+func firstFailure(conn *net.UnixConn, f *Failure) *Failure {
+	if conn.SetReadDeadline(time.Now().Add(answerWithin)) != nil {
+		return f
+	}
+	h, files, err := receive(pointReceiveReady, conn)
+	closeAll(files)
+	if err == nil && h.failure() != nil {
+		return h.failure()
+	}
+	return f
 }
 
 func (s *Server) ask(h head, files []*os.File) (head, []*os.File, error) {
@@ -153,15 +171,14 @@ func (s *Server) ask(h head, files []*os.File) (head, []*os.File, error) {
 	if err := s.conn.SetDeadline(time.Now().Add(answerWithin)); err != nil {
 		return head{}, nil, fmt.Errorf("fork server: %w", gone(err))
 	}
-	if err := send(s.conn, h.encode(make([]byte, 0, headSize)), files...); err != nil {
+	if err := send(pointSendOrder, s.conn, h.encode(make([]byte, 0, headSize)), files...); err != nil {
 		return head{}, nil, fmt.Errorf("fork server: %w", gone(err))
 	}
-	made, got, err := receive(s.conn)
+	made, got, err := receive(pointReceiveCellMade, s.conn)
 	if err != nil {
-		if errors.Is(err, os.ErrDeadlineExceeded) { // an answer that came late would be taken for the next one
-			_ = s.process.Process.Kill()
-			s.conn.Close()
-		}
+		// An answer that comes after all would be taken for the next one.
+		_ = s.process.Process.Kill()
+		s.conn.Close()
 		err = fmt.Errorf("fork server: %w", gone(err))
 	}
 	return made, got, err

@@ -12,6 +12,9 @@ import (
 
 // socketPair is our end (pollable by the runtime) and the end that is given away.
 func socketPair(name string) (*net.UnixConn, *os.File, error) {
+	if err := failing(pointSocketpair); err != nil {
+		return nil, nil, fmt.Errorf("socketpair: %w", err)
+	}
 	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("socketpair: %w", err)
@@ -28,7 +31,10 @@ func socketPair(name string) (*net.UnixConn, *os.File, error) {
 }
 
 // send writes one packet with descriptors.
-func send(c *net.UnixConn, b []byte, files ...*os.File) error {
+func send(p point, c *net.UnixConn, b []byte, files ...*os.File) error {
+	if err := failing(p); err != nil {
+		return err
+	}
 	var rights []byte
 	if len(files) > 0 {
 		fds := make([]int, len(files))
@@ -42,7 +48,10 @@ func send(c *net.UnixConn, b []byte, files ...*os.File) error {
 }
 
 // receive reads one packet. io.EOF when the other side is gone.
-func receive(c *net.UnixConn) (head, []*os.File, error) {
+func receive(p point, c *net.UnixConn) (head, []*os.File, error) {
+	if err := failing(p); err != nil {
+		return head{}, nil, err
+	}
 	var buffer [headSize]byte
 	var control [256]byte
 	n, rights, flags, _, err := c.ReadMsgUnix(buffer[:], control[:])

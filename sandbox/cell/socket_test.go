@@ -25,7 +25,7 @@ func pair(t *testing.T) (*net.UnixConn, int) {
 func TestSendAndReceive(t *testing.T) {
 	conn, fd := pair(t)
 	want := head{kind: msgReady, a: 5}
-	if err := send(conn, want.encode(nil)); err != nil {
+	if err := send(pointSendJob, conn, want.encode(nil)); err != nil {
 		t.Fatal(err)
 	}
 	buffer := make([]byte, 1024)
@@ -42,7 +42,7 @@ func TestSendAndReceive(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Close()
-	got, files, err := receive(conn)
+	got, files, err := receive(pointReceiveEnd, conn)
 	if err != nil || got != want || len(files) != 2 {
 		t.Fatalf("received %+v with %d descriptors, %v", got, len(files), err)
 	}
@@ -74,7 +74,7 @@ func TestReceiveRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.Close()
-		h, files, err := receive(conn)
+		h, files, err := receive(pointReceiveEnd, conn)
 		if err == nil || errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "cell message") || files != nil {
 			closeAll(files)
 			t.Errorf("%s: received %+v, %d descriptors, %v", name, h, len(files), err)
@@ -92,14 +92,14 @@ func TestReceiveEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	theirs.Close()
-	if _, _, err := receive(conn); err != io.EOF {
+	if _, _, err := receive(pointReceiveEnd, conn); err != io.EOF {
 		t.Errorf("after the other side has gone: %v, want EOF", err)
 	}
-	if err := send(conn, make([]byte, headSize)); !errors.Is(err, unix.EPIPE) {
+	if err := send(pointSendJob, conn, make([]byte, headSize)); !errors.Is(err, unix.EPIPE) {
 		t.Errorf("send: %v, want EPIPE", err)
 	}
 	conn.Close()
-	if _, _, err := receive(conn); !errors.Is(err, net.ErrClosed) {
+	if _, _, err := receive(pointReceiveEnd, conn); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("after our own end: %v", err)
 	}
 }
@@ -111,11 +111,11 @@ func TestReceiveEndUnread(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := send(conn, make([]byte, headSize)); err != nil {
+	if err := send(pointSendJob, conn, make([]byte, headSize)); err != nil {
 		t.Fatal(err)
 	}
 	theirs.Close()
-	if _, _, err := receive(conn); err != io.EOF {
+	if _, _, err := receive(pointReceiveEnd, conn); err != io.EOF {
 		t.Errorf("%v, want EOF", err)
 	}
 }

@@ -7,6 +7,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+uint32_t cell_step;
+
 // receive_message reads one packet. Returns its size, 0 at end of file, -1 with
 // errno. *fd_count is set to the number of descriptors (all close-on-exec).
 ssize_t receive_message(int socket, void *buffer, size_t size, int *fds, int *fd_count)
@@ -67,6 +69,7 @@ int send_message(int socket, const struct cell_head *head, const int *fds, int f
 // send_failure tells where something failed and with which errno.
 int send_failure(int socket, uint32_t kind, uint32_t stage, uint32_t index, int error)
 {
-	struct cell_head head = {.version = CELL_VERSION, .kind = kind, .stage = stage, .index = index, .error = error};
+	struct cell_head head = {.version = CELL_VERSION, .kind = kind, .stage = stage, .index = index, .error = error,
+	                         .a = stage ? cell_step : STEP_NONE};
 	return send_message(socket, &head, NULL, 0);
 }

@@ -6,6 +6,9 @@
 //	decode_fuzz verdict KIND FILE…          accepted or rejected, a line each
 //	decode_fuzz cut KIND FILE               every truncation; counts
 //	decode_fuzz mutate KIND SEED COUNT FILE…  random damage; counts
+//	decode_fuzz answer                      as dump, for one input after the other on
+//	                                        standard input: kind (o or p), size
+//	                                        (32 bits), bytes. Ends with it.
 //
 // KIND is ops or pack. A broken promise of the decoder ends the program with abort.
 #include "../cell.h"
@@ -293,10 +296,28 @@ static void mutate(const char *kind, uint64_t seed, long count, const struct inp
 	printf("%ld rejected %ld accepted\n", count - accepted, accepted);
 }
 
+// answer serves the fuzzer in decode_fuzz_test.go: a process for each input would
+// be most of the work.
+static int answer(void)
+{
+	uint8_t kind;
+	uint32_t size;
+	while (fread(&kind, 1, 1, stdin) == 1 && fread(&size, sizeof size, 1, stdin) == 1) {
+		struct input in = {malloc(size ? size : 1), size};
+		PROMISE(in.data && fread(in.data, 1, size, stdin) == size);
+		printf("%s\n", take(kind == 'o' ? "ops" : "pack", &in, 1) ? "accepted" : "rejected");
+		fflush(stdout);
+		free(in.data);
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct input inputs[INPUTS_MAX];
 	size_t count = 0;
+	if (argc == 2 && strcmp(argv[1], "answer") == 0)
+		return answer();
 	if (argc < 4)
 		return 2;
 	const char *what = argv[1], *kind = argv[2];

@@ -1,0 +1,5 @@
+//go:build failpoints
+
+package sandbox
+
+const withFailpoints = true

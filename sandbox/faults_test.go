@@ -1,0 +1,346 @@
+//go:build failpoints
+
+package sandbox
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"cordon/internal/testkit"
+	"cordon/policy"
+	"cordon/sandbox/cell"
+)
+
+// injected is an errno that no step gives by itself and no code looks for.
+const injected = syscall.ENOTRECOVERABLE
+
+// shape is a job by which steps can be made to fail, and how it ends otherwise.
+type shape struct {
+	verdict Verdict
+	job     func() *Job
+}
+
+var shapes = []shape{
+	{OK, func() *Job { // leaves a stray, so that there is something to be killed
+		j := shell("echo started; sleep 1000 & sleep 0.02; echo x > out")
+		j.Files = []File{{Path: "dir", Mode: os.ModeDir | 0o755}, {Path: "dir/a/b", Mode: 0o644, Data: []byte("text")},
+			{Path: "link", Mode: modeLink, Target: "dir"}}
+		j.Stdin, j.Outputs = []byte("in"), []string{"*", "dir"}
+		return j
+	}},
+	{OK, func() *Job {
+		j := shell("echo started; cat made")
+		j.Build = []string{"/bin/sh", "-c", "echo x > made"}
+		return j
+	}},
+	{CPULimit, func() *Job {
+		j := limited(shell("echo started; while :; do :; done"), policy.LimitRequest{CPUMillis: ptr[int64](40)})
+		return &j
+	}},
+}
+
+// writable has a root of its own shape: overlays, and a second pivot.
+var writable = shape{OK, func() *Job {
+	j := shell("echo started; echo x > /etc/mark")
+	j.Policy, j.WritableRoot = "dev", true
+	return j
+}}
+
+// bench runs jobs in a lab while something fails.
+type bench struct {
+	*lab
+	programs atomic.Int64 // how many have been started
+	empty    holdings     // before the first job
+	before   holdings     // before what fails
+}
+
+// holdings are all that a service has.
+type holdings struct{ descriptors, processes, mounts, ids, groups int }
+
+func newBench(t *testing.T, change ...func(*Config)) *bench {
+	b := &bench{lab: newLab(t, change...)}
+	dropped = func(started bool) {
+		if started {
+			b.programs.Add(1)
+		}
+	}
+	t.Cleanup(func() { cell.Arm(cell.Fault{}); disarm(); dropped = nil })
+	b.empty = b.holds(t)
+	b.before = b.empty
+	return b
+}
+
+func (b *bench) holds(t *testing.T) holdings {
+	groups := testkit.Groups(t, testkit.Descendants(t, os.Getpid()))
+	return holdings{len(descriptors(t)), len(testkit.Descendants(t, os.Getpid())), mountCount(t), b.config.Ranges.Free(), len(groups)}
+}
+
+// fails runs a job. It says whether it failed through us; then nothing of it may be
+// left, and unless that came late its program may not have been started.
+func (b *bench) fails(t *testing.T, s shape, late bool, want ...string) bool {
+	t.Helper()
+	b.programs.Store(0)
+	b.log.reset()
+	job := s.job()
+	r := b.run(t, job)
+	if r.Verdict == s.verdict {
+		if n := b.programs.Load(); n == 0 || r.Verdict == OK && !strings.HasPrefix(string(r.Stdout), "started") {
+			t.Fatalf("%d programs started in a job that ended well: %q", n, r.Stdout)
+		}
+		return false
+	}
+	if r.Verdict != InternalError {
+		t.Errorf("%s (%s), want internal_error", r.Verdict, r.Message)
+	}
+	for _, w := range want {
+		if !strings.Contains(r.Message, w) {
+			t.Errorf("%q does not name %q", r.Message, w)
+		}
+		if log := b.log.String(); !strings.Contains(log, w) {
+			t.Errorf("the log does not name %q:\n%s", w, log)
+		}
+	}
+	before := int64(0) // of what failed: a build has ended well when its run fails
+	if len(job.Build) > 0 {
+		before = 1
+	}
+	if n := b.programs.Load(); !late && (n > before || len(r.Stdout) > 0) {
+		t.Errorf("%q: %d programs have been started: %q", r.Message, n, r.Stdout)
+	}
+	return true
+}
+
+// within: nothing more than before, and as many ids. A fork server that has been
+// ended may still be waiting for its successor.
+func (h holdings) within(before holdings) bool {
+	return h.ids == before.ids && h.groups == before.groups && h.mounts == before.mounts &&
+		h.descriptors <= before.descriptors && h.processes <= before.processes
+}
+
+// clean wants the bench to be as it was.
+func (b *bench) clean(t *testing.T) {
+	t.Helper()
+	var now holdings
+	defer func() {
+		if !now.within(b.before) {
+			t.Errorf("left behind: %+v, before %+v", now, b.before)
+		}
+	}()
+	eventually(t, "nothing is left behind", func() bool { now = b.holds(t); return now.within(b.before) })
+}
+
+// each has something fail at its first try, its second, and so on, until the job
+// ends as it should. It says how many tries there were.
+func (b *bench) each(t *testing.T, s shape, late bool, arm func(try int), want ...string) int {
+	t.Helper()
+	for try := 1; ; try++ {
+		arm(try)
+		if !b.fails(t, s, late, want...) {
+			return try - 1
+		}
+		if try > 1000 || t.Failed() {
+			t.Fatalf("try %d", try)
+		}
+		b.clean(t)
+	}
+}
+
+// mute are the steps after which there is no way to tell: what the daemon finds.
+var mute = map[string]string{
+	"send_template_done": "stage template: start fork server", "receive_order": "stage cell: make", "send_cell_made": "stage cell: make",
+	"send_ready": "stage cell: make ready", "send_ended": "stage cell: read its account", "send_strays": "stage cell: read its account",
+}
+
+// mentions is what a Result says of a step that failed.
+func mentions(s cell.Step, template bool) []string {
+	if m := mute[s.String()]; m != "" {
+		return []string{m}
+	}
+	stage := s.Stage()
+	if template && stage == cell.StageMount {
+		stage = cell.StageTemplate
+	}
+	return []string{"stage " + stage.String() + ": ", s.String(), injected.Error()}
+}
+
+// Every step of the child side, each time that it is tried: of the root's
+// template, of a cell, and of the job's process. None may go unseen.
+func TestEveryStepOfTheCellFailsClosed(t *testing.T) {
+	hits, total := map[cell.Step]int{}, 0
+	for name, c := range map[string]struct {
+		template bool
+		shape    shape
+	}{"template": {true, shapes[0]}, "cell": {false, shapes[0]}, "writable template": {true, writable}, "writable cell": {false, writable}} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			for step := cell.Step(1); step < cell.Steps(); step++ {
+				mounts := step.Stage() == cell.StageMount
+				if !mounts && (c.shape.job().WritableRoot || c.template && step.Stage() != cell.StageProtocol) {
+					continue // as with the other root; and not the template's
+				}
+				t.Run(step.String(), func(t *testing.T) {
+					if b.retire(t); !c.template { // with a fork server that is there
+						b.start(t, c.shape)
+					}
+					late := step.Stage() == cell.StageEnd || step.String() == "capset_running"
+					hits[step] += b.each(t, c.shape, late, func(try int) {
+						cell.Arm(cell.Fault{Step: step, Template: c.template, Errno: injected, Try: try})
+					}, mentions(step, c.template)...)
+				})
+			}
+		})
+	}
+	for step := cell.Step(1); step < cell.Steps(); step++ {
+		if total += hits[step]; hits[step] == 0 && !(step.String() == "write_cgroup_procs" && isV2(t)) {
+			t.Errorf("%s has never been tried: it needs a job that comes there", step)
+		}
+	}
+	t.Logf("%d failures of %d steps", total, cell.Steps()-1)
+}
+
+// retire ends every fork server, as if there had been no job yet.
+func (b *bench) retire(t *testing.T) {
+	t.Helper()
+	cell.Arm(cell.Fault{})
+	b.pool.mu.Lock()
+	for name, k := range b.pool.kinds {
+		b.pool.retire(k)
+		delete(b.pool.kinds, name)
+	}
+	b.pool.order = nil
+	b.pool.mu.Unlock()
+	b.before = b.empty
+	b.clean(t)
+}
+
+// start runs a first job, so that there is a fork server.
+func (b *bench) start(t *testing.T, s shape) {
+	t.Helper()
+	if b.fails(t, s, false) {
+		t.Fatal("a job fails, and nothing was to fail")
+	}
+	b.before = b.holds(t)
+}
+
+func isV2(t *testing.T) bool {
+	l := newLab(t)
+	return l.cgroups.Name() == "cgroup-v2"
+}
+
+// The daemon's own steps towards the child side, each time they are tried.
+func TestEveryPointOfTheProtocolFailsClosed(t *testing.T) {
+	b := newBench(t)
+	for i, name := range cell.Points() {
+		point, late := i+1, name == "receive end" || name == "kill"
+		t.Run(name, func(t *testing.T) {
+			hits := 0
+			for i, s := range shapes {
+				t.Run(fmt.Sprint(i), func(t *testing.T) {
+					b.retire(t)
+					cell.Arm(cell.Fault{Point: point, Errno: injected, Try: 1})
+					if b.fails(t, s, late, "stage ", injected.Error()) {
+						hits++
+					}
+					cell.Arm(cell.Fault{})
+					b.start(t, s)
+					hits += b.each(t, s, late, func(try int) {
+						cell.Arm(cell.Fault{Point: point, Errno: injected, Try: try})
+					}, "stage ", injected.Error())
+				})
+			}
+			if hits == 0 {
+				t.Error("never tried")
+			}
+		})
+	}
+}
+
+// lateSteps come when the program has been started.
+var lateSteps = map[step]bool{stepWatchCPU: true, stepKill: true, stepAwait: true, stepWaitEmpty: true, stepUsage: true,
+	stepOpenWork: true, stepListOutputs: true, stepOpenOutput: true, stepStatOutput: true, stepReadOutput: true, stepReadTree: true}
+
+// Every step of the runner.
+func TestEveryStepOfTheRunnerFailsClosed(t *testing.T) {
+	b := newBench(t)
+	for s := range stepCount {
+		if s == stepRelease {
+			continue // below
+		}
+		t.Run(steps[s].stage+" "+steps[s].op, func(t *testing.T) {
+			hits := 0
+			for _, shape := range shapes {
+				b.retire(t)
+				for _, first := range []bool{true, false} {
+					arm(s, injected)
+					failed := b.fails(t, shape, lateSteps[s], "stage "+steps[s].stage+": "+steps[s].op, injected.Error())
+					if unused := disarm(); unused == failed {
+						t.Errorf("job failed: %t, step failed: %t", failed, !unused)
+					}
+					if failed {
+						hits++
+					}
+					if first {
+						b.start(t, shape)
+					} else {
+						b.clean(t)
+					}
+				}
+			}
+			if hits == 0 {
+				t.Error("never tried")
+			}
+		})
+	}
+}
+
+// What cannot be taken down takes nothing from the job's Result. It is counted and
+// told, and its ids are not given to another.
+func TestReleaseFailsClosed(t *testing.T) {
+	b := newBench(t)
+	arm(stepRelease, injected)
+	if b.fails(t, shapes[0], true) {
+		t.Error("the job fails, and it has been run")
+	}
+	if s := b.Stats(); s.Leaks != 1 || int(s.FreeIDs) != b.before.ids-1 {
+		t.Errorf("%+v: one leak and one pair of ids that is kept are wanted, of %d", s, b.before.ids)
+	}
+	if log := b.log.String(); !strings.Contains(log, "msg=leak") || !strings.Contains(log, injected.Error()) {
+		t.Errorf("the log does not tell of a leak:\n%s", log)
+	}
+	b.pool.leaks.Store(0) // or the lab would blame this test
+}
+
+// A filler that fails while it warms cells spoils nothing: jobs are told, and go
+// on as soon as it is over.
+func TestWarmingFailsClosed(t *testing.T) {
+	const warm = 2
+	b := newBench(t, func(c *Config) { c.Warm = warm })
+	setgroups := cell.Step(0)
+	for s := range cell.Steps() {
+		if s.String() == "setgroups" {
+			setgroups = s
+		}
+	}
+	cell.Arm(cell.Fault{Step: setgroups, Errno: injected, Try: 1})
+	for range 3 {
+		if !b.fails(t, shapes[0], false, mentions(setgroups, false)...) {
+			t.Error("a cell that cannot be made ran a job")
+		}
+	}
+	cell.Arm(cell.Fault{})
+	if b.fails(t, shapes[0], false) {
+		t.Error("it is over, and a job fails")
+	}
+	b.settled(t, b.before.ids, warm)
+}
+
+// reset forgets everything so far.
+func (b *logBuffer) reset() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.text.Reset()
+}
