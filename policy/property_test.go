@@ -109,41 +109,65 @@ func enough(t *testing.T, granted int) {
 func TestNoLimitIsEverOpen(t *testing.T) {
 	granted := 0
 	rapid.Check(t, func(t *rapid.T) {
-		p := genPolicy(t)
-		q := genRequest(t, p)
-		g, err := Resolve(q, p)
-		if err != nil {
-			var denied *DeniedError
-			if g != nil || !errors.As(err, &denied) || len(denied.Denials) == 0 {
-				t.Fatalf("grant %v with error %v", g, err)
-			}
-			return
-		}
-		granted++
-		for _, step := range []struct {
-			rules *LimitRules
-			asked *LimitRequest
-			got   *Limits
-		}{{&p.Limits, &q.Limits, &g.Limits}, {&p.BuildLimits, &q.BuildLimits, &g.BuildLimits}} {
-			for _, f := range fields {
-				r, _ := f.rule(step.rules)
-				v := f.value(step.got)
-				if !(v >= f.Floor && v <= *r.max && v > 0) {
-					t.Fatalf("%s: granted %v outside %v to %v", f.Name, v, f.Floor, *r.max)
-				}
-				if a, ok := f.asked(step.asked); ok && v != a || !ok && v != *r.def {
-					t.Fatalf("%s: granted %v, asked %v (%v), default %v", f.Name, v, a, ok, *r.def)
-				}
-			}
-		}
-		if g.Root.Writable && !p.Root.Writable.Allowed {
-			t.Fatal("a writable root that the policy does not allow")
-		}
-		if int64(q.Files) > g.Caps.Files || q.StdinBytes > g.Caps.StdinBytes || q.FileBytes > g.Limits.DiskBytes {
-			t.Fatalf("more than the caps: %+v", q)
+		if noLimitIsOpen(t) {
+			granted++
 		}
 	})
 	enough(t, granted)
+}
+
+// FuzzResolve is TestNoLimitIsEverOpen, led by what the code does with its input
+// and for as long as one likes.
+func FuzzResolve(f *testing.F) {
+	for i := range 8 { // each as long as the longest draw of policy and request
+		seed := make([]byte, 8<<10)
+		for j := range seed {
+			seed[j] = byte((j*j*(2*i+1) + j>>3) >> i)
+		}
+		f.Add(seed)
+	}
+	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { noLimitIsOpen(t) }))
+}
+
+func noLimitIsOpen(t *rapid.T) (granted bool) {
+	p := genPolicy(t)
+	q := genRequest(t, p)
+	g, err := Resolve(q, p)
+	if err != nil {
+		var denied *DeniedError
+		if g != nil || !errors.As(err, &denied) || len(denied.Denials) == 0 {
+			t.Fatalf("grant %v with error %v", g, err)
+		}
+		for _, d := range denied.Denials {
+			if d.Field == "" || d.Allowed == "" {
+				t.Fatalf("a denial that does not say what of: %+v", d)
+			}
+		}
+		return false
+	}
+	for _, step := range []struct {
+		rules *LimitRules
+		asked *LimitRequest
+		got   *Limits
+	}{{&p.Limits, &q.Limits, &g.Limits}, {&p.BuildLimits, &q.BuildLimits, &g.BuildLimits}} {
+		for _, f := range fields {
+			r, _ := f.rule(step.rules)
+			v := f.value(step.got)
+			if !(v >= f.Floor && v <= *r.max && v > 0) {
+				t.Fatalf("%s: granted %v outside %v to %v", f.Name, v, f.Floor, *r.max)
+			}
+			if a, ok := f.asked(step.asked); ok && v != a || !ok && v != *r.def {
+				t.Fatalf("%s: granted %v, asked %v (%v), default %v", f.Name, v, a, ok, *r.def)
+			}
+		}
+	}
+	if g.Root.Writable && !p.Root.Writable.Allowed {
+		t.Fatal("a writable root that the policy does not allow")
+	}
+	if int64(q.Files) > g.Caps.Files || q.StdinBytes > g.Caps.StdinBytes || q.FileBytes > g.Limits.DiskBytes {
+		t.Fatalf("more than the caps: %+v", q)
+	}
+	return true
 }
 
 // TestMonotoneInRequest: if a request is granted, the one that asks for less of

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -157,6 +158,15 @@ func Settle() error {
 	}
 	for _, name := range []string{envPipe, envState, envActivation, envHelper} {
 		os.Unsetenv(name)
+	}
+	return keepDescriptors()
+}
+
+// keepDescriptors: what this process was started with, by a shell or by RootlessKit,
+// which leaves the end of a pipe open, is for no program that it starts.
+func keepDescriptors() error {
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return os.NewSyscallError("close_range", err)
 	}
 	return nil
 }

@@ -130,15 +130,16 @@ func Mapped() (int, error) {
 
 // contiguous counts the ids mapped without a gap from 1 upwards.
 func contiguous(idMap string) (int, error) {
-	next := int64(1)
+	next := uint64(1)
 	for line := range strings.Lines(idMap) {
 		f := strings.Fields(line)
 		if len(f) != 3 {
 			return 0, fmt.Errorf("id map line %q: three numbers wanted", line)
 		}
-		inside, err1 := strconv.ParseInt(f[0], 10, 64)
-		length, err2 := strconv.ParseInt(f[2], 10, 64)
-		if err1 != nil || err2 != nil || length < 1 {
+		inside, err1 := strconv.ParseUint(f[0], 10, 32)
+		_, err2 := strconv.ParseUint(f[1], 10, 32)
+		length, err3 := strconv.ParseUint(f[2], 10, 32)
+		if errors.Join(err1, err2, err3) != nil || length < 1 {
 			return 0, fmt.Errorf("id map line %q: three numbers wanted", line)
 		}
 		if inside <= next && inside+length > next {

@@ -3,6 +3,10 @@ package userns
 import (
 	"errors"
 	"io"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -27,11 +31,40 @@ func TestContiguous(t *testing.T) {
 	}
 }
 
+// FuzzContiguous: ids that are counted are there, every one, and a map is read whole
+// or not at all.
 func FuzzContiguous(f *testing.F) {
-	f.Add("0 1000 1\n1 100000 65536\n")
+	for _, text := range []string{"0 1000 1\n1 100000 65536\n", "         0       1000          1\n", "0 0 4294967295\n", "5 1 10\n1 50 5\n0 9 2",
+		"0 1 1\n1 2\n", "1 0 4294967295\n4294967295 1 4294967295\n", "0 0 9223372036854775807\n", "+1 0 -1\n", ""} {
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if n, err := contiguous(text); err == nil && n < 0 {
-			t.Errorf("%q: %d", text, n)
+		n, err := contiguous(text)
+		var lines [][3]uint64
+		sound := true
+		for line := range strings.Lines(text) {
+			var l [3]uint64
+			words := strings.Fields(line)
+			for i := range l {
+				if len(words) != 3 || !regexp.MustCompile(`^[0-9]+$`).MatchString(words[i]) {
+					sound = false
+					break
+				}
+				l[i], _ = strconv.ParseUint(words[i], 10, 64) // at the limit where it is too great
+				sound = sound && l[i] < 1<<32
+			}
+			sound = sound && l[2] > 0
+			lines = append(lines, l)
+		}
+		if sound != (err == nil) || n < 0 || err != nil && n != 0 {
+			t.Fatalf("%q: %d, %v; sound: %v", text, n, err, sound)
+		}
+		for id := uint64(1); err == nil && id <= uint64(n); {
+			i := slices.IndexFunc(lines, func(l [3]uint64) bool { return l[0] <= id && id < l[0]+l[2] })
+			if i < 0 {
+				t.Fatalf("%q: %d counted, and %d is not mapped", text, n, id)
+			}
+			id = lines[i][0] + lines[i][2]
 		}
 	})
 }

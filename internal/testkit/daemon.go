@@ -106,11 +106,13 @@ func StartDaemonIn(tb testing.TB, state string, args ...string) *Daemon {
 	case <-time.After(startWithin):
 		tb.Fatalf("the service is not ready after %v:\n%s", startWithin, d.log)
 	}
-	token, err := os.ReadFile(filepath.Join(d.State, "token"))
-	if err != nil {
-		tb.Fatal(err)
+	if d.Token = os.Getenv("CORDON_TOKEN"); d.Token == "" { // which the service would have taken
+		token, err := os.ReadFile(filepath.Join(d.State, "token"))
+		if err != nil {
+			tb.Fatal(err)
+		}
+		d.Token = strings.TrimSpace(string(token))
 	}
-	d.Token = strings.TrimSpace(string(token))
 	return d
 }
 
@@ -125,14 +127,16 @@ func (d *Daemon) Signal(tb testing.TB, s syscall.Signal) {
 	}
 }
 
-// Kill ends the process with this pid, one of the service's, as the kernel does
-// when memory is short, and waits until the service is gone. What it can only
-// tidy at its next start is no failure then.
-func (d *Daemon) Kill(tb testing.TB, pid int) {
+// Kill ends processes of the service, one after the other, as the kernel does when
+// memory is short, and waits until the service is gone. What it can only tidy at
+// its next start is no failure then.
+func (d *Daemon) Kill(tb testing.TB, pids ...int) {
 	tb.Helper()
 	d.killed = true
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		tb.Fatal(err)
+	for _, pid := range pids {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			tb.Fatal(err)
+		}
 	}
 	d.Wait(tb)
 }

@@ -56,14 +56,16 @@ type step struct {
 		EnforcedBy string  `json:"enforced_by"`
 	} `json:"limits"`
 	Events struct {
-		OOMKill        int64 `json:"oom_kill"`
-		PidsMaxHits    int64 `json:"pids_max_hits"`
-		StrayKilled    int64 `json:"stray_killed"`
-		DeniedSyscalls []struct {
-			Name  string `json:"name"`
-			Count int64  `json:"count"`
-		} `json:"denied_syscalls"`
+		OOMKill        int64           `json:"oom_kill"`
+		PidsMaxHits    int64           `json:"pids_max_hits"`
+		StrayKilled    int64           `json:"stray_killed"`
+		DeniedSyscalls []deniedSyscall `json:"denied_syscalls"`
 	} `json:"events"`
+}
+
+type deniedSyscall struct {
+	Name  string `json:"name"`
+	Count int64  `json:"count"`
 }
 
 type outputFile struct {

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,6 +34,7 @@ func start(t *testing.T, d *testkit.Daemon, s *service, job object) <-chan resul
 			return
 		}
 		req.Header.Set("Authorization", "Bearer "+s.token)
+		req.Header.Set("Content-Type", "application/json")
 		resp, err := s.client.Do(req)
 		if err != nil {
 			return // the service has died: there is no answer
@@ -62,53 +62,6 @@ func running(t *testing.T, s *service) float64 {
 		t.Fatalf("GET /metrics: %d", status)
 	}
 	return samples(text)["cordon_jobs_running"]
-}
-
-// gone waits until no process of a list lives.
-func gone(t *testing.T, all []testkit.Process) {
-	t.Helper()
-	for range 500 {
-		if len(testkit.Living(all)) == 0 {
-			return
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	t.Errorf("still there: %v", testkit.Living(all))
-}
-
-// strays is a job that leaves its session and ignores what can be ignored.
-var strays = object{"command": []string{"sh", "-c", "trap '' HUP TERM INT; (setsid sleep 1000 &) ; sleep 1000"}, "limits": object{"wall_ms": 60_000}}
-
-// TestDeath: whichever of its processes is killed, every job ends with the
-// service, and the next start tidies what it could not.
-func TestDeath(t *testing.T) {
-	for name, which := range map[string]int{"outer": 0, "daemon": 2} {
-		t.Run(name, func(t *testing.T) {
-			state := t.TempDir()
-			d := testkit.StartDaemonIn(t, state, "--languages", "sh")
-			s := newService(d.URL, d.Token)
-			answer := start(t, d, s, strays)
-			all := testkit.Descendants(t, d.Pid)
-			groups := testkit.Groups(t, all)
-			if len(all) < 8 || len(groups) == 0 {
-				t.Fatalf("processes %v, groups %v", all, groups)
-			}
-			d.Kill(t, all[which].Pid)
-			gone(t, all)
-			if r, ok := <-answer; ok {
-				t.Errorf("an answer from a dead service: %s", r.step)
-			}
-			again := testkit.StartDaemonIn(t, state, "--languages", "sh")
-			for _, dir := range groups {
-				if filepath.Base(dir) != "cell-1" { // a new service begins to count anew
-					if _, err := os.Stat(dir); err == nil && !slices.Contains(testkit.Groups(t, testkit.Descendants(t, again.Pid)), dir) {
-						t.Errorf("%s is left by the dead service", dir)
-					}
-				}
-			}
-			newService(again.URL, again.Token).run(t, object{"command": []string{"true"}}).want(t, "ok")
-		})
-	}
 }
 
 // TestDrain: at its end the service lets jobs finish, for as long as it was told.
