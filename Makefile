@@ -14,7 +14,7 @@ BINARY  := $(CURDIR)/bin/cordon
 # the C library's plug-ins out of it.
 STATIC  := -tags osusergo,netgo -trimpath -ldflags '-s -w -X main.version=$(VERSION) -linkmode external -extldflags "-static"'
 
-.PHONY: all build deps run test lint fuzz bench install clean
+.PHONY: all build deps run test test-escape lint fuzz bench install clean
 
 all: build
 
@@ -31,6 +31,10 @@ run: build
 
 test: build
 	@test/all
+
+# Only the attempts to get out, but three times, and three times under load.
+test-escape: build
+	@test/escape
 
 lint: deps
 	@test/lint

@@ -1,6 +1,6 @@
 module cordon
 
-go 1.26.0
+go 1.26.8
 
 require (
 	github.com/rootless-containers/rootlesskit/v3 v3.1.0

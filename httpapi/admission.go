@@ -20,14 +20,14 @@ func newAdmission(places int) *admission { return &admission{make(chan struct{},
 func (s *Server) admit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.draining.Load() { // a connection made before may still bring a request
-			s.refused(refusal(sandbox.ErrShuttingDown)).write(w)
+			turnAway(w, r, s.refused(refusal(sandbox.ErrShuttingDown)))
 			return
 		}
 		a := s.admission
 		select {
 		case a.places <- struct{}{}:
 		default:
-			s.refused(problem(CodeQueueFull, "", fmt.Sprintf("%d jobs run or wait already; try again later", cap(a.places)))).write(w)
+			turnAway(w, r, s.refused(problem(CodeQueueFull, "", fmt.Sprintf("%d jobs run or wait already; try again later", cap(a.places)))))
 			return
 		}
 		leave := sync.OnceFunc(func() { <-a.places })
@@ -44,16 +44,17 @@ type ticket struct {
 
 type ticketKey struct{}
 
-// answerWithin is how long a client may take to read an answer: a job's place is
-// free by then, but its result is still in memory.
-const answerWithin = time.Minute
-
 // done gives the place back when the job has ended, whatever its client does then.
-func done(ctx context.Context) {
+func (s *Server) done(ctx context.Context) {
 	if t, ok := ctx.Value(ticketKey{}).(*ticket); ok {
 		t.leave()
-		_ = t.connection.SetWriteDeadline(time.Now().Add(answerWithin)) // a connection that is closed has no need of one
+		s.answerInTime(t.connection)
 	}
+}
+
+// answerInTime starts the time of an answer anew.
+func (s *Server) answerInTime(connection *http.ResponseController) {
+	_ = connection.SetWriteDeadline(time.Now().Add(s.patience.answer)) // a connection that is closed has no need of one
 }
 
 func (a *admission) inside() int { return len(a.places) }

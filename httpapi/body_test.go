@@ -41,7 +41,7 @@ func TestBodySize(t *testing.T) {
 func TestUnread(t *testing.T) {
 	for err, want := range map[error]Code{os.ErrDeadlineExceeded: CodeTimeout, fmt.Errorf("x: %w", os.ErrDeadlineExceeded): CodeTimeout,
 		fmt.Errorf("unexpected EOF"): CodeMalformed} {
-		if p := unread(err, 1); p.Code != want || p.Detail == "" {
+		if p := unread(err, 1, time.Second); p.Code != want || p.Detail == "" {
 			t.Errorf("%v: %+v", err, p)
 		}
 	}
@@ -84,8 +84,8 @@ func TestServeLongJob(t *testing.T) {
 		notes.mu.Lock()
 		defer notes.mu.Unlock()
 		n := len(notes.set)
-		// The first non-zero one is the header's, the next the body's.
-		if set := slices.DeleteFunc(slices.Clone(notes.set), time.Time.IsZero); len(set) != 2 || set[1].Before(set[0]) {
+		// The header's, the connection's own for the whole request, and the body's.
+		if set := slices.DeleteFunc(slices.Clone(notes.set), time.Time.IsZero); len(set) != 3 || set[1].Before(set[0]) || set[2].Before(set[1]) {
 			t.Errorf("the body had no deadline: %v", notes.set)
 		}
 		if n == 0 || !notes.set[n-1].IsZero() {
@@ -113,7 +113,7 @@ func TestServeCutOff(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := c.Write([]byte("POST " + runPath + " HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + canary + "\r\n" + request)); err != nil {
+		if _, err := c.Write([]byte("POST " + runPath + " HTTP/1.1\r\nHost: example.com\r\nContent-Type: application/json\r\nAuthorization: Bearer " + canary + "\r\n" + request)); err != nil {
 			t.Fatal(err)
 		}
 		if err := c.(*net.TCPConn).CloseWrite(); err != nil {
@@ -129,5 +129,45 @@ func TestServeCutOff(t *testing.T) {
 	s.stop()
 	if err := <-s.done; err != nil || s.runner.count() != 0 {
 		t.Errorf("Serve: %v, %d jobs", err, s.runner.count())
+	}
+}
+
+// TestTurnedAwayAtOnce: who is refused learns it before the body is there. Else
+// anybody could keep a connection for as long as a body may take.
+func TestTurnedAwayAtOnce(t *testing.T) {
+	s := serve(t, time.Hour, nil)
+	const json = "Content-Type: application/json\r\n"
+	token := "Authorization: Bearer " + canary + "\r\n"
+	var all sync.WaitGroup // at once: each connection lingers
+	for name, c := range map[string]struct {
+		line, headers string
+		status        int
+	}{
+		"no token":       {"POST " + runPath, json, 401},
+		"unknown path":   {"POST /none", token, 404},
+		"unknown method": {"PUT " + runPath, token + json, 405},
+		"not JSON":       {"POST " + runPath, token, 415},
+		"packed":         {"POST " + runPath, token + json + "Content-Encoding: gzip\r\n", 415},
+		"another host":   {"POST http://evil.example" + runPath, token + json, 421},
+		"another origin": {"POST " + runPath, token + json + "Origin: null\r\n", 403},
+		"open route":     {"POST /healthz", json, 405},
+	} {
+		for _, length := range []string{"Content-Length: 1000", "Content-Length: 1000000000000", "Transfer-Encoding: chunked"} {
+			all.Go(func() {
+				sent := time.Now()
+				got := exchange(t, "tcp", s.addr, c.line+" HTTP/1.1\r\nHost: "+s.addr+"\r\n"+c.headers+length+"\r\n\r\n")
+				if !slices.Equal(statuses(got), []int{c.status}) {
+					t.Errorf("%s, %s: %v, want %d", name, length, statuses(got), c.status)
+				}
+				if took := time.Since(sent); took >= defaultPatience.body {
+					t.Errorf("%s, %s: it took %v: the body was waited for", name, length, took)
+				}
+			})
+		}
+	}
+	all.Wait()
+	s.stop()
+	if err := <-s.done; err != nil {
+		t.Error(err)
 	}
 }

@@ -139,7 +139,7 @@ func hold(t testing.TB, method, path string, r *reply) {
 	schema := c.answers[as+" "+path+" "+strconv.Itoa(r.status)][kind]
 	if !c.known[as+" "+path] {
 		// No operation: only the refusals that every path has.
-		if !slices.Contains([]int{401, 403, 404, 405}, r.status) || kind != "application/problem+json" {
+		if !slices.Contains([]int{401, 403, 404, 405, 421, 429, 431}, r.status) || kind != "application/problem+json" {
 			t.Errorf("%s %s: %d %s is not for a path that does not exist", method, path, r.status, kind)
 		}
 		schema = c.problem

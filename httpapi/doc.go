@@ -2,8 +2,10 @@
 // authentication and limits. It knows jobs and their results, and asks for the
 // rest through small interfaces.
 //
-// The way of a request by file: server.go (what is put together) → guard.go
-// (recovery, log, token) → admission.go → run.go → decode.go (strict) → job.go
-// (request to job) → result.go (result to JSON), with problem.go for everything
-// that goes wrong.
+// The way of a request by file: serve.go (times and listeners) → limited.go (whose
+// connection) → strict.go (one reading of its bytes) → server.go (what is put
+// together) → guard.go (recovery, log, token) with hosts.go (for us, and from no
+// other site) and attempts.go → admission.go → body.go → run.go → decode.go
+// (strict) → job.go (request to job) → result.go (result to JSON), with problem.go
+// for everything that goes wrong.
 package httpapi

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -16,12 +17,50 @@ var open = map[string]bool{"/healthz": true, "/readyz": true, "/openapi.yaml": t
 // do not exist.
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !open[r.URL.Path] {
-			scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-			if !strings.EqualFold(scheme, "Bearer") || !s.config.Token.Is(strings.TrimSpace(given)) {
-				problem(CodeUnauthorized, "", "the header \"Authorization: Bearer …\" is missing or wrong; cordon token prints the token").write(w)
+		if !open[r.URL.EscapedPath()] {
+			if !s.holdsToken(r) {
+				turnAway(w, r, s.strange(r))
 				return
 			}
+			trust(r.Context())
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// holdsToken: what is no bearer token at all is compared, too, so that every
+// refusal takes the same way.
+func (s *Server) holdsToken(r *http.Request) bool {
+	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	right := s.config.Token.Is(strings.TrimSpace(given))
+	return strings.EqualFold(scheme, "Bearer") && right
+}
+
+// strange is the answer to a request without the token, the same whatever stood
+// in its place.
+func (s *Server) strange(r *http.Request) *Problem {
+	if wait := s.attempts.failed(peerOf(r.RemoteAddr)); wait > 0 {
+		p := problem(CodeTooManyAttempts, "", "too many requests without the right token came from this address; cordon token prints it")
+		p.wait = wait
+		return p
+	}
+	return problem(CodeUnauthorized, "", "the header \"Authorization: Bearer …\" is missing or wrong; cordon token prints the token")
+}
+
+// maxHeaders is far more than clients and proxies send.
+const maxHeaders = 100
+
+// few wants no more headers than that: the limit of their bytes alone would let
+// thousands through.
+func few(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		count := 0
+		for _, values := range r.Header {
+			count += len(values)
+		}
+		if count > maxHeaders {
+			turnAway(w, r, problem(CodeTooManyHeaders, "", fmt.Sprintf("%d headers were sent, %d are taken", count, maxHeaders)))
+			return
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -59,12 +98,15 @@ func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		rec := &recorder{ResponseWriter: w}
+		if len(r.TransferEncoding) > 0 { // the end of a chunked body is not followed: see headScanner
+			w.Header().Set("Connection", "close")
+		}
 		defer func() {
 			if p := recover(); p != nil {
 				if p == http.ErrAbortHandler {
 					panic(p)
 				}
-				s.config.Logger.Error("panic in a handler", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+				s.config.Logger.Error("panic in a handler", "path", s.logged(r.URL.Path), "panic", p, "stack", string(debug.Stack()))
 				if rec.status == 0 {
 					problem(CodeInternal, "", "an internal error; the log has it").write(rec)
 				}
@@ -78,12 +120,16 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			if open[r.URL.Path] || r.URL.Path == "/metrics" {
 				level = slog.LevelDebug // asked every few seconds by machines
 			}
-			s.config.Logger.Log(r.Context(), level, "request", "method", r.Method, "path", r.URL.Path, "status", rec.status,
+			s.config.Logger.Log(r.Context(), level, "request", "method", clip(r.Method), "path", s.logged(r.URL.Path), "status", rec.status,
 				"bytes", rec.bytes, "took", time.Since(started).Round(time.Microsecond), "from", r.RemoteAddr)
 		}()
 		next.ServeHTTP(rec, r)
 	})
 }
+
+// logged is a path as the log has it: not without end, and without the token, which
+// some put into a URL by mistake.
+func (s *Server) logged(path string) string { return clip(s.config.Token.Conceal(path)) }
 
 func statusClass(status int) string {
 	switch {

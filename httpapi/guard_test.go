@@ -17,7 +17,8 @@ import (
 // taken.
 func TestPaths(t *testing.T) {
 	s := start(t, nil)
-	for _, path := range []string{"/", "/v1", "/v1/", "/v1/none", "/v1/run/x", "/v1/policies/judge", "/docs", "/openapi.json", "/openapi", "/schemas/Problem.json", "/favicon.ico", "/%2e%2e/x"} {
+	for _, path := range []string{"/", "/v1", "/v1/", "/v1/none", "/v1/run/x", "/v1/policies/judge", "/docs", "/openapi.json", "/openapi", "/schemas/Problem.json", "/favicon.ico", "/%2e%2e/x",
+		"//v1/policies", "/v1//policies", "/v1/./policies", "/v1/x/../policies", "/v1/%70olicies", "/v1%2fpolicies", "/v1/policies/", "//v1/run", "/v1//run", "/v1/%72un", "/v1/run/", "/%68ealthz"} {
 		for _, method := range []string{"GET", "POST", "HEAD"} {
 			r := s.send(t, method, path, nil)
 			if method == "HEAD" {

@@ -140,6 +140,11 @@ func input(j *sandbox.Job, r *RunRequest) *Problem {
 		seen[f.Path] = true
 		j.Files = append(j.Files, *f)
 	}
+	for i, pattern := range r.Outputs {
+		if err := sandbox.CheckPattern(pattern); err != nil {
+			return problem(CodeInvalidField, fmt.Sprintf("outputs[%d]", i), err.Error())
+		}
+	}
 	return variables(j, r.Env)
 }
 

@@ -43,6 +43,7 @@ func TestJobRefuses(t *testing.T) {
 		{"file with both", `{"command":["a"],"files":[{"path":"a","content":""},{"path":"b","content":"","base64":""}]}`, CodeInvalidField, "files[1]", "one of them"},
 		{"file no base64", `{"command":["a"],"files":[{"path":"a","base64":"?"}]}`, CodeInvalidField, "files[0].base64", ""},
 		{"file without path", `{"command":["a"],"files":[{"content":""}]}`, CodeInvalidField, "files[0].path", "relative"},
+		{"output above the scratch", `{"command":["a"],"outputs":["a","../b"]}`, CodeInvalidField, "outputs[1]", "below /work"},
 		{"absolute path", `{"command":["a"],"files":[{"path":"/etc/x","content":""}]}`, CodeInvalidField, "files[0].path", "relative"},
 		{"path that climbs", `{"command":["a"],"files":[{"path":"a/../../x","content":""}]}`, CodeInvalidField, "files[0].path", ".."},
 		{"path with a dot", `{"command":["a"],"files":[{"path":"./x","content":""}]}`, CodeInvalidField, "files[0].path", ""},

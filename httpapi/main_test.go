@@ -151,7 +151,8 @@ func start(t testing.TB, change func(*Config)) *service {
 		t.Fatal(err)
 	}
 	s := &service{runner: &fakeRunner{run: succeed}, log: &journal{}}
-	c := Config{Version: "test", Token: token, Runner: s.runner, Policies: shippedPolicies(), Languages: unsearched(t), MaxJobs: 4,
+	c := Config{Version: "test", Token: token, Hosts: []string{"example.com", "Cordon.example", "cordon.example:9443"}, // the first is httptest's
+		Runner: s.runner, Policies: shippedPolicies(), Languages: unsearched(t), MaxJobs: 4,
 		Doctor:   func(context.Context) (any, error) { return map[string]any{"ready": true}, nil },
 		Registry: prometheus.NewRegistry(),
 		Logger:   slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))}
@@ -206,6 +207,9 @@ func (s *service) send(t testing.TB, method, path string, body io.Reader, header
 		t.Fatal(err)
 	}
 	r.Header.Set("Authorization", "Bearer "+canary)
+	if method == http.MethodPost {
+		r.Header.Set("Content-Type", "application/json")
+	}
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
@@ -233,6 +237,7 @@ func (s *service) direct(t testing.TB, method, path string, body io.Reader) *rep
 	t.Helper()
 	r := httptest.NewRequestWithContext(t.Context(), method, path, body)
 	r.Header.Set("Authorization", "Bearer "+canary)
+	r.Header.Set("Content-Type", "application/json")
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, r)
 	got := &reply{w.Code, w.Result().Header, w.Body.Bytes()}

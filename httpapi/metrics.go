@@ -13,6 +13,8 @@ type metrics struct {
 	stages   *prometheus.HistogramVec
 	requests *prometheus.CounterVec
 	refused  *prometheus.CounterVec
+
+	connections connectionMetrics
 }
 
 func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
@@ -25,6 +27,10 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 			Help: "HTTP requests by route and class of status."}, []string{"route", "status"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_refused_total",
 			Help: "Jobs that were not taken, by code of the problem."}, []string{"code"}),
+		connections: connectionMetrics{
+			open: prometheus.NewGauge(prometheus.GaugeOpts{Name: "cordon_connections", Help: "Connections that are open."}),
+			dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "cordon_connections_dropped_total",
+				Help: "Connections that were closed for others, because places were short."})},
 	}
 	gauge := func(name, help string, value func() float64) prometheus.Collector {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
@@ -32,7 +38,7 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 	stat := func(pick func(sandbox.Stats) int64) func() float64 {
 		return func() float64 { return float64(pick(c.Runner.Stats())) }
 	}
-	reg.MustRegister(m.jobs, m.stages, m.requests, m.refused,
+	reg.MustRegister(m.jobs, m.stages, m.requests, m.refused, m.connections.open, m.connections.dropped,
 		gauge("cordon_jobs_inside", "Jobs that run or wait.", func() float64 { return float64(a.inside()) }),
 		gauge("cordon_jobs_running", "Jobs that run.", stat(func(s sandbox.Stats) int64 { return s.Running })),
 		gauge("cordon_warm_cells", "Cells that wait for a job.", stat(func(s sandbox.Stats) int64 { return s.WarmCells })),

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"encoding/json"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -20,6 +22,8 @@ type Problem struct {
 	Path    string          `json:"path,omitempty" doc:"The field at fault, as in files[0].path"`
 	Job     string          `json:"job,omitempty" doc:"Id of the job, where there was one"`
 	Denials []policy.Denial `json:"denials,omitempty" doc:"Everything that the policy refuses"`
+
+	wait time.Duration // for Retry-After, where it is not a second
 }
 
 // Code names a kind of problem.
@@ -41,7 +45,12 @@ const (
 	CodeMissingLanguage  Code = "language_not_installed"
 	CodeUnsupportedHost  Code = "unsupported_host"
 	CodeUnauthorized     Code = "unauthorized"
+	CodeTooManyAttempts  Code = "too_many_attempts"
+	CodeUnknownHost      Code = "unknown_host"
 	CodeCrossOrigin      Code = "cross_origin"
+	CodeNotJSON          Code = "not_json"
+	CodeEncoded          Code = "content_encoding"
+	CodeTooManyHeaders   Code = "too_many_headers"
 	CodeNotFound         Code = "not_found"
 	CodeMethodNotAllowed Code = "method_not_allowed"
 	CodeTimeout          Code = "request_timeout"
@@ -56,6 +65,7 @@ var statusOf = map[Code]int{
 	CodeMalformed: 400, CodeUnknownField: 400, CodeWrongType: 400, CodeDuplicateKey: 400, CodeTrailingData: 400,
 	CodeTooDeep: 400, CodeTooLarge: 413, CodeInvalidField: 422, CodeUnknownPolicy: 422, CodePolicyDenied: 422,
 	CodeUnknownLanguage: 422, CodeMissingLanguage: 422, CodeUnsupportedHost: 503, CodeUnauthorized: 401,
+	CodeTooManyAttempts: 429, CodeUnknownHost: 421, CodeNotJSON: 415, CodeEncoded: 415, CodeTooManyHeaders: 431,
 	CodeCrossOrigin: 403, CodeNotFound: 404, CodeMethodNotAllowed: 405, CodeTimeout: 408,
 	CodeQueueFull: 503, CodeShuttingDown: 503, CodeCancelled: 499, CodeInternal: 500,
 }
@@ -102,8 +112,8 @@ func (p *Problem) GetHeaders() http.Header { return p.headers() }
 
 func (p *Problem) headers() http.Header {
 	h := http.Header{}
-	if p.Status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", "1")
+	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
+		h.Set("Retry-After", strconv.Itoa(max(1, int(p.wait/time.Second))))
 	}
 	if p.Code == CodeUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="cordon"`)
@@ -119,6 +129,20 @@ func (p *Problem) write(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", p.ContentType(""))
 	w.WriteHeader(p.Status)
 	_ = json.NewEncoder(w).Encode(p) // a client that is gone cannot be told
+}
+
+// lingering is how long a client that is turned away may go on sending: some send
+// all before they read the answer, and would lose it with the connection.
+const lingering = 2 * time.Second
+
+// turnAway answers a request whose body nobody will read. Else net/http would
+// read on for the next request, and wait with the answer until the body is there.
+func turnAway(w http.ResponseWriter, r *http.Request, p *Problem) {
+	if r.ContentLength != 0 {
+		w.Header().Set("Connection", "close")
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(lingering)) // the connection's own is longer
+	}
+	p.write(w)
 }
 
 func init() {

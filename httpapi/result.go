@@ -48,11 +48,12 @@ type LimitResult struct {
 
 // FileResult is a collected file, or why it was not collected.
 type FileResult struct {
-	Path    string `json:"path"`
-	Size    int64  `json:"size"`
-	Content string `json:"content,omitempty" doc:"When the bytes are text"`
-	Base64  string `json:"base64,omitempty" doc:"When they are not, as for stdout_base64"`
-	Error   string `json:"error,omitempty" enum:"not_found,not_regular,too_large,too_many"`
+	Path       string `json:"path" doc:"Empty when path_base64 is there"`
+	PathBase64 string `json:"path_base64,omitempty" doc:"Instead of path when the name is not UTF-8: names are bytes"`
+	Size       int64  `json:"size"`
+	Content    string `json:"content,omitempty" doc:"When the bytes are text"`
+	Base64     string `json:"base64,omitempty" doc:"When they are not, as for stdout_base64"`
+	Error      string `json:"error,omitempty" enum:"not_found,not_regular,too_large,too_many"`
 }
 
 // TimingsResult is where the job's time went.
@@ -71,7 +72,8 @@ func NewResult(r *sandbox.Result) *RunResult {
 		out.Build = &build
 	}
 	for _, f := range r.Files {
-		file := FileResult{Path: f.Path, Size: f.Size, Error: f.Error}
+		file := FileResult{Size: f.Size, Error: f.Error}
+		file.Path, file.PathBase64 = text([]byte(f.Path))
 		file.Content, file.Base64 = text(f.Data)
 		out.Files = append(out.Files, file)
 	}

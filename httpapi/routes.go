@@ -33,19 +33,19 @@ func (s *Server) register() {
 		Description:  "Everything about the program is in the result, with status 200; a status of 4xx or 5xx means that the job did not run.",
 		MaxBodyBytes: -1, BodyReadTimeout: -1, SkipValidateBody: true, // see receive
 		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}},
-		Responses:   problems(registry, 400, 401, 403, 408, 413, 422, 499, 500, 503),
+		Responses:   problems(registry, 400, 401, 403, 408, 413, 415, 421, 422, 429, 431, 499, 500, 503),
 	}, s.run)
 	huma.Register(s.api, huma.Operation{
 		OperationID: "policies", Method: http.MethodGet, Path: "/v1/policies", Summary: "List the policies with their limits",
-		Responses: problems(registry, 401, 500),
+		Responses: problems(registry, 401, 403, 421, 429, 431, 500),
 	}, s.listPolicies)
 	huma.Register(s.api, huma.Operation{
 		OperationID: "languages", Method: http.MethodGet, Path: "/v1/languages", Summary: "List the languages, installed or not",
-		Responses: problems(registry, 401, 500),
+		Responses: problems(registry, 401, 403, 421, 429, 431, 500),
 	}, s.listLanguages)
 	huma.Register(s.api, huma.Operation{
 		OperationID: "doctor", Method: http.MethodGet, Path: "/v1/doctor", Summary: "What this host offers",
-		Responses: problems(registry, 401, 500),
+		Responses: problems(registry, 401, 403, 421, 429, 431, 500),
 	}, s.doctor)
 	// huma describes the raw body with a schema of its own.
 	body := s.api.OpenAPI().Paths[runPath].Post.RequestBody.Content["application/json"]
@@ -71,11 +71,12 @@ func problems(r huma.Registry, statuses ...int) map[string]*huma.Response {
 // describePlain adds the routes that are not JSON.
 func (s *Server) describePlain() {
 	text := func(id, path, summary, media string, statuses ...int) {
-		op := &huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary, Responses: map[string]*huma.Response{}}
+		op := &huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Summary: summary,
+			Responses: problems(s.api.OpenAPI().Components.Schemas, 403, 421, 431)}
 		if open[path] {
 			op.Security = []map[string][]string{}
 		} else {
-			op.Responses = problems(s.api.OpenAPI().Components.Schemas, 401)
+			op.Responses = problems(s.api.OpenAPI().Components.Schemas, 401, 403, 421, 429, 431)
 		}
 		for _, status := range statuses {
 			op.Responses[itoa(status)] = &huma.Response{Description: http.StatusText(status),

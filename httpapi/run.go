@@ -17,7 +17,7 @@ type runInput struct {
 // run is POST /v1/run.
 func (s *Server) run(ctx context.Context, in *runInput) (*answer[*RunResult], error) {
 	result, p := s.runJob(ctx, in.RawBody)
-	done(ctx)
+	s.done(ctx)
 	if p != nil {
 		return nil, s.refused(p)
 	}

@@ -124,6 +124,7 @@ func TestRunCancelled(t *testing.T) {
 		r, err := http.NewRequestWithContext(ctx, "POST", s.web.URL+runPath, strings.NewReader(`{"command":["true"]}`))
 		if err == nil {
 			r.Header.Set("Authorization", "Bearer "+canary)
+			r.Header.Set("Content-Type", "application/json")
 			_, err = s.web.Client().Do(r)
 		}
 		answered <- err

@@ -12,25 +12,50 @@ import (
 	"cordon/sandbox"
 )
 
+// headerBytes is what the line and the headers of a request may have.
+const headerBytes = 32 << 10
+
+// patience is how long a connection may take. Together with the number of
+// connections it bounds what clients cost that are slow, or only seem so.
+type patience struct {
+	headers time.Duration // from the first byte of a request to the end of its head
+	body    time.Duration // to send a body
+	// answer is how long a client may take to read an answer, from the request on,
+	// or from the end of its job: the place is free by then, but the result is still
+	// in memory.
+	answer time.Duration
+	idle   time.Duration // between two requests
+}
+
+var defaultPatience = patience{headers: 5 * time.Second, body: 30 * time.Second, answer: time.Minute, idle: 30 * time.Second}
+
 // Serve answers on the listeners until ctx is done. Then no new job is taken,
 // running ones get the drain time to end, and what is left is cut off: their
 // contexts are cancelled, with sandbox.ErrShuttingDown as the cause.
 func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...net.Listener) error {
 	jobs, cancelJobs := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancelJobs(nil)
+	var protocols http.Protocols
+	protocols.SetHTTP1(true) // no HTTP/2 without TLS: nothing asks for it, and it has limits of its own
 	server := &http.Server{
 		Handler:           s.handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       30 * time.Second,
-		MaxHeaderBytes:    64 << 10,
+		ReadHeaderTimeout: s.patience.headers,
+		ReadTimeout:       s.patience.body,   // of what receive does not read; it sets its own
+		WriteTimeout:      s.patience.answer, // receive lifts it while a job runs
+		IdleTimeout:       s.patience.idle,
+		MaxHeaderBytes:    headerBytes,
+		Protocols:         &protocols,
+		ConnContext:       withConnection,
+		ConnState:         answered,
 		ErrorLog:          slog.NewLogLogger(s.config.Logger.Handler(), slog.LevelWarn),
 		BaseContext:       func(net.Listener) context.Context { return jobs },
 	}
+	server.DisableGeneralOptionsHandler = true // "OPTIONS *" is for the handler like everything else
 	failed := make(chan error, len(listeners))
 	var accepting sync.WaitGroup
 	defer accepting.Wait() // each closes its listener at its end
 	for _, l := range listeners {
-		accepting.Go(func() { failed <- server.Serve(limited(l, s.config.MaxConns)) })
+		accepting.Go(func() { failed <- server.Serve(limited(strict(l), s.config.MaxConns, s.metrics.connections)) })
 	}
 	select {
 	case err := <-failed:

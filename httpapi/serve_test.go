@@ -22,13 +22,19 @@ type served struct {
 	client *http.Client
 }
 
-func serve(t *testing.T, drain time.Duration, wrap func(net.Listener) net.Listener) *served {
+func serve(t testing.TB, drain time.Duration, wrap func(net.Listener) net.Listener) *served {
+	t.Helper()
+	return serveWith(t, drain, wrap, nil)
+}
+
+// serveWith is serve with another configuration.
+func serveWith(t testing.TB, drain time.Duration, wrap func(net.Listener) net.Listener, change func(*Config)) *served {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &served{service: start(t, nil), addr: l.Addr().String(), done: make(chan error, 1), client: &http.Client{Transport: &http.Transport{}}}
+	s := &served{service: start(t, change), addr: l.Addr().String(), done: make(chan error, 1), client: &http.Client{Transport: &http.Transport{}}}
 	s.url = "http://" + s.addr
 	if wrap != nil {
 		l = wrap(l)
@@ -55,6 +61,7 @@ func (s *served) post(t *testing.T) chan *reply {
 			return
 		}
 		r.Header.Set("Authorization", "Bearer "+canary)
+		r.Header.Set("Content-Type", "application/json")
 		answer, err := s.client.Do(r)
 		if err != nil {
 			t.Error(err)

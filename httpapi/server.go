@@ -2,8 +2,10 @@ package httpapi
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -46,9 +48,10 @@ type Config struct {
 	Languages Languages
 	// Doctor looks at the host; its answer is served as it is.
 	Doctor   func(context.Context) (any, error)
-	MaxBody  int64 // bytes of a request; 0: DefaultMaxBody
-	MaxJobs  int   // jobs that run or wait at once
-	MaxConns int   // connections at once; 0: DefaultMaxConns
+	Hosts    []string // names under which clients reach the service, besides the listeners' own; see CheckHost
+	MaxBody  int64    // bytes of a request; 0: DefaultMaxBody
+	MaxJobs  int      // jobs that run or wait at once
+	MaxConns int      // connections at once; 0: DefaultMaxConns
 	Registry *prometheus.Registry
 	Logger   *slog.Logger
 }
@@ -68,6 +71,8 @@ type Server struct {
 	api       huma.API
 	handler   http.Handler
 	openapi   []byte
+	attempts  *attempts
+	patience  patience
 	draining  atomic.Bool
 }
 
@@ -83,7 +88,14 @@ func New(c Config) (*Server, error) {
 		c.Registry = prometheus.NewRegistry()
 	}
 	c.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1))}
+	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1)), attempts: newAttempts(), patience: defaultPatience}
+	s.config.Hosts = nil
+	for _, host := range c.Hosts {
+		if err := CheckHost(host); err != nil {
+			return nil, fmt.Errorf("hosts: %w", err)
+		}
+		s.config.Hosts = append(s.config.Hosts, strings.ToLower(host))
+	}
 	s.metrics = newMetrics(c.Registry, &s.config, s.admission)
 	mux := http.NewServeMux()
 	s.api = humago.New(&tapped{mux, s}, description(c.Version))
@@ -99,11 +111,7 @@ func New(c Config) (*Server, error) {
 		_, _ = w.Write(s.openapi)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Registry, promhttp.HandlerOpts{}))
-	origin := http.NewCrossOriginProtection()
-	origin.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		problem(CodeCrossOrigin, "", "a browser sent this from another site").write(w)
-	}))
-	s.handler = s.observe(securityHeaders(s.authenticate(origin.Handler(notFound(mux)))))
+	s.handler = s.observe(securityHeaders(few(s.ours(s.authenticate(exact(mux))))))
 	return s, nil
 }
 
@@ -123,7 +131,7 @@ type tapped struct {
 // HandleFunc is what the adapter registers routes with.
 func (t *tapped) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
 	if pattern == "POST "+runPath {
-		t.Handle(pattern, t.server.admit(t.server.receive(http.HandlerFunc(h))))
+		t.Handle(pattern, t.server.isJSON(t.server.admit(t.server.receive(http.HandlerFunc(h)))))
 		return
 	}
 	t.ServeMux.HandleFunc(pattern, h)
@@ -143,24 +151,28 @@ func plain(w http.ResponseWriter, status int, text string) {
 	_, _ = w.Write([]byte(text + "\n"))
 }
 
-// notFound answers what no route takes as a problem, not as text.
-func notFound(mux *http.ServeMux) http.Handler {
+// exact answers what no route takes as a problem, not as text, and never leads on
+// to another path, as the mux does from //v1/run to /v1/run.
+func exact(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
-		if pattern != "" {
+		_, path, _ := strings.Cut(pattern, " ")
+		if pattern != "" && path == r.URL.EscapedPath() {
 			mux.ServeHTTP(w, r)
 			return
 		}
-		// The mux knows whether another method would do, and which: it says so in
-		// the header.
 		probe := &headerOnly{header: http.Header{}}
-		h.ServeHTTP(probe, r)
+		if pattern == "" && r.URL.Path == r.URL.EscapedPath() { // no path of ours needs escapes
+			// The mux knows whether another method would do, and which: it says so
+			// in the header.
+			h.ServeHTTP(probe, r)
+		}
 		if allow := probe.header.Get("Allow"); allow != "" {
 			w.Header().Set("Allow", allow)
-			problem(CodeMethodNotAllowed, "", r.Method+" is not for this path; allowed: "+allow).write(w)
+			turnAway(w, r, problem(CodeMethodNotAllowed, "", clip(r.Method)+" is not for this path; allowed: "+allow))
 			return
 		}
-		problem(CodeNotFound, "", "no such path; /openapi.yaml lists those there are").write(w)
+		turnAway(w, r, problem(CodeNotFound, "", "no such path; /openapi.yaml lists those there are"))
 	})
 }
 

@@ -49,6 +49,15 @@ func (t Token) Reveal() string {
 	return *t.secret
 }
 
+// Conceal takes the token out of a text that a client wrote, such as the path of
+// a URL into which it was put by mistake.
+func (t Token) Conceal(text string) string {
+	if t.secret == nil {
+		return text
+	}
+	return strings.ReplaceAll(text, *t.secret, redacted)
+}
+
 // Is compares without telling by its time how much was right, nor how long the
 // token is.
 func (t Token) Is(given string) bool {

@@ -12,7 +12,7 @@ const maskDir = "/.mask"
 // masked are files and directories of /proc that tell of the host or of other
 // jobs and that programs do not need. The cell's /proc is read-only as a whole;
 // of these only what others may read is covered, the rest is root's anyway.
-var masked = []string{"acpi", "asound", "cgroups", "cmdline", "config.gz", "consoles", "devices", "diskstats", "driver", "interrupts", "irq",
+var masked = []string{"acpi", "asound", "bootconfig", "cgroups", "cmdline", "config.gz", "consoles", "devices", "diskstats", "driver", "interrupts", "irq",
 	"kallsyms", "key-users", "keys", "latency_stats", "misc", "modules", "partitions", "sched_debug", "scsi", "timer_list"}
 
 // cellOps is what each cell adds: its scratch and its own /proc.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,22 +14,26 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/pflag"
+
+	"cordon/httpapi"
 )
 
 // config is how the service is run. A flag wins over its CORDON_… variable, and
 // that over the file.
 type config struct {
-	Listen    string `yaml:"listen"`    // TCP address of the API
-	Socket    string `yaml:"socket"`    // path of a unix socket for the API, besides or instead of TCP
-	State     string `yaml:"state"`     // directory of the token and the runtime files
-	Policies  string `yaml:"policies"`  // directory of the operator's policies
-	Cgroup    string `yaml:"cgroup"`    // delegated cgroup directory
-	GoCache   string `yaml:"go-cache"`  // directory of Go's prepared build cache, or noGoCache
-	Languages string `yaml:"languages"` // names of the languages to offer, with commas between; empty: all
-	Parallel  int    `yaml:"parallel"`  // jobs that run at once
-	Queue     int    `yaml:"queue"`     // jobs that wait for a place, besides those that run
-	Warm      int    `yaml:"warm"`      // warm cells kept of each kind
-	Drain     string `yaml:"drain"`     // how long running jobs may go on at the end
+	Listen    string `yaml:"listen"`     // TCP address of the API
+	Socket    string `yaml:"socket"`     // path of a unix socket for the API, besides or instead of TCP
+	AllowHost string `yaml:"allow-host"` // further names under which clients reach the API, with commas between
+	State     string `yaml:"state"`      // directory of the token and the runtime files
+	Policies  string `yaml:"policies"`   // directory of the operator's policies
+	Cgroup    string `yaml:"cgroup"`     // delegated cgroup directory
+	GoCache   string `yaml:"go-cache"`   // directory of Go's prepared build cache, or noGoCache
+	Languages string `yaml:"languages"`  // names of the languages to offer, with commas between; empty: all
+	Parallel  int    `yaml:"parallel"`   // jobs that run at once
+	Queue     int    `yaml:"queue"`      // jobs that wait for a place, besides those that run
+	Warm      int    `yaml:"warm"`       // warm cells kept of each kind
+	Drain     string `yaml:"drain"`      // how long running jobs may go on at the end
+	LogLevel  string `yaml:"log-level"`  // the least that is logged
 }
 
 // noGoCache as the directory of Go's cache means: none.
@@ -45,19 +50,21 @@ type option struct {
 var options = []option{
 	{"listen", "TCP `address` of the API; empty: none", func(c *config) *string { return &c.Listen }, nil},
 	{"socket", "`path` of a unix socket for the API, mode 0600", func(c *config) *string { return &c.Socket }, nil},
+	{"allow-host", "further `names` by which clients address the API, with ports, and commas between", func(c *config) *string { return &c.AllowHost }, nil},
 	{"state", "`directory` of the token and the runtime files", func(c *config) *string { return &c.State }, nil},
 	{"policies", "`directory` of further policy files", func(c *config) *string { return &c.Policies }, nil},
 	{"cgroup", "delegated cgroup `directory`; empty: found by itself", func(c *config) *string { return &c.Cgroup }, nil},
 	{"go-cache", "`directory` of Go's prepared build cache, or off; empty: in the state directory", func(c *config) *string { return &c.GoCache }, nil},
 	{"languages", "`names` of the languages to look for and offer, with commas between; empty: all", func(c *config) *string { return &c.Languages }, nil},
 	{"drain", "how `long` running jobs may go on when the service ends", func(c *config) *string { return &c.Drain }, nil},
+	{"log-level", "the least `level` that is logged: debug, info, warn or error", func(c *config) *string { return &c.LogLevel }, nil},
 	{"parallel", "jobs that run at once", nil, func(c *config) *int { return &c.Parallel }},
 	{"queue", "jobs that may wait for a place", nil, func(c *config) *int { return &c.Queue }},
 	{"warm", "warm cells kept of each kind", nil, func(c *config) *int { return &c.Warm }},
 }
 
 func defaultConfig() config {
-	return config{Listen: "127.0.0.1:8080", State: defaultState(), Drain: "30s",
+	return config{Listen: "127.0.0.1:8080", State: defaultState(), Drain: "30s", LogLevel: "info",
 		Parallel: runtime.NumCPU(), Queue: 256, Warm: 2}
 }
 
@@ -163,12 +170,30 @@ func decodeConfig(name string, text []byte, c *config) (err error) {
 	if err := decoder.Decode(c); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("config %s: %w", name, err)
 	}
+	if err := decoder.Decode(&config{}); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("config %s: more than one document in the file; keep one", name)
+	}
 	return nil
 }
 
 // languageNames are those to offer; none means all.
-func (c *config) languageNames() []string {
-	return strings.FieldsFunc(c.Languages, func(r rune) bool { return r == ',' || r == ' ' })
+func (c *config) languageNames() []string { return words(c.Languages) }
+
+// hostNames are further names of the service.
+func (c *config) hostNames() []string { return words(c.AllowHost) }
+
+func words(list string) []string {
+	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
+}
+
+// logLevel is the least that is logged.
+func (c *config) logLevel() (slog.Level, error) {
+	levels := map[string]slog.Level{"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError}
+	level, known := levels[c.LogLevel]
+	if !known {
+		return 0, fmt.Errorf("log-level: %q given, allowed are debug, info, warn and error", c.LogLevel)
+	}
+	return level, nil
 }
 
 func (c *config) check() error {
@@ -195,6 +220,14 @@ func (c *config) check() error {
 	}
 	if d, err := c.drain(); err != nil || d < 0 {
 		return fmt.Errorf("drain: %q given, a duration such as 30s is wanted", c.Drain)
+	}
+	for _, host := range c.hostNames() {
+		if err := httpapi.CheckHost(host); err != nil {
+			return fmt.Errorf("allow-host: %w", err)
+		}
+	}
+	if _, err := c.logLevel(); err != nil {
+		return err
 	}
 	return nil
 }

@@ -56,6 +56,10 @@ func TestConfigRefused(t *testing.T) {
 		"none":         {"parallel: 0\n", "allowed is 1 to 4096"},
 		"drain":        {"drain: soon\n", "drain"},
 		"past":         {"drain: -3s\n", "drain"},
+		"URL as host":  {"allow-host: a.example, https://b.example\n", "allow-host: \"https://b.example\""},
+		"any host":     {"allow-host: \"*\"\n", "allow-host"},
+		"level":        {"log-level: verbose\n", "debug, info, warn and error"},
+		"two in one":   {"queue: 1\n---\nqueue: 2\n", "more than one document"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "c.yaml")
@@ -84,15 +88,6 @@ func TestConfigDocumented(t *testing.T) {
 			t.Errorf("docs/configuration.md has no row %s", row)
 		}
 	}
-}
-
-func FuzzDecodeConfig(f *testing.F) {
-	f.Add([]byte("listen: 127.0.0.1:9000\nparallel: 8\n"))
-	f.Add([]byte("a: !!binary |\n  %\n"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		c := defaultConfig()
-		_ = decodeConfig("fuzz", text, &c) // must not panic, whatever it says
-	})
 }
 
 func TestSize(t *testing.T) {

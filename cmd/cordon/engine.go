@@ -10,8 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"strconv"
-	"strings"
 
 	"cordon/cgroup"
 	"cordon/languages"
@@ -48,6 +46,7 @@ type engine struct {
 type engineOptions struct {
 	config    config
 	instance  string // name of the cgroup directory; leftovers of the same name are swept
+	runFiles  string // directory of the starts' runtime files, of which leftovers are swept; "": none
 	parallel  int
 	warm      int
 	languages bool // detect toolchains and prepare their caches
@@ -88,9 +87,12 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 		}
 		ranges = userns.NewRanges(mapped, claim)
 	}
-	if e.cgroups, err = cgroup.Discover(cgroup.Options{Path: o.config.Cgroup, Name: o.instance, Stale: staleInstance}); err != nil {
+	left := leftovers{runFiles: sweepRunFiles(o.runFiles), roots: sweepRoots()}
+	if e.cgroups, err = cgroup.Discover(cgroup.Options{Path: o.config.Cgroup, Name: o.instance, Stale: staleInstance,
+		Swept: func(n int) { left.groups = n }}); err != nil {
 		return nil, err
 	}
+	left.tell(o.logger)
 	if e.base, err = mountPoint(); err != nil {
 		return nil, errors.Join(fmt.Errorf("mount point of the roots: %w", err), e.cgroups.Close())
 	}
@@ -135,47 +137,6 @@ func (e *engine) close() error {
 		err = errors.Join(err, e.ranges.Close())
 	}
 	return err
-}
-
-// The names that this process's own things have carry its pid: what a killed one
-// has left is known by that.
-const (
-	onceRun   = "run-"
-	onceBench = "bench-"
-	rootName  = "cordon-root-"
-)
-
-// staleInstance: a run or benchmark whose process is gone.
-func staleInstance(name string) bool {
-	for _, prefix := range []string{onceRun, onceBench} {
-		if pid, ok := strings.CutPrefix(name, prefix); ok {
-			return gone(pid)
-		}
-	}
-	return false
-}
-
-// gone: there is no process with this pid. Another one may have it by now: then
-// its leftovers wait for a later start.
-func gone(pid string) bool {
-	if _, err := strconv.Atoi(pid); err != nil {
-		return false
-	}
-	_, err := os.Stat("/proc/" + pid)
-	return errors.Is(err, os.ErrNotExist)
-}
-
-// mountPoint makes the directory on which fork servers build their roots, each in
-// a mount namespace of its own. Empty ones of processes that are gone are removed.
-func mountPoint() (string, error) {
-	left, _ := filepath.Glob(filepath.Join(os.TempDir(), rootName+"*"))
-	for _, dir := range left {
-		pid, _, _ := strings.Cut(strings.TrimPrefix(filepath.Base(dir), rootName), "-")
-		if gone(pid) {
-			_ = os.Remove(dir) // another user's, or not empty: not ours to remove
-		}
-	}
-	return os.MkdirTemp("", fmt.Sprintf("%s%d-", rootName, os.Getpid()))
 }
 
 // instanceName is the same for every start with one state directory, so that a

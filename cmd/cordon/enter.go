@@ -40,7 +40,6 @@ func enterNamespace(command, private string, c *config) error {
 	if err := os.MkdirAll(filepath.Dir(private), 0o700); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
-	sweepPrivate(filepath.Dir(private))
 	if err := os.MkdirAll(private, 0o700); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
@@ -59,20 +58,11 @@ func enterNamespace(command, private string, c *config) error {
 
 // privateName is the directory of one start in the state directory.
 func privateName(c *config) string {
-	return filepath.Join(c.State, "run", fmt.Sprintf("userns-%d", os.Getpid()))
+	return filepath.Join(c.runFiles(), fmt.Sprintf("%s%d", runName, os.Getpid()))
 }
 
-// sweepPrivate removes what starts have left that were killed. What cannot be
-// removed is in nobody's way.
-func sweepPrivate(dir string) {
-	left, _ := filepath.Glob(filepath.Join(dir, "userns-*"))
-	for _, name := range left {
-		pid := strings.TrimPrefix(filepath.Base(name), "userns-")
-		if _, err := os.Stat(filepath.Join("/proc", pid)); errors.Is(err, os.ErrNotExist) {
-			_ = os.RemoveAll(name)
-		}
-	}
-}
+// runFiles is the directory of what a start needs while it lives.
+func (c *config) runFiles() string { return filepath.Join(c.State, "run") }
 
 // hasRange: both files hold a range for this user, looked up by name and by
 // number as newuidmap does.

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,8 +43,17 @@ func greet(ctx context.Context, c *config, token httpapi.Token, l net.Listener, 
 		fmt.Fprintf(out, "  %-12s %.0f, held by %s\n", name, limit.Value, limit.EnforcedBy)
 	}
 	fmt.Fprintf(out, "\nThe token is in %s/%s (cordon token prints it). Try:\n\n", c.State, httpapi.TokenFile)
-	fmt.Fprintf(out, "  curl -s -H \"Authorization: Bearer $(cat %s/%s)\" %s/v1/run \\\n    -d '{\"language\": \"python\", \"source\": \"print(6*7)\"}'\n\n",
-		c.State, httpapi.TokenFile, address(l))
+	fmt.Fprintf(out, "  curl -s -H \"Authorization: Bearer $(cat %s/%s)\" %s/v1/run \\\n    -H 'Content-Type: application/json' -d '{\"language\": \"python\", \"source\": \"print(6*7)\"}'\n\n",
+		c.State, httpapi.TokenFile, callable(l))
+}
+
+// callable is the address of a listener as a client on this machine may name it:
+// all addresses at once is none.
+func callable(l net.Listener) string {
+	if at, ok := l.Addr().(*net.TCPAddr); ok && at.IP.IsUnspecified() {
+		return "http://localhost:" + strconv.Itoa(at.Port)
+	}
+	return address(l)
 }
 
 // post sends one job to a listener of ours.
@@ -56,7 +66,11 @@ func post(ctx context.Context, token httpapi.Token, l net.Listener, job *httpapi
 		return (&net.Dialer{}).DialContext(ctx, l.Addr().Network(), l.Addr().String())
 	}}}
 	defer client.CloseIdleConnections()
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://cordon/v1/run", bytes.NewReader(body))
+	host := "cordon"
+	if at, ok := l.Addr().(*net.TCPAddr); ok { // the service answers to its own names only
+		host = net.JoinHostPort("localhost", strconv.Itoa(at.Port))
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+host+"/v1/run", bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

@@ -213,7 +213,7 @@ func exitOf(r *sandbox.Result) int {
 	case r.ExitCode != nil && *r.ExitCode != 0:
 		return *r.ExitCode
 	case r.Signal != "":
-		return 128 + int(unix.SignalNum(r.Signal))
+		return 128 + sandbox.SignalNumber(r.Signal)
 	case r.Verdict != sandbox.OK: // ended well, but not within its limits
 		return 128 + int(unix.SIGKILL)
 	}

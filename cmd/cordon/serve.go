@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strconv"
 	"syscall"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -37,7 +38,7 @@ func newServeCommand() *cobra.Command {
 			if !inside {
 				return enterNamespace("serve", privateName(&c), &c)
 			}
-			logger, err := newLogger(logFormat)
+			logger, err := newLogger(logFormat, &c)
 			if err != nil {
 				return err
 			}
@@ -50,12 +51,17 @@ func newServeCommand() *cobra.Command {
 	return cmd
 }
 
-func newLogger(format string) (*slog.Logger, error) {
+func newLogger(format string, c *config) (*slog.Logger, error) {
+	level, err := c.logLevel()
+	if err != nil {
+		return nil, err
+	}
+	options := &slog.HandlerOptions{Level: level}
 	switch format {
 	case "text":
-		return slog.New(slog.NewTextHandler(os.Stderr, nil)), nil
+		return slog.New(slog.NewTextHandler(os.Stderr, options)), nil
 	case "json":
-		return slog.New(slog.NewJSONHandler(os.Stderr, nil)), nil
+		return slog.New(slog.NewJSONHandler(os.Stderr, options)), nil
 	}
 	return nil, fmt.Errorf("--log: %q given, allowed are text and json", format)
 }
@@ -78,8 +84,8 @@ func serve(ctx context.Context, c *config, logger *slog.Logger, hello bool, out 
 		return err
 	}
 	defer closeAll(listeners)
-	e, err := newEngine(ctx, engineOptions{config: *c, instance: instanceName(c.State), parallel: c.Parallel,
-		warm: c.Warm, languages: true, logger: logger})
+	e, err := newEngine(ctx, engineOptions{config: *c, instance: instanceName(c.State), runFiles: c.runFiles(),
+		parallel: c.Parallel, warm: c.Warm, languages: true, logger: logger})
 	if err != nil {
 		return err
 	}
@@ -95,7 +101,7 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, toke
 		}
 	}
 	server, err := httpapi.New(httpapi.Config{Version: version, Token: token, Runner: e.runner, Policies: resolver{e.policies},
-		Languages: e.languages, MaxJobs: c.Parallel + c.Queue, MaxConns: maxConns(c), Logger: logger,
+		Languages: e.languages, MaxJobs: c.Parallel + c.Queue, MaxConns: maxConns(c), Hosts: knownAs(c, listeners), Logger: logger,
 		Doctor: func(ctx context.Context) (any, error) {
 			return doctor.Run(ctx, doctor.Options{CgroupPath: c.Cgroup, Inside: true, Languages: toolchains(e.languages)})
 		}})
@@ -108,6 +114,22 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, toke
 	}
 	ready()
 	return server.Serve(ctx, drain, listeners...)
+}
+
+// knownAs are the names of the service that its connections do not tell by
+// themselves: those of --allow-host, and a name in --listen.
+func knownAs(c *config, listeners []net.Listener) []string {
+	out := c.hostNames()
+	name, _, err := net.SplitHostPort(c.Listen)
+	if err != nil || name == "" || net.ParseIP(name) != nil {
+		return out
+	}
+	for _, l := range listeners {
+		if at, ok := l.Addr().(*net.TCPAddr); ok {
+			out = append(out, net.JoinHostPort(name, strconv.Itoa(at.Port)))
+		}
+	}
+	return out
 }
 
 // maxConns leaves room for those who wait, and descriptors for the cells.

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"os"
 	"os/user"
 	"slices"
 	"strings"
@@ -16,7 +17,12 @@ func TestCorpus(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := Run(t.Context(), Options{Binary: testkit.Binary(t), User: me.Username})
+	o := Options{Binary: testkit.Binary(t), User: me.Username}
+	if os.Getenv("CORDON_TEST_SLOW") != "" {
+		t.Log("NOT ALL ROWS: A-08 is about 100 ms, which an emulated processor may lose")
+		o.Rows = without(t, "A-08")
+	}
+	r, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,6 +48,20 @@ func TestCorpus(t *testing.T) {
 			t.Errorf("%s proves nothing on kernel %q, and is not in test/victims/vacuous.yaml", probe, r.Key())
 		}
 	}
+}
+
+func without(t *testing.T, id string) (ids []string) {
+	t.Helper()
+	rows, err := victims.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		if r.ID != id {
+			ids = append(ids, r.ID)
+		}
+	}
+	return ids
 }
 
 // TestMissing holds in one place what is not there yet.

@@ -126,6 +126,7 @@ func (s *service) abandon(t *testing.T, job object) {
 		return
 	}
 	req.Header.Set("Authorization", "Bearer "+s.token)
+	req.Header.Set("Content-Type", "application/json")
 	if resp, err := s.client.Do(req); err == nil {
 		resp.Body.Close()
 		t.Errorf("a job that sleeps for 100 s was answered within 50 ms: %s", resp.Status)
