@@ -1,6 +1,7 @@
 package rootfs
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -48,7 +49,7 @@ func (b *builder) hostRoot(more []string) error {
 		}
 	}
 	for _, d := range slices.Sorted(slices.Values(more)) { // the outer before the inner
-		if err := b.host.private(d); err != nil {
+		if err := errors.Join(b.host.private(d), uncovered(d)); err != nil {
 			return err
 		}
 		if _, err := b.host.FS.Lstat(d); err != nil {
@@ -63,6 +64,19 @@ func (b *builder) hostRoot(more []string) error {
 		}
 	}
 	b.finish()
+	return nil
+}
+
+// own are the places where every cell has something of its own, which would cover
+// what is shown there. /var/tmp leads to /tmp.
+var own = []string{"/tmp", "/var/tmp", "/work", "/dev", "/proc", "/sys"}
+
+func uncovered(dir string) error {
+	for _, place := range own {
+		if within(dir, place) {
+			return fmt.Errorf("root directory %s: lies in %s, of which every job has its own; name a directory elsewhere", dir, place)
+		}
+	}
 	return nil
 }
 

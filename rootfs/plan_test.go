@@ -207,6 +207,11 @@ func TestRefused(t *testing.T) {
 			}
 		}
 	}
+	// What a cell's own mounts would cover.
+	f["/var/tmp/tree/"] = ""
+	if _, err := Make(policy.Root{Kind: policy.RootHost, Dirs: []string{"/var/tmp/tree"}}, host(f), 1, 1); err == nil || !strings.Contains(err.Error(), "lies in /var/tmp") {
+		t.Errorf("a directory that no job would see: %v", err)
+	}
 	// What cannot be written into an overlay's options, and what is no tree.
 	for dir, why := range map[string]string{"/srv/a:b": "overlay", "/srv/a,b": "overlay", `/srv/a\b`: "overlay", "/srv/file": "not a directory", "/srv/safe": "not a directory"} {
 		_, err := Make(policy.Root{Kind: policy.RootDirs, Dirs: []string{dir}}, host(f), 1, 1)

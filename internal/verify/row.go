@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"cordon/test/victims"
 )
@@ -34,6 +35,7 @@ type Outcome struct {
 	Problems []string         `json:"problems,omitempty"`
 	Missing  string           `json:"missing,omitempty"`
 	Usage    map[string]int64 `json:"usage,omitempty"`
+	Took     int64            `json:"took_ms"` // with its control and the look afterwards
 
 	escaped bool
 }
@@ -67,7 +69,8 @@ func (o *Outcome) close() {
 // row runs one row and looks at what it has left.
 func (s *session) row(ctx context.Context, r *victims.Row) *Outcome {
 	o := &Outcome{ID: r.ID, Also: r.Also, Title: r.Title, Missing: r.Missing}
-	defer o.close()
+	began := time.Now()
+	defer func() { o.close(); o.Took = time.Since(began).Milliseconds() }()
 	switch {
 	case r.Missing != "":
 		return o

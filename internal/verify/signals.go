@@ -56,7 +56,7 @@ func (s *session) signals(ctx context.Context, o *Outcome) {
 
 // manyInARow: the service looks afterwards as it did before.
 func (s *session) manyInARow(ctx context.Context, o *Outcome) {
-	for range 300 {
+	for range 100 {
 		if s.job(ctx, o, "ok", victims.Row{Command: []string{"true"}}) == nil {
 			return
 		}
