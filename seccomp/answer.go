@@ -32,13 +32,16 @@ func (p *Program) answer(audit uint32, number int, args [6]uint64) answer {
 		return answer{fmt.Sprintf("unknown call %d", number), unix.ENOSYS, false}
 	case slices.Contains(absent, name), number > newest:
 		return answer{name, unix.ENOSYS, false}
-	case (name == "socket" || name == "socketpair") && !oneOf(conditions[name], args[0]):
+	case (name == "socket" || name == "socketpair") && !oneOf(ways(p.profile, name), args[0]):
 		return answer{fmt.Sprintf("%s (address family %d)", name, uint32(args[0])), unix.EAFNOSUPPORT, false}
-	case (name == "socket" || name == "socketpair") && otherProtocol(conditions[name], args):
+	case (name == "socket" || name == "socketpair") && otherProtocol(ways(p.profile, name), args):
 		// As by a kernel without it: libraries try multipath TCP first.
 		return answer{fmt.Sprintf("%s (protocol %d)", name, uint32(args[2])), unix.EPROTONOSUPPORT, false}
 	case name == "ioctl":
 		return answer{fmt.Sprintf("ioctl (request 0x%x)", uint32(args[1])), unix.ENOTTY, false}
+	case name == "fcntl":
+		// As by an older kernel: who asks for a newer command goes on without.
+		return answer{fmt.Sprintf("fcntl (command %d)", uint32(args[1])), unix.EINVAL, false}
 	case name == "prctl":
 		return answer{fmt.Sprintf("prctl (option %d)", uint32(args[0])), unix.EINVAL, false}
 	}

@@ -35,6 +35,7 @@ func TestAnswer(t *testing.T) {
 		"pair":               {arm64, ARM64.Audit, 199, [6]uint64{2, 1}, answer{"socketpair (address family 2)", unix.EAFNOSUPPORT, false}},
 		"raw":                {amd64, AMD64.Audit, 41, [6]uint64{2, 3}, answer{"socket", unix.EPERM, false}},
 		"ioctl":              {amd64, AMD64.Audit, 16, [6]uint64{0, upper | 0x5412}, answer{"ioctl (request 0x5412)", unix.ENOTTY, false}},
+		"fcntl":              {arm64, ARM64.Audit, 25, [6]uint64{3, upper | unix.F_NOTIFY}, answer{"fcntl (command 1026)", unix.EINVAL, false}},
 		"prctl":              {arm64, ARM64.Audit, 167, [6]uint64{upper | 35}, answer{"prctl (option 35)", unix.EINVAL, false}},
 	} {
 		if got := c.program.answer(c.audit, c.number, c.args); got != c.want {

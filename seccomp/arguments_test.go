@@ -89,6 +89,33 @@ var argumentCases = []argumentCase{
 	{"ioctl", [6]uint64{0, unix.NS_GET_USERNS}, true, unix.ENOTTY, false},
 	{"ioctl", [6]uint64{0, unix.TUNSETIFF}, true, unix.ENOTTY, false},
 
+	// The own descriptors everywhere, locks not in strict, and nowhere what tells of others.
+	{"fcntl", [6]uint64{3, unix.F_DUPFD_CLOEXEC, 16}, true, 0, false}, // the cell's own
+	{"fcntl", [6]uint64{3, unix.F_SETFD | upper, 1}, true, 0, false},
+	{"fcntl", [6]uint64{unix.F_SETLEASE, unix.F_GETFL, unix.F_NOTIFY}, true, 0, false},
+	{"fcntl", [6]uint64{3, unix.F_SETFL, unix.O_NONBLOCK}, true, 0, false},
+	{"fcntl", [6]uint64{3, unix.F_GETOWN_EX}, true, 0, false},
+	{"fcntl", [6]uint64{3, unix.F_SETPIPE_SZ, 1 << 16}, true, 0, false},
+	{"fcntl", [6]uint64{3, unix.F_ADD_SEALS, unix.F_SEAL_WRITE}, true, 0, false},
+	{"fcntl", [6]uint64{3, unix.F_GETLK}, false, 0, false},
+	{"fcntl", [6]uint64{3, unix.F_SETLK}, false, 0, false},
+	{"fcntl", [6]uint64{3, unix.F_SETLKW | upper}, false, 0, false},
+	{"fcntl", [6]uint64{3, unix.F_OFD_GETLK}, false, 0, false},
+	{"fcntl", [6]uint64{3, unix.F_OFD_SETLK}, false, 0, false},
+	{"fcntl", [6]uint64{3, unix.F_OFD_SETLKW}, false, 0, false},
+	{"fcntl", [6]uint64{3, unix.F_SETSIG, 10}, false, 0, false},
+	{"fcntl", [6]uint64{3, unix.F_GET_RW_HINT}, false, 0, false},
+	{"fcntl", [6]uint64{3, unix.F_SET_RW_HINT}, true, unix.EINVAL, true},
+	{"fcntl", [6]uint64{3, unix.F_SETLEASE, unix.F_RDLCK}, true, unix.EINVAL, false},
+	{"fcntl", [6]uint64{3, unix.F_SETLEASE | upper, unix.F_RDLCK}, true, unix.EINVAL, false},
+	{"fcntl", [6]uint64{3, unix.F_GETLEASE}, true, unix.EINVAL, false},
+	{"fcntl", [6]uint64{3, unix.F_NOTIFY, 1}, true, unix.EINVAL, false},
+	{"fcntl", [6]uint64{3, unix.F_GETDELEG}, true, unix.EINVAL, false},
+	{"fcntl", [6]uint64{3, unix.F_SETDELEG}, true, unix.EINVAL, false},
+	{"fcntl", [6]uint64{3, 12}, true, unix.EINVAL, false}, // F_GETLK64, of 32-bit architectures
+	{"fcntl", [6]uint64{3, 17}, true, unix.EINVAL, false}, // F_GETOWNER_UIDS
+	{"fcntl", [6]uint64{3, ^uint64(0)}, true, unix.EINVAL, false},
+
 	{"prctl", [6]uint64{unix.PR_SET_NAME}, true, 0, false},
 	{"prctl", [6]uint64{unix.PR_SET_VMA | upper}, true, 0, false},
 	{"prctl", [6]uint64{unix.PR_SET_NO_NEW_PRIVS, 1}, true, 0, false},

@@ -19,6 +19,8 @@ type Program struct {
 	Arch   Arch
 	BPF    []byte // struct sock_filter[], 8 bytes each
 	Digest string // of the bytes
+
+	profile string
 }
 
 // Instructions is the length of the program.
@@ -58,7 +60,7 @@ func compile(r Rules, a Arch, order int) (*Program, error) {
 		return nil, fmt.Errorf("seccomp: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(allowed)) {
-		if err := allow(f, a, name); err != nil {
+		if err := allow(f, r.Profile, a, name); err != nil {
 			return nil, fmt.Errorf("seccomp: allow %s: %w", name, err)
 		}
 	}
@@ -70,7 +72,7 @@ func compile(r Rules, a Arch, order int) (*Program, error) {
 			return nil, fmt.Errorf("seccomp: answer %s: %w", name, err)
 		}
 	}
-	return export(f, a)
+	return export(f, r.Profile, a)
 }
 
 func prepare(f *lib.ScmpFilter, a Arch, order int) error {
@@ -106,7 +108,7 @@ func native(number int, a Arch) (lib.ScmpSyscall, error) {
 	return n, nil
 }
 
-func allow(f *lib.ScmpFilter, a Arch, name string) error {
+func allow(f *lib.ScmpFilter, profile string, a Arch, name string) error {
 	n, ok := a.number(name)
 	if !ok {
 		return nil
@@ -115,8 +117,8 @@ func allow(f *lib.ScmpFilter, a Arch, name string) error {
 	if err != nil {
 		return err
 	}
-	ways, conditional := conditions[name]
-	if !conditional {
+	ways := ways(profile, name)
+	if len(ways) == 0 {
 		return f.AddRule(call, lib.ActAllow)
 	}
 	for _, way := range ways {
@@ -156,7 +158,7 @@ func answerAtOnce(f *lib.ScmpFilter, a Arch, name string) error {
 	return f.AddRule(call, lib.ActErrno.SetReturnCode(int16(atOnce[name])))
 }
 
-func export(f *lib.ScmpFilter, a Arch) (*Program, error) {
+func export(f *lib.ScmpFilter, profile string, a Arch) (*Program, error) {
 	fd, err := unix.MemfdCreate("filter", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("memfd_create", err)
@@ -178,7 +180,7 @@ func export(f *lib.ScmpFilter, a Arch) (*Program, error) {
 	}
 	report(code)
 	sum := sha256.Sum256(code)
-	return &Program{Arch: a, BPF: code, Digest: hex.EncodeToString(sum[:8])}, nil
+	return &Program{Arch: a, BPF: code, Digest: hex.EncodeToString(sum[:8]), profile: profile}, nil
 }
 
 // report replaces the stand-ins by "report to the daemon".

@@ -15,7 +15,7 @@ func Describe(w io.Writer, r Rules, a Arch) error {
 	if err != nil {
 		return err
 	}
-	d := &description{w: w, program: &Program{Arch: a}, calls: map[string]int{}, allowed: allowed}
+	d := &description{w: w, program: &Program{Arch: a, profile: r.Profile}, calls: map[string]int{}, allowed: allowed}
 	for n := range maxNumber {
 		if name, ok := a.callName(n); ok && (n <= newest || allowed[name]) {
 			d.calls[name] = n
@@ -77,8 +77,10 @@ func (d *description) pick(f func(name string) bool) []string {
 	return slices.DeleteFunc(slices.Sorted(maps.Keys(d.calls)), func(name string) bool { return !f(name) })
 }
 
+func (d *description) ways(name string) [][]condition { return ways(d.program.profile, name) }
+
 func (d *description) free() {
-	names := d.pick(func(name string) bool { return d.allowed[name] && len(conditions[name]) == 0 })
+	names := d.pick(func(name string) bool { return d.allowed[name] && len(d.ways(name)) == 0 })
 	d.printf("\nallowed, with any argument: %d\n", len(names))
 	by := map[string][]string{}
 	for _, name := range names {
@@ -97,11 +99,11 @@ func (d *description) free() {
 }
 
 func (d *description) conditional() {
-	names := d.pick(func(name string) bool { return d.allowed[name] && len(conditions[name]) > 0 })
+	names := d.pick(func(name string) bool { return d.allowed[name] && len(d.ways(name)) > 0 })
 	d.printf("\nallowed on a condition: %d\n", len(names))
 	for _, name := range names {
 		d.printf("  %s\n", name)
-		ways := conditions[name]
+		ways := d.ways(name)
 		if values, ok := oneArgument(name, ways); ok {
 			d.list("    ", values)
 		} else {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -84,10 +85,16 @@ func TestDescribe(t *testing.T) {
 // for nobody reviews numbers.
 func TestWords(t *testing.T) {
 	masks := regexp.MustCompile(` & 0xf(000)?`)
-	for name, ways := range conditions {
-		for _, r := range refusals[name] {
-			ways = append(ways, r.way)
+	all := map[string][][]condition{}
+	for _, table := range append(slices.Collect(maps.Values(narrowed)), conditions) {
+		for name, ways := range table {
+			all[name] = append(all[name], ways...)
+			for _, r := range refusals[name] {
+				all[name] = append(all[name], r.way)
+			}
 		}
+	}
+	for name, ways := range all {
 		for _, way := range ways {
 			text := masks.ReplaceAllString(wayWords(name, way), "")
 			if name != "personality" && strings.Contains(text, "0x") || len(meanings[name][way[0].arg].name) == 0 {

@@ -19,7 +19,7 @@ func Dump(w io.Writer, r Rules, a Arch) error {
 	}
 	fmt.Fprintf(w, "# profile %s, architecture %s\n", r.Profile, a)
 	fmt.Fprintf(w, "# foreign architectures: reported, the job ends\n# numbers without a name: reported, ENOSYS\n")
-	p := &Program{Arch: a}
+	p := &Program{Arch: a, profile: r.Profile}
 	for n := range maxNumber {
 		name, ok := a.callName(n)
 		if !ok {
@@ -33,7 +33,7 @@ func Dump(w io.Writer, r Rules, a Arch) error {
 }
 
 func describe(p *Program, n int, name string, allowed map[string]bool) string {
-	if ways, ok := conditions[name]; allowed[name] && ok {
+	if ways := ways(p.profile, name); allowed[name] && len(ways) > 0 {
 		text := "allow if " + waysText(ways)
 		for _, r := range refusals[name] {
 			text += ", else " + errnoText(r.errno) + " at once if " + waysText([][]condition{r.way})

@@ -97,6 +97,11 @@ func TestNotAllAlike(t *testing.T) {
 				if r.act == actAllow && ci[n].act != actAllow {
 					t.Errorf("%s: strict allows %s, ci does not", a, r.name)
 				}
+				for _, way := range r.ways {
+					if !slices.ContainsFunc(ci[n].ways, func(other []condition) bool { return slices.Equal(way, other) }) {
+						t.Errorf("%s: strict allows %s with %v, ci does not", a, r.name, way)
+					}
+				}
 			}
 		}
 		if !(allowed["strict"] < allowed["default"] && allowed["default"] < allowed["ci"]) {

@@ -2,6 +2,7 @@ package seccomp
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -93,6 +94,12 @@ func TestNamesExist(t *testing.T) {
 	}
 	for name := range conditions {
 		lists = append(lists, []string{name})
+	}
+	for profile, table := range narrowed {
+		lists = append(lists, slices.Collect(maps.Keys(table)))
+		if !slices.Contains(Profiles(), profile) {
+			t.Errorf("%s is not a profile", profile)
+		}
 	}
 	for _, list := range lists {
 		for _, name := range list {

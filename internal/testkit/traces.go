@@ -187,6 +187,17 @@ func (t *Traces) anothers(pid int) bool {
 		instance := filepath.Base(filepath.Dir(f[2]))
 		return !slices.ContainsFunc(t.instances, func(dir string) bool { return filepath.Base(dir) == instance })
 	}
+	return belowDaemon(pid) // being made: not in its group yet
+}
+
+// belowDaemon: an ancestor of the process is a living daemon. It is asked only
+// when the service that was killed has no living process any more.
+func belowDaemon(pid int) bool {
+	for p, ok := readProcess(pid); ok && p.Pid > 1; p, ok = readProcess(p.Parent) {
+		if arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.Pid)); err == nil && strings.Contains(string(arguments), "\x00__inside-") {
+			return true
+		}
+	}
 	return false
 }
 

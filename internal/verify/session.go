@@ -36,6 +36,7 @@ type session struct {
 	observer   *observer
 	baseline   *state
 	background []*os.Process
+	shared     map[string]string // hashes of files that all jobs see
 }
 
 // corpusLimits are what a row has when it says nothing else (CONTAINMENT.md, 6).
@@ -117,6 +118,9 @@ func newSession(ctx context.Context, o Options, rows []victims.Row) (s *session,
 		return nil, err
 	}
 	s.observer = &observer{pid: s.service.pid, guard: guard, ids: subordinate("/etc/subuid", o.User, os.Getuid())}
+	if s.shared, err = sample(); err != nil {
+		return nil, err
+	}
 	if err := s.load(); err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ var specials = map[string]func(*session, context.Context, *Outcome){
 	"A-72": (*session).strangers,
 	"R39":  (*session).signals,
 	"R47":  (*session).manyInARow,
+	"W42":  (*session).sharedFiles,
 }
 
 // job runs a command under the corpus' limits and wants this verdict.
@@ -167,10 +168,16 @@ func (s *session) fileLocks(ctx context.Context, o *Outcome) {
 	if err := second.stop(); err != nil {
 		o.problem("%v", err)
 	}
-	if first["lock"] != later["lock"] {
-		o.escape("the first job's lock: %q, the second one's: %q; one learns of the other", first["lock"], later["lock"])
+	outside := s.outsidePair(ctx, o, stays, comes)
+	for _, kind := range []string{"flock", "record", "open_file"} {
+		switch {
+		case first[kind] == "" || later[kind] == "":
+			o.problem("%s: the first job says %q, the second one %q; want the name of an error", kind, first[kind], later[kind])
+		case first[kind] != later[kind]:
+			o.escape("%s: the first job's is %q, the second one's %q; one learns of the other", kind, first[kind], later[kind])
+		}
+		o.control(kind, later[kind], outside, []string{"EAGAIN"})
 	}
-	o.control("lock", later["lock"], s.outsidePair(ctx, o, stays, comes), []string{"EAGAIN"})
 }
 
 // strangers: requests that are not the owner's run nothing.

@@ -92,7 +92,7 @@ func (o *oneOrMore) UnmarshalYAML(text []byte) error {
 	return yaml.Unmarshal(text, (*[]string)(o))
 }
 
-var idPattern = regexp.MustCompile(`^[AR]-?[0-9]{2}[b-d]?$`)
+var idPattern = regexp.MustCompile(`^[ARW]-?[0-9]{2}[b-d]?$`)
 
 // Load reads the corpus and checks that every row can be judged.
 func Load() ([]Row, error) { return decode(rows) }

@@ -152,7 +152,22 @@ static int find(int argc, char **argv)
 	return 0;
 }
 
-/* lock PATH [SECONDS]: and keeps it. */
+/* lock_record on one byte, which a reader can only share; but who asks for the
+ * whole of it learns of others. */
+static long lock_record(int fd, int byte, int ask, int take)
+{
+	struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+	struct flock shared = {.l_type = F_RDLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
+	if (fcntl(fd, ask, &whole) < 0)
+		return -1;
+	if (whole.l_type != F_UNLCK) {
+		errno = EAGAIN;
+		return -1;
+	}
+	return fcntl(fd, take, &shared);
+}
+
+/* lock PATH [SECONDS]: in every way, and keeps it. */
 static int lock(int argc, char **argv)
 {
 	if (argc < 1)
@@ -162,7 +177,9 @@ static int lock(int argc, char **argv)
 		tell("open", fd);
 		return 1;
 	}
-	tell("lock", flock(fd, LOCK_EX | LOCK_NB));
+	tell("flock", flock(fd, LOCK_EX | LOCK_NB));
+	tell("record", lock_record(fd, 0, F_GETLK, F_SETLK));
+	tell("open_file", lock_record(fd, 1, F_OFD_GETLK, F_OFD_SETLK));
 	sleep((unsigned)number(argc, argv, 1, 0));
 	return 0;
 }
