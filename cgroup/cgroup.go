@@ -70,6 +70,9 @@ type Group interface {
 	// Kill kills every process in the group, as a second lock behind the kill
 	// of the cell's pid namespace.
 	Kill() error
+	// Unthrottle lifts the CPU rate: a group that is to end needs the time to. A
+	// quota would stretch the death of many processes over minutes.
+	Unthrottle() error
 	// WaitEmpty returns when the group has no process left, or ctx is done.
 	WaitEmpty(ctx context.Context) error
 	// Remove removes the group's directories and closes its files.

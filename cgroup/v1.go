@@ -128,6 +128,9 @@ func (g *v1Group) SetLimits(l Limits) ([]Applied, error) {
 	}, nil
 }
 
+// Unthrottle lifts the quota.
+func (g *v1Group) Unthrottle() error { return g.cpu.write("cpu.cfs_quota_us", "-1") }
+
 // CPU reads the total. How it splits is only in Usage.
 func (g *v1Group) CPU() (CPU, error) {
 	var buffer [32]byte

@@ -90,6 +90,9 @@ func (g *v2Group) SetLimits(l Limits) ([]Applied, error) {
 	}, nil
 }
 
+// Unthrottle lifts the quota.
+func (g *v2Group) Unthrottle() error { return g.dir.write("cpu.max", "max") }
+
 // CPU reads cpu.stat, which counts in microseconds.
 func (g *v2Group) CPU() (CPU, error) {
 	var buffer [1024]byte

@@ -74,9 +74,10 @@ type recorder struct {
 }
 
 func (r *recorder) WriteHeader(status int) {
-	if r.status == 0 {
-		r.status = status
+	if r.status != 0 {
+		return // answered already, as by a body that could not be read to its end
 	}
+	r.status = status
 	r.ResponseWriter.WriteHeader(status)
 }
 

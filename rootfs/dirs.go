@@ -15,7 +15,7 @@ func (b *builder) dirsRoot(dirs []string) error {
 		return fmt.Errorf("root.dirs: none given, at least one directory is needed for kind dirs")
 	}
 	for _, d := range dirs {
-		if err := b.host.private(d); err != nil {
+		if err := b.host.named(d); err != nil {
 			return err
 		}
 		if strings.ContainsAny(d, ":,\\") {

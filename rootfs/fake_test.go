@@ -198,3 +198,10 @@ func shown(ops []cell.Op) (paths []string) {
 	slices.Sort(paths)
 	return paths
 }
+
+func (f fakeFS) Enter(p string) error {
+	if f[p+"/"] == "locked" {
+		return os.ErrPermission
+	}
+	return nil
+}

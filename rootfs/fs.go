@@ -3,6 +3,8 @@ package rootfs
 import (
 	"os"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 )
 
 // FS looks at the host's files. Tests put a fake one in its place.
@@ -12,6 +14,7 @@ type FS interface {
 	Stat(path string) (os.FileInfo, error)
 	EvalSymlinks(path string) (string, error)
 	ReadFile(path string) ([]byte, error)
+	Enter(path string) error
 }
 
 // HostFS is the real one.
@@ -31,3 +34,6 @@ func (HostFS) ReadFile(path string) ([]byte, error) { return os.ReadFile(path) }
 
 // EvalSymlinks is filepath.EvalSymlinks.
 func (HostFS) EvalSymlinks(path string) (string, error) { return filepath.EvalSymlinks(path) }
+
+// Enter says whether this process may list a directory and go on from it.
+func (HostFS) Enter(path string) error { return unix.Access(path, unix.R_OK|unix.X_OK) }

@@ -49,7 +49,7 @@ func (b *builder) hostRoot(more []string) error {
 		}
 	}
 	for _, d := range slices.Sorted(slices.Values(more)) { // the outer before the inner
-		if err := errors.Join(b.host.private(d), uncovered(d)); err != nil {
+		if err := errors.Join(b.host.named(d), uncovered(d)); err != nil {
 			return err
 		}
 		if _, err := b.host.FS.Lstat(d); err != nil {

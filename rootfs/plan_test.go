@@ -207,6 +207,12 @@ func TestRefused(t *testing.T) {
 			}
 		}
 	}
+	f["/srv/locked/"] = "locked"
+	for _, kind := range []string{policy.RootHost, policy.RootDirs} {
+		if _, err := Make(policy.Root{Kind: kind, Dirs: []string{"/srv/locked"}}, host(f), 1, 1); err == nil || !strings.Contains(err.Error(), "list and enter") {
+			t.Errorf("%s: a directory that the service may not enter: %v", kind, err)
+		}
+	}
 	// What a cell's own mounts would cover.
 	f["/var/tmp/tree/"] = ""
 	if _, err := Make(policy.Root{Kind: policy.RootHost, Dirs: []string{"/var/tmp/tree"}}, host(f), 1, 1); err == nil || !strings.Contains(err.Error(), "lies in /var/tmp") {

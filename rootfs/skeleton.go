@@ -109,6 +109,19 @@ func (h Host) private(dir string) error {
 	return nil
 }
 
+// named is private, and that the service may show a directory that was asked for.
+func (h Host) named(dir string) error {
+	if err := h.private(dir); err != nil {
+		return err
+	}
+	if info, err := h.FS.Stat(dir); err == nil && info.IsDir() {
+		if err := h.FS.Enter(dir); err != nil {
+			return fmt.Errorf("root directory %s: %w for the service's user; choose one that it may list and enter", dir, err)
+		}
+	}
+	return nil
+}
+
 func within(path, dir string) bool {
 	return path == dir || dir == "/" || strings.HasPrefix(path, dir+"/")
 }

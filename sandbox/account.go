@@ -55,11 +55,16 @@ func (r *running) reason(killed KillReason) KillReason {
 	if !r.end.Ended {
 		return killed
 	}
+	late := r.end.EndNanos-r.warm.cell.ExecNanos() >= r.spec.limits.WallMillis*1e6
 	switch killed {
+	case NotKilled: // the timer was late as well
+		if late {
+			return KilledWall
+		}
 	case KilledCancelled, KilledInterrupted:
 		return NotKilled
 	case KilledWall:
-		if r.end.EndNanos-r.warm.cell.ExecNanos() < r.spec.limits.WallMillis*1e6 {
+		if !late {
 			return NotKilled
 		}
 	}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"errors"
 	"io"
 	"os"
 	"path"
@@ -50,8 +51,13 @@ func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int6
 	}
 	defer work.Close()
 	seen := map[string]bool{}
+	m := &matcher{work: work, effort: maxEffort}
 	for _, pattern := range patterns {
-		names, err := match(work, pattern)
+		names, err := m.match(pattern)
+		if errors.Is(err, errEffort) {
+			out = append(out, OutputFile{Path: pattern, Error: tooMany})
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -127,9 +133,22 @@ func ours(err error) error {
 	return nil
 }
 
+// maxEffort bounds what the patterns of one job may cost, in steps of path.Match:
+// about a second. A job chooses both the names and the patterns, and the time is the
+// service's.
+const maxEffort = 200_000_000
+
+var errEffort = errors.New("the patterns cost too much")
+
+// matcher finds the files that patterns name.
+type matcher struct {
+	work   *os.File
+	effort int
+}
+
 // match lists the files below /work that a pattern names. Without a special
 // character that is the pattern itself, whether it exists or not.
-func match(work *os.File, pattern string) ([]string, error) {
+func (m *matcher) match(pattern string) ([]string, error) {
 	if !strings.ContainsAny(pattern, "*?[\\") {
 		return []string{pattern}, nil
 	}
@@ -137,11 +156,15 @@ func match(work *os.File, pattern string) ([]string, error) {
 	for part := range strings.SplitSeq(path.Clean(pattern), "/") {
 		var next []string
 		for _, dir := range names {
-			entries, err := try(stepListOutputs, func() ([]string, error) { return list(work, dir) })
+			entries, err := try(stepListOutputs, func() ([]string, error) { return list(m.work, dir) })
 			if err != nil {
 				return nil, err
 			}
 			for _, entry := range entries {
+				// A star is tried at each place of the name.
+				if m.effort -= len(dir) + len(part)*len(entry); m.effort < 0 {
+					return nil, errEffort
+				}
 				if ok, err := path.Match(part, entry); err == nil && ok {
 					next = append(next, path.Join(dir, entry))
 				}

@@ -52,6 +52,7 @@ func New(c Config) *Runner {
 	r := &Runner{config: c, slots: make(chan struct{}, max(c.Parallel, 1)), stop: make(chan struct{})}
 	r.pool = newPool(&r.config)
 	r.core, r.coreErr = ownCoreLimit()
+	_ = cell.HoldProgram() // where it fails, so does every start of a fork server
 	return r
 }
 

@@ -38,12 +38,17 @@ type running struct {
 // its end, and the job is ours to answer for: a limit may have been late.
 func (r *running) kill() {
 	err := do(stepKill, r.warm.cell.Kill)
+	r.hurry()
 	if err == nil {
 		return
 	}
 	r.blind = errors.Join(err, r.warm.group.Kill())
 	r.warm.cell.LetGo()
 }
+
+// hurry lets a cell that is at its end get there: what dies is throttled like what
+// runs. Where the quota cannot be lifted the end only comes later.
+func (r *running) hurry() { _ = r.warm.group.Unthrottle() }
 
 // emptyWithin is how long a group may take to be empty after its init is gone.
 const emptyWithin = 5 * time.Second

@@ -12,6 +12,10 @@ import (
 	"cordon/policy"
 )
 
+// hurryAfter is when what is left of a cell is helped to its end. Most have got
+// there long before.
+const hurryAfter = 20 * time.Millisecond
+
 // stuckAfter is how long init may take to end after its main process has.
 const stuckAfter = 2 * time.Second
 
@@ -44,6 +48,8 @@ func (w *watch) run(ctx context.Context) KillReason {
 	defer cpu.Stop()
 	stuck := time.NewTimer(math.MaxInt64)
 	defer stuck.Stop()
+	slow := time.NewTimer(math.MaxInt64)
+	defer slow.Stop()
 	ended, overOut, overErr, oom := r.ended, r.stdout.over, r.stderr.over, r.warm.group.OOM()
 	done, stop, awaited := ctx.Done(), w.stop, r.awaited
 	for {
@@ -54,12 +60,15 @@ func (w *watch) run(ctx context.Context) KillReason {
 			ended, oom = nil, nil
 			wall.Stop()
 			cpu.Stop()
+			slow.Reset(hurryAfter)
 			stuck.Reset(stuckAfter)
 		case <-awaited: // what init tells is over
 			awaited = nil
 			if r.endErr != nil { // nobody would learn how the program ends
 				w.kill(KilledBlind)
 			}
+		case <-slow.C:
+			r.hurry()
 		case <-stuck.C:
 			w.kill(KilledStuck)
 		case <-wall.C:

@@ -9,6 +9,7 @@ const (
 	pointStartServer
 	pointSendTemplate
 	pointReceiveTemplateDone
+	pointSealProgram
 	pointSendOrder
 	pointReceiveCellMade
 	pointDupPidfd
@@ -30,6 +31,7 @@ var pointNames = [pointCount]string{
 	pointStartServer:         "start server",
 	pointSendTemplate:        "send template",
 	pointReceiveTemplateDone: "receive template done",
+	pointSealProgram:         "seal program",
 	pointSendOrder:           "send order",
 	pointReceiveCellMade:     "receive cell made",
 	pointDupPidfd:            "duplicate pidfd",

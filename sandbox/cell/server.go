@@ -45,9 +45,16 @@ func Start(t Template) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	program, err := program()
+	if err != nil {
+		closeAll([]*os.File{theirs})
+		conn.Close()
+		return nil, fmt.Errorf("start fork server: %w", err)
+	}
+	defer program.Close()
 	s := &Server{template: t, conn: conn}
 	s.process = &exec.Cmd{
-		Path: "/proc/self/exe", Args: []string{"cordon-cell"}, Env: []string{}, Dir: "/",
+		Path: fmt.Sprintf("/proc/self/fd/%d", program.Fd()), Args: []string{"cordon-cell"}, Env: []string{}, Dir: "/",
 		Stderr: os.Stderr, ExtraFiles: []*os.File{theirs},
 		SysProcAttr: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS, Setsid: true},
 	}
@@ -59,11 +66,26 @@ func Start(t Template) (*Server, error) {
 		conn.Close()
 		return nil, fmt.Errorf("start fork server: %w", err)
 	}
-	if err := s.built(message); err != nil {
+	err = s.built(message)
+	if err == nil {
+		err = sealed(program)
+	}
+	if err != nil {
 		s.Close()
 		return nil, err
 	}
 	return s, nil
+}
+
+func sealed(program *os.File) error {
+	err := failing(pointSealProgram)
+	if err == nil {
+		err = seal(program)
+	}
+	if err != nil {
+		return fmt.Errorf("keep the fork server's program from jobs: %w", err)
+	}
+	return nil
 }
 
 func (s *Server) built(message []byte) error {

@@ -51,6 +51,18 @@ static int zombies(int argc, char **argv)
 	return 0;
 }
 
+/* many_sleepers N: and waits with them. */
+static int many_sleepers(int argc, char **argv)
+{
+	for (long n = number(argc, argv, 0, 900); n > 0; n--)
+		if (fork() == 0) {
+			pause();
+			_exit(0);
+		}
+	pause();
+	return 0;
+}
+
 /* leave_daemon MS: it has spun so long when its parents go, and spins on. */
 static int leave_daemon(int argc, char **argv)
 {
@@ -142,6 +154,7 @@ const struct victim process_victims[] = {
 	{"fork_bomb", fork_bomb},
 	{"threads", threads},
 	{"zombies", zombies},
+	{"many_sleepers", many_sleepers},
 	{"leave_daemon", leave_daemon},
 	{"kill_init", kill_init},
 	{"kill_all", kill_all},
