@@ -39,7 +39,7 @@ type session struct {
 	shared     map[string]string // hashes of files that all jobs see
 }
 
-// corpusLimits are what a row has when it says nothing else (CONTAINMENT.md, 6).
+// corpusLimits are what a row has when it says nothing else.
 var corpusLimits = map[string]any{
 	"cpu_ms": 20000, "wall_ms": 60000, "memory_bytes": 64 << 20, "pids": 32, "output_bytes": 64 << 10,
 	"disk_bytes": 16 << 20, "disk_files": 4096, "file_bytes": 16 << 20,

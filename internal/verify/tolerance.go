@@ -44,7 +44,7 @@ func usage(name string, minus, per float64) func(*result) float64 {
 	return func(r *result) float64 { return (float64(r.Usage[name]) - minus) / per }
 }
 
-// measures of CONTAINMENT.md, 3.1: how late a limit is, and how true a figure.
+// measures: how late a limit is, and how true a figure.
 func measures() []measure {
 	long := map[string]any{"cpu_ms": 60000, "wall_ms": 120000}
 	with := func(name string, value any) map[string]any {
