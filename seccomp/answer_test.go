@@ -89,9 +89,15 @@ func TestNotification(t *testing.T) {
 	want = e.AppendUint64(want, id)
 	want = e.AppendUint64(want, 0)                     // val
 	want = e.AppendUint32(want, ^uint32(unix.EPERM)+1) // error: minus errno
-	want = e.AppendUint32(want, 0)                     // flags: never "continue"
+	want = e.AppendUint32(want, 0)                     // flags: none
 	var got [respSize]byte
-	if encodeResp(&got, id, unix.EPERM); !slices.Equal(got[:], want) {
+	if encodeResp(&got, id, unix.EPERM, 0); !slices.Equal(got[:], want) {
+		t.Errorf("got %x, want %x", got, want)
+	}
+	want = e.AppendUint32(make([]byte, 20), 1) // flags: SECCOMP_USER_NOTIF_FLAG_CONTINUE, and no error beside it
+	e.PutUint64(want, id)
+	got = [respSize]byte{}
+	if encodeResp(&got, id, 0, unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE); !slices.Equal(got[:], want) {
 		t.Errorf("got %x, want %x", got, want)
 	}
 }

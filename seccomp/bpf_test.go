@@ -11,6 +11,8 @@ const (
 	actAllow  = 0x7fff0000
 	actErrno  = 0x00050000
 	actReport = retUserNotif
+	// What no filter returns: reported, and let go on by the daemon.
+	actTold = actReport | 1
 )
 
 // data is struct seccomp_data.
@@ -53,7 +55,8 @@ type instruction struct {
 type machine struct {
 	code  []instruction
 	seen  []bool
-	taken [][2]bool // both sides of each branch that looks at bits of an argument
+	sides [][2]bool // both sides of each branch
+	taken [][2]bool // the same, of those that look at bits of an argument
 	loads uint32    // of the last run: a bit for each word that it looked at
 }
 
@@ -70,7 +73,7 @@ func newMachine(bpf []byte) (*machine, error) {
 	if len(bpf) == 0 || len(bpf)%8 != 0 {
 		return nil, fmt.Errorf("%d bytes are no program", len(bpf))
 	}
-	m := &machine{seen: make([]bool, len(bpf)/8), taken: make([][2]bool, len(bpf)/8)}
+	m := &machine{seen: make([]bool, len(bpf)/8), sides: make([][2]bool, len(bpf)/8), taken: make([][2]bool, len(bpf)/8)}
 	for ; len(bpf) > 0; bpf = bpf[8:] {
 		m.code = append(m.code, instruction{binary.LittleEndian.Uint16(bpf), bpf[2], bpf[3], binary.LittleEndian.Uint32(bpf[4:])})
 	}
@@ -131,6 +134,7 @@ func (m *machine) run(d data) (uint32, error) {
 		if !holds {
 			side, jump = 1, in.jf
 		}
+		m.sides[pc][side] = true
 		if from >= 16 && bits {
 			m.taken[pc][side] = true
 		}
@@ -139,10 +143,20 @@ func (m *machine) run(d data) (uint32, error) {
 	return 0, fmt.Errorf("the program ends without an answer for %s", d)
 }
 
-// must is run for programs that have to be sound.
-func (m *machine) must(t testing.TB, d data) uint32 {
-	t.Helper()
+// decide is what becomes of one call: the program's action, or actTold when it
+// reports a call that the daemon lets go on.
+func (m *machine) decide(p *Program, d data) (uint32, error) {
 	act, err := m.run(d)
+	if act == actReport && p.lets(d.arch, int(int32(d.nr)), &d.args) {
+		act = actTold
+	}
+	return act, err
+}
+
+// must is decide for programs that have to be sound.
+func (m *machine) must(t testing.TB, p *Program, d data) uint32 {
+	t.Helper()
+	act, err := m.decide(p, d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,12 +176,32 @@ func compiled(t testing.TB, r Rules, a Arch) (*Program, *machine) {
 	return p, m
 }
 
+// generated is the program of the same rules as libseccomp makes it.
+func generated(t testing.TB, r Rules, a Arch) *machine {
+	t.Helper()
+	allowed, err := r.allowed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, err := generate(r.Profile, allowed, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := newMachine(code)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 func actText(act uint32) string {
 	switch {
 	case act == actAllow:
 		return "allow"
 	case act == actReport:
 		return "report"
+	case act == actTold:
+		return "report, and go on"
 	case act&0xffff0000 == actErrno:
 		return fmt.Sprintf("errno %d", act&0xffff)
 	}

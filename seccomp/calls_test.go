@@ -7,7 +7,8 @@ import "slices"
 // ppc64le, riscv64, s390x, and no architecture at all.
 var audits = []uint32{0x40000003, 0x40000028, 0xc000003e, 0xc00000b7, 0x8, 0xc0000015, 0xc00000f3, 0x80000016, 0, 0xffffffff}
 
-// call is one call and what the reviewed table wants for it.
+// call is one call and what the reviewed table wants for it: of the program, and
+// of the daemon where that reports it.
 type call struct {
 	data
 	want uint32
@@ -25,14 +26,8 @@ func calls(rows map[int]row, a Arch, m *machine) []call {
 		if !known {
 			r = row{number: n, act: actReport}
 		}
-		var looks uint32
-		for _, way := range r.conditions() {
-			for _, c := range way {
-				looks |= argumentWords(c.arg)
-			}
-		}
 		for _, args := range r.arguments() {
-			all = append(all, call{data{uint32(n), a.Audit, 0x7f00_1234_5678, args}, r.decide(args), looks})
+			all = append(all, call{data{uint32(n), a.Audit, 0x7f00_1234_5678, args}, r.decide(args), r.looks()})
 		}
 		foreign := audits
 		for bit := range 32 {

@@ -21,6 +21,8 @@ type Program struct {
 	Digest string // of the bytes
 
 	profile string
+	told    []told
+	tells   bool
 }
 
 // Instructions is the length of the program.
@@ -33,21 +35,33 @@ const (
 	retKillProcess = 0x80000000
 	retTrap        = 0x00030000
 	retUserNotif   = 0x7fc00000
-	opReturn       = 0x06 // BPF_RET | BPF_K
 )
 
-// binaryTree is libseccomp's way to order the tests of the number so that late
-// numbers cost as little as early ones.
-const binaryTree = 2
-
 // Compile makes the program of a set of rules.
-func Compile(r Rules, a Arch) (*Program, error) { return compile(r, a, binaryTree) }
-
-func compile(r Rules, a Arch, order int) (*Program, error) {
+func Compile(r Rules, a Arch) (*Program, error) {
 	allowed, err := r.allowed()
 	if err != nil {
 		return nil, err
 	}
+	long, err := generate(r.Profile, allowed, a)
+	if err != nil {
+		return nil, err
+	}
+	code, err := shrink(long, a)
+	if err != nil {
+		return nil, err
+	}
+	if len(code)/8 > maxInstructions {
+		return nil, fmt.Errorf("seccomp: program of %d instructions; at most %d are possible", len(code)/8, maxInstructions)
+	}
+	sum := sha256.Sum256(code)
+	p := &Program{Arch: a, BPF: code, Digest: hex.EncodeToString(sum[:8]), profile: r.Profile}
+	p.tell(allowed)
+	return p, nil
+}
+
+// generate has libseccomp make the program.
+func generate(profile string, allowed map[string]bool, a Arch) ([]byte, error) {
 	// libseccomp cannot take "report" as the default and for foreign
 	// architectures. "Trap" and "kill" stand in for it and are replaced below;
 	// no rule of ours uses either.
@@ -56,11 +70,11 @@ func compile(r Rules, a Arch, order int) (*Program, error) {
 		return nil, fmt.Errorf("seccomp: %w", err)
 	}
 	defer f.Release()
-	if err := prepare(f, a, order); err != nil {
+	if err := prepare(f, a); err != nil {
 		return nil, fmt.Errorf("seccomp: %w", err)
 	}
 	for _, name := range slices.Sorted(maps.Keys(allowed)) {
-		if err := allow(f, r.Profile, a, name); err != nil {
+		if err := allow(f, profile, a, name); err != nil {
 			return nil, fmt.Errorf("seccomp: allow %s: %w", name, err)
 		}
 	}
@@ -72,10 +86,10 @@ func compile(r Rules, a Arch, order int) (*Program, error) {
 			return nil, fmt.Errorf("seccomp: answer %s: %w", name, err)
 		}
 	}
-	return export(f, r.Profile, a)
+	return export(f)
 }
 
-func prepare(f *lib.ScmpFilter, a Arch, order int) error {
+func prepare(f *lib.ScmpFilter, a Arch) error {
 	host, err := lib.GetNativeArch()
 	if err != nil {
 		return err
@@ -88,10 +102,7 @@ func prepare(f *lib.ScmpFilter, a Arch, order int) error {
 			return err
 		}
 	}
-	if err := f.SetBadArchAction(lib.ActKillProcess); err != nil {
-		return err
-	}
-	return f.SetOptimize(order)
+	return f.SetBadArchAction(lib.ActKillProcess)
 }
 
 // native gives the number under which libseccomp wants to hear of a call: that
@@ -120,6 +131,9 @@ func allow(f *lib.ScmpFilter, profile string, a Arch, name string) error {
 	ways := ways(profile, name)
 	if len(ways) == 0 {
 		return f.AddRule(call, lib.ActAllow)
+	}
+	if slices.Contains(tellers, name) {
+		ways = nil // without a rule a call is reported, and the daemon looks at the ways
 	}
 	for _, way := range ways {
 		if err := addWay(f, call, lib.ActAllow, way); err != nil {
@@ -158,7 +172,7 @@ func answerAtOnce(f *lib.ScmpFilter, a Arch, name string) error {
 	return f.AddRule(call, lib.ActErrno.SetReturnCode(int16(atOnce[name])))
 }
 
-func export(f *lib.ScmpFilter, profile string, a Arch) (*Program, error) {
+func export(f *lib.ScmpFilter) ([]byte, error) {
 	fd, err := unix.MemfdCreate("filter", unix.MFD_CLOEXEC)
 	if err != nil {
 		return nil, os.NewSyscallError("memfd_create", err)
@@ -175,12 +189,11 @@ func export(f *lib.ScmpFilter, profile string, a Arch) (*Program, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(code) == 0 || len(code)%8 != 0 || len(code)/8 > maxInstructions {
-		return nil, fmt.Errorf("seccomp: program of %d bytes; at most %d instructions of 8 bytes are possible", len(code), maxInstructions)
+	if len(code) == 0 || len(code)%8 != 0 {
+		return nil, fmt.Errorf("seccomp: libseccomp made a program of %d bytes; instructions have 8", len(code))
 	}
 	report(code)
-	sum := sha256.Sum256(code)
-	return &Program{Arch: a, BPF: code, Digest: hex.EncodeToString(sum[:8]), profile: profile}, nil
+	return code, nil
 }
 
 // report replaces the stand-ins by "report to the daemon".

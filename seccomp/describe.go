@@ -111,6 +111,9 @@ func (d *description) conditional() {
 				d.printf("    %s\n", wayWords(name, way))
 			}
 		}
+		if slices.Contains(tellers, name) {
+			d.printf("    allowed, told to the daemon each time; not counted\n")
+		}
 		for _, r := range refusals[name] {
 			d.printf("    %s: %s at once, not counted\n", wayWords(name, r.way), errnoText(r.errno))
 		}

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -33,12 +35,11 @@ func (p *Program) Disassemble(w io.Writer) error {
 // in the order of the instructions knows all ways to each.
 type listing struct {
 	arch    Arch
-	loaded  []string // by instruction; shared where several ways disagree
+	loaded  []string // by instruction; several where checks of arguments share it
 	reached []bool
 }
 
-// shared is what a comparison has that several checks of arguments end with.
-const shared = "what was loaded"
+const or = " or "
 
 // to notes a way that leads to an instruction.
 func (l *listing) to(pc int, what string) {
@@ -46,7 +47,9 @@ func (l *listing) to(pc int, what string) {
 		return // the kernel refuses such a program
 	}
 	if l.reached[pc] && l.loaded[pc] != what {
-		what = shared
+		all := append(strings.Split(l.loaded[pc], or), strings.Split(what, or)...)
+		slices.Sort(all)
+		what = strings.Join(slices.Compact(all), or)
 	}
 	l.loaded[pc], l.reached[pc] = what, true
 }
@@ -115,7 +118,7 @@ func actionName(k uint32) string {
 	case k == 0x7fff0000:
 		return "allow"
 	case k == retUserNotif:
-		return "report to the daemon, which answers with an errno"
+		return "report to the daemon"
 	case k&0xffff0000 == 0x00050000:
 		return "errno " + errnoText(unix.Errno(k&0xffff))
 	}

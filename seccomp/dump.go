@@ -34,7 +34,11 @@ func Dump(w io.Writer, r Rules, a Arch) error {
 
 func describe(p *Program, n int, name string, allowed map[string]bool) string {
 	if ways := ways(p.profile, name); allowed[name] && len(ways) > 0 {
-		text := "allow if " + waysText(ways)
+		text := "allow if "
+		if slices.Contains(tellers, name) {
+			text = "tell and allow if "
+		}
+		text += waysText(ways)
 		for _, r := range refusals[name] {
 			text += ", else " + errnoText(r.errno) + " at once if " + waysText([][]condition{r.way})
 		}

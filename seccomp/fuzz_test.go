@@ -36,7 +36,7 @@ func FuzzNotification(f *testing.F) {
 				t.Errorf("%s: the name %q", a, got.name)
 			}
 			var resp [respSize]byte
-			encodeResp(&resp, id, got.errno)
+			encodeResp(&resp, id, got.errno, 0)
 			if !bytes.Equal(resp[:8], b[:8]) || !bytes.Equal(resp[8:16], make([]byte, 8)) || !bytes.Equal(resp[20:], make([]byte, 4)) {
 				t.Errorf("the answer %x to %x", resp, b)
 			}
@@ -48,15 +48,14 @@ func FuzzNotification(f *testing.F) {
 // reviewed tables.
 func FuzzReplay(f *testing.F) {
 	type filter struct {
-		arch Arch
-		bpf  []byte
-		rows map[int]row
+		program *Program
+		rows    map[int]row
 	}
 	var filters []filter
 	for _, profile := range Profiles() {
 		for _, a := range arches {
 			p, _ := compiled(f, Rules{Profile: profile}, a)
-			filters = append(filters, filter{a, p.BPF, table(f, profile, a)})
+			filters = append(filters, filter{p, table(f, profile, a)})
 		}
 	}
 	f.Add(uint32(41), AMD64.Audit, uint64(0), uint64(2), uint64(1), uint64(0), uint64(0))
@@ -68,15 +67,15 @@ func FuzzReplay(f *testing.F) {
 		for _, c := range filters {
 			d := data{nr, audit, ip, [6]uint64{a0, a1, a2, a3, a0, a1}}
 			want := uint32(actReport)
-			if r, ok := c.rows[int(nr)]; ok && audit == c.arch.Audit {
+			if r, ok := c.rows[int(nr)]; ok && audit == c.program.Arch.Audit {
 				want = r.decide(d.args)
 			}
-			m, err := newMachine(c.bpf)
+			m, err := newMachine(c.program.BPF)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := m.must(t, d); got != want {
-				t.Errorf("%s: %s: got %s, want %s", c.arch, d, actText(got), actText(want))
+			if got := m.must(t, c.program, d); got != want {
+				t.Errorf("%s: %s: got %s, want %s", c.program.Arch, d, actText(got), actText(want))
 			}
 		}
 	})
@@ -87,6 +86,7 @@ func FuzzReplay(f *testing.F) {
 func FuzzRules(f *testing.F) {
 	f.Add("default", "ptrace bpf", "flock")
 	f.Add("strict", "socket", "socket")
+	f.Add("default", "bpf setns shmget", "bpf setns socketpair")
 	f.Add("strict", "fcntl", "")
 	f.Add("ci", "mseal", "clone3 sync")
 	f.Add("ci", "read\x00", "ptrace\x00x")
@@ -113,8 +113,15 @@ func FuzzRules(f *testing.F) {
 		}
 		allowed := func(name string) bool {
 			n, ok := known[name]
-			return ok && m.must(t, data{nr: uint32(n), arch: p.Arch.Audit}) == actAllow
+			d := data{nr: uint32(n), arch: p.Arch.Audit}
+			for _, way := range ways(profile, name)[:min(1, len(ways(profile, name)))] {
+				for _, c := range way {
+					d.args[c.arg] = c.value
+				}
+			}
+			return ok && allows(m.must(t, p, d))
 		}
+		beyond := false
 		for _, name := range r.Deny {
 			if allowed(name) || !Known(name) {
 				t.Errorf("%q is denied, and yet allowed or unknown", name)
@@ -122,9 +129,13 @@ func FuzzRules(f *testing.F) {
 		}
 		for _, name := range r.Allow {
 			_, native := known[name]
-			if conditional := len(ways(profile, name)) > 0; native && !conditional && !slices.Contains(r.Deny, name) && !allowed(name) {
+			if native && !slices.Contains(r.Deny, name) && !allowed(name) {
 				t.Errorf("%q is allowed, and yet not", name)
 			}
+			beyond = beyond || why(name) == ownRule && !slices.Contains(r.Deny, name)
+		}
+		if p.TellsSockets() == beyond {
+			t.Errorf("%v: a call beyond the lists: %v, tells of sockets: %v", r, beyond, p.TellsSockets())
 		}
 		for _, name := range needed {
 			if _, native := known[name]; native && !allowed(name) {
@@ -144,7 +155,7 @@ func FuzzRow(f *testing.F) {
 		if !ok {
 			return
 		}
-		if r.name == "" || r.number < 0 || r.act != actAllow && len(r.ways) > 0 || r.act == actReport && len(r.errnos) == 0 {
+		if r.name == "" || r.number < 0 || !allows(r.act) && len(r.ways) > 0 || r.act == actReport && len(r.errnos) == 0 {
 			t.Errorf("%q was read as %+v", line, r)
 		}
 		r.decide([6]uint64{})

@@ -2,11 +2,11 @@ package seccomp
 
 import (
 	"cmp"
-	"encoding/binary"
 	"fmt"
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -15,25 +15,19 @@ import (
 // Answers after which a job that goes on asking is ended.
 const maxAnswers = 1000
 
-// Layout of struct seccomp_notif and struct seccomp_notif_resp (linux/seccomp.h).
-const (
-	notifSize    = 80
-	respSize     = 24
-	ioctlReceive = 0xc0502100 // SECCOMP_IOCTL_NOTIF_RECV
-	ioctlSend    = 0xc0182101 // SECCOMP_IOCTL_NOTIF_SEND
-)
-
 // Denied counts how often one call was denied.
 type Denied struct {
 	Name  string
 	Count int64
 }
 
-// Listener answers the denied calls of one job and counts them.
+// Listener answers the reported calls of one job, and counts the denied ones.
 type Listener struct {
 	file    *os.File
 	program *Program
 	kill    func(name string)
+	goOn    uint32 // the flag of an answer by which a call goes on
+	sockets atomic.Bool
 
 	mu      sync.Mutex
 	counts  map[string]int64
@@ -54,7 +48,8 @@ func NewListener(file *os.File, p *Program, kill func(name string)) (*Listener, 
 		unix.Close(fd)
 		return nil, os.NewSyscallError("fcntl", err)
 	}
-	return &Listener{file: os.NewFile(uintptr(fd), "seccomp"), program: p, kill: kill, counts: map[string]int64{}}, nil
+	return &Listener{file: os.NewFile(uintptr(fd), "seccomp"), program: p, kill: kill,
+		goOn: unix.SECCOMP_USER_NOTIF_FLAG_CONTINUE, counts: map[string]int64{}}, nil
 }
 
 // Run answers until no process uses the filter any more, or Close. However it
@@ -95,42 +90,44 @@ func pollNow(fd uintptr) (int16, error) {
 // in the kernel for the end, and does nothing more.
 func (l *Listener) one(fd uintptr) {
 	var notif [notifSize]byte
-	if !ioctl(fd, ioctlReceive, unsafe.Pointer(&notif)) {
+	if ioctl(fd, ioctlReceive, unsafe.Pointer(&notif)) != 0 {
 		return
 	}
 	id, audit, number, args := decodeNotif(&notif)
-	a := l.program.answer(audit, number, args)
+	if l.program.lets(audit, number, &args) {
+		l.letGo(fd, id, number)
+		return
+	}
+	l.deny(fd, id, l.program.answer(audit, number, args))
+}
+
+// letGo has an allowed call go on, after it has been noted: who finds no note when
+// all processes are gone knows that there was no such call.
+//
+// To go on is no way to allow a call by what was seen of it where that can change
+// after the look (seccomp_unotify(2), NOTES). Here it cannot: all that the rules
+// look at are arguments in registers, the thread waits in the kernel, and nobody
+// changes a thread's registers but a tracer, while it is stopped for that. The one
+// pointer, to where socketpair writes the descriptors, decides nothing.
+func (l *Listener) letGo(fd uintptr, id uint64, number int) {
+	l.sockets.Store(true)
+	var resp [respSize]byte
+	encodeResp(&resp, id, 0, l.goOn)
+	if ioctl(fd, ioctlSend, unsafe.Pointer(&resp)) != unix.EINVAL {
+		return
+	}
+	// A kernel before 5.5 does not know the flag.
+	name, _ := l.program.Arch.callName(number)
+	l.deny(fd, id, answer{name + " (allowed, but only Linux 5.5 and later lets it go on)", unix.EPERM, false})
+}
+
+func (l *Listener) deny(fd uintptr, id uint64, a answer) {
 	if l.count(a) {
 		return
 	}
 	var resp [respSize]byte
-	encodeResp(&resp, id, a.errno)
+	encodeResp(&resp, id, a.errno, 0)
 	ioctl(fd, ioctlSend, unsafe.Pointer(&resp))
-}
-
-// ioctl retries when a signal came in between, as Go's own preemption does.
-func ioctl(fd, request uintptr, arg unsafe.Pointer) bool {
-	for {
-		_, _, errno := unix.Syscall(unix.SYS_IOCTL, fd, request, uintptr(arg))
-		if errno != unix.EINTR {
-			return errno == 0
-		}
-	}
-}
-
-func decodeNotif(b *[notifSize]byte) (id uint64, audit uint32, number int, args [6]uint64) {
-	e := binary.NativeEndian
-	id, number, audit = e.Uint64(b[0:]), int(int32(e.Uint32(b[16:]))), e.Uint32(b[20:])
-	for i := range args {
-		args[i] = e.Uint64(b[32+8*i:])
-	}
-	return id, audit, number, args
-}
-
-func encodeResp(b *[respSize]byte, id uint64, errno unix.Errno) {
-	e := binary.NativeEndian
-	e.PutUint64(b[0:], id)
-	e.PutUint32(b[16:], uint32(-int32(errno)))
 }
 
 // count records a call, and says whether the job is at its end by this one or an
@@ -152,6 +149,11 @@ func (l *Listener) count(a answer) (killed bool) {
 	l.kill(a.name)
 	return true
 }
+
+// Sockets says whether a call for a socket has been let through so far. When no
+// process under the filter is left, and the program tells of sockets, false means
+// that there never was one.
+func (l *Listener) Sockets() bool { return l.sockets.Load() }
 
 // Denied are the counts so far, by name.
 func (l *Listener) Denied() []Denied {

@@ -40,7 +40,7 @@ func play(s scenario) (liveReport, error) {
 		r.Program[0] = end(start(path))
 	})
 	// The filtered thread gives the listener away and waits until it is answered.
-	given, answered, done := make(chan int), make(chan struct{}), make(chan error)
+	given, answered, done := make(chan int), make(chan *Listener), make(chan error)
 	started := make(chan *os.Process, 1)
 	go onThread(func() {
 		fd, err := install(p)
@@ -49,8 +49,13 @@ func play(s scenario) (liveReport, error) {
 			return
 		}
 		given <- fd
-		<-answered
+		l := <-answered
 		r.Inside = ask(s.probes)
+		if s.work != nil {
+			if err := s.work(l); err != nil {
+				r.Work = err.Error()
+			}
+		}
 		for range s.repeat {
 			ask(s.probes[:1])
 		}
@@ -80,12 +85,15 @@ func play(s scenario) (liveReport, error) {
 		if s.closed {
 			l.Close()
 		}
+		if s.goOn != 0 {
+			l.goOn = s.goOn
+		}
 		var run sync.WaitGroup
 		run.Go(l.Run)
-		close(answered)
+		answered <- l
 		err = <-done
 		run.Wait() // the thread is gone, so Run ends by itself
-		r.Denied = l.Denied()
+		r.Denied, r.Sockets = l.Denied(), l.Sockets()
 		l.Close()
 		return r, err
 	}

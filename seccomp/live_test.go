@@ -101,7 +101,11 @@ type scenario struct {
 	probes []probe
 	repeat int      // more rounds of the first probe
 	closed bool     // nobody listens any more
+	goOn   uint32   // not 0: in place of the flag by which a call goes on
 	killed []string // what must end the job
+
+	work    func(*Listener) error // besides the probes, and without a limit on how often
+	sockets bool                  // whether a socket is let through
 }
 
 var scenarios = map[string]scenario{
@@ -112,7 +116,7 @@ var scenarios = map[string]scenario{
 		{unix.SYS_FLOCK, [6]uintptr{none, unix.LOCK_UN}, unix.EBADF, "", true},
 		{unix.SYS_FCNTL, [6]uintptr{none, unix.F_SETLK}, unix.EBADF, "", true},
 		{unix.SYS_SHMGET, [6]uintptr{}, unix.EPERM, "shmget", false},
-	})},
+	}), sockets: true},
 	"strict": {rules: Rules{Profile: "strict"}, probes: slices.Concat(allowedProbes, deniedProbes, []probe{
 		{unix.SYS_SOCKET, unixSocket, unix.EPERM, "socket", false},
 		{unix.SYS_SOCKET, routeSocket, unix.EAFNOSUPPORT, "socket (address family 16)", false},
@@ -128,7 +132,7 @@ var scenarios = map[string]scenario{
 		{unix.SYS_SOCKET, unixSocket, 0, "", true},
 		{unix.SYS_FLOCK, [6]uintptr{none, unix.LOCK_UN}, unix.EBADF, "", true},
 		{unix.SYS_SHMGET, [6]uintptr{}, unix.EINVAL, "", true},
-	})},
+	}), sockets: true},
 	"policy": {rules: Rules{"default", []string{"unshare"}, []string{"flock"}}, probes: []probe{
 		{unix.SYS_UNSHARE, [6]uintptr{0}, 0, "", true},
 		{unix.SYS_FLOCK, [6]uintptr{none, unix.LOCK_UN}, unix.EPERM, "flock", false},
@@ -140,6 +144,8 @@ var scenarios = map[string]scenario{
 	"nobody listens": {rules: Rules{Profile: "default"}, closed: true, probes: []probe{
 		{unix.SYS_UNSHARE, [6]uintptr{0}, unix.ENOSYS, "", false},
 		{unix.SYS_SOCKET, ueventSocket, unix.ENOSYS, "", false},
+		{unix.SYS_SOCKET, unixSocket, unix.ENOSYS, "", false},
+		{unix.SYS_SOCKETPAIR, unixSocket, unix.ENOSYS, "", false},
 		{unix.SYS_GETPID, [6]uintptr{}, 0, "", true},
 	}},
 }
@@ -149,6 +155,8 @@ type liveReport struct {
 	Control, Inside []unix.Errno
 	Denied          []Denied
 	Killed          []string
+	Sockets         bool
+	Work            string    // how it failed
 	Program         [2]string // how the program ended without and with the filter
 }
 
@@ -207,6 +215,9 @@ func TestLive(t *testing.T) {
 			}
 			if len(counts) > 0 {
 				t.Errorf("not counted: %v", counts)
+			}
+			if r.Sockets != s.sockets || r.Work != "" {
+				t.Errorf("a socket was let through: %v, want %v; %s", r.Sockets, s.sockets, r.Work)
 			}
 			if !slices.Equal(r.Killed, s.killed) {
 				t.Errorf("ended for %q, want %q", r.Killed, s.killed)

@@ -17,16 +17,17 @@ import (
 type row struct {
 	number int
 	name   string
-	act    uint32        // for arguments that satisfy a way
+	act    uint32        // for arguments that satisfy a way: actAllow, or actTold
 	ways   [][]condition // none: any argument
 	refuse []refusal     // other ways, answered at once
 	errnos []unix.Errno  // with which a reported call can fail
 }
 
 var (
-	rowShape  = regexp.MustCompile(`^ *(\d+) (\w+) +(\S.*)$`)
-	wayShape  = regexp.MustCompile(`^arg(\d) & 0x([0-9a-f]+) == 0x([0-9a-f]+)$`)
-	nameShape = regexp.MustCompile(`\bE[A-Z]+\b`)
+	rowShape    = regexp.MustCompile(`^ *(\d+) (\w+) +(\S.*)$`)
+	wayShape    = regexp.MustCompile(`^arg(\d) & 0x([0-9a-f]+) == 0x([0-9a-f]+)$`)
+	nameShape   = regexp.MustCompile(`\bE[A-Z]+\b`)
+	reportShape = regexp.MustCompile(`^E[A-Z]+( \(other families\), E[A-Z]+ \(other protocols\) or E[A-Z]+)? reported$`)
 )
 
 // parseRow reads one line of Dump, or says that it is no row.
@@ -39,8 +40,15 @@ func parseRow(line string) (row, bool) {
 	number, err := strconv.Atoi(m[1])
 	r := row{number: number, name: m[2], act: actReport}
 	what := m[3]
-	if ways, last, ok := strings.Cut(what, ", else "); ok && strings.HasPrefix(ways, "allow if ") {
-		return r, err == nil && r.parseWays(strings.TrimPrefix(ways, "allow if ")) && r.parseElse(last)
+	if ways, last, ok := strings.Cut(what, ", else "); ok {
+		tell := strings.HasPrefix(ways, "tell and ")
+		if ways, ok = strings.CutPrefix(strings.TrimPrefix(ways, "tell and "), "allow if "); ok {
+			ok = err == nil && r.parseWays(ways) && r.parseElse(last)
+			if tell {
+				r.act = actTold
+			}
+			return r, ok
+		}
 	}
 	for _, name := range nameShape.FindAllString(what, -1) {
 		r.errnos = append(r.errnos, errnoOf(name))
@@ -54,7 +62,7 @@ func parseRow(line string) (row, bool) {
 		r.act = actErrno
 	case strings.HasSuffix(what, " at once") && len(r.errnos) == 1:
 		r.act = actErrno | uint32(r.errnos[0])
-	case !strings.HasSuffix(what, " reported") || len(r.errnos) == 0:
+	case !reportShape.MatchString(what):
 		return row{}, false
 	}
 	return r, true
@@ -76,7 +84,7 @@ func (r *row) parseElse(text string) bool {
 	for _, name := range nameShape.FindAllString(last, -1) {
 		r.errnos = append(r.errnos, errnoOf(name))
 	}
-	return strings.HasSuffix(last, " reported") && len(r.errnos) > 0 && !slices.Contains(r.errnos, 0)
+	return reportShape.MatchString(last) && !slices.Contains(r.errnos, 0)
 }
 
 func (r *row) parseWays(text string) bool {
@@ -130,12 +138,30 @@ func (r row) decide(args [6]uint64) uint32 {
 }
 
 // conditions are all that the row looks at, way by way.
-func (r row) conditions() [][]condition {
-	all := slices.Clone(r.ways)
+func (r row) conditions() [][]condition { return slices.Concat(r.ways, r.refusals()) }
+
+func (r row) refusals() [][]condition {
+	var all [][]condition
 	for _, other := range r.refuse {
 		all = append(all, other.way)
 	}
 	return all
+}
+
+// looks are the words that a program for the row may load, as bits of loads: to
+// what it only tells of the daemon looks.
+func (r row) looks() uint32 {
+	ways := r.conditions()
+	if r.act == actTold {
+		ways = r.refusals()
+	}
+	var bits uint32
+	for _, way := range ways {
+		for _, c := range way {
+			bits |= argumentWords(c.arg)
+		}
+	}
+	return bits
 }
 
 // table reads a reviewed table.
@@ -174,6 +200,8 @@ func TestRows(t *testing.T) {
 		"  0 read  allow if arg0 & 0x1 == 0x1, else EPERM at once, else EPERM reported",
 		"  0 read  allow if arg0 & 0x1 == 0x1, else EFOO at once if arg0 & 0x1 == 0x0, else EPERM reported",
 		"  0 read  allow if arg0 & 0x1 == 0x1, else EPERM at once if arg0, else EPERM reported",
+		"  0 read  tell and allow", "  0 read  tell if arg0 & 0x1 == 0x1, else EPERM reported",
+		"  0 read  tell and allow if arg0 & 0x1 == 0x1", "  0 read  tell and EPERM reported",
 	} {
 		if r, ok := parseRow(line); ok {
 			t.Errorf("%q was read as %+v", line, r)
@@ -187,6 +215,15 @@ func TestRows(t *testing.T) {
 		{0x101}: actAllow, {0x101, 0, 0, 0, 0, 2}: actReport, {2, 3}: actAllow, {2, 2}: actReport,
 		{2, 2, 7}: actErrno | uint32(unix.EPERM), {2, 3, 7}: actAllow,
 	} {
+		if got := r.decide(args); got != want {
+			t.Errorf("%v: %s, want %s", args, actText(got), actText(want))
+		}
+	}
+	r, ok = parseRow("  1 call  tell and allow if arg0 & 0xff == 0x1, else EPERM at once if arg2 & 0xff == 0x7, else EINVAL reported")
+	if !ok || r.looks() != argumentWords(2) {
+		t.Fatalf("got %+v, %v", r, ok)
+	}
+	for args, want := range map[[6]uint64]uint32{{0x101}: actTold, {1, 0, 7}: actTold, {2}: actReport, {2, 0, 7}: actErrno | uint32(unix.EPERM)} {
 		if got := r.decide(args); got != want {
 			t.Errorf("%v: %s, want %s", args, actText(got), actText(want))
 		}

@@ -1,13 +1,15 @@
 // Package seccomp turns named rules into a classic BPF program, by libseccomp
 // and once per set of rules, and reads what the program reports.
 //
-// The program has four answers. What is on the profile's list is allowed, some
+// The program has three answers. What is on the profile's list is allowed, some
 // calls only with certain arguments. A few calls that programs try all the time
 // and can do without get an errno at once. Everything else is reported to the
-// daemon (seccomp_unotify(2)), which always answers with an errno, never with
-// "continue", and counts: a denied call has a name in the result. A foreign
-// architecture is reported, too, and ends the job. So when the daemon is gone
-// every reported call fails with ENOSYS: the failure mode is closed.
+// daemon (seccomp_unotify(2)), which answers with an errno and counts: a denied
+// call has a name in the result. A foreign architecture is reported, too, and ends
+// the job. Calls for sockets are always reported; the daemon decides by the same
+// lists, notes those that are allowed, and lets them, and nothing else, go on. So
+// when the daemon is gone every reported call fails with ENOSYS: the failure mode
+// is closed.
 package seccomp
 
 import (

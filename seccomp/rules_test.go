@@ -48,7 +48,7 @@ func TestNeverAndAlways(t *testing.T) {
 					continue
 				}
 				for _, args := range [][6]uint64{{}, {1, 1, 1, 1, 1, 1}, {^uint64(0)}} {
-					act := m.must(t, data{nr: uint32(n), arch: a.Audit, args: args})
+					act := m.must(t, p, data{nr: uint32(n), arch: a.Audit, args: args})
 					got := p.answer(a.Audit, n, args)
 					if act != actReport || got.errno != errno || got.name != name || got.fatal {
 						t.Errorf("%s: %s, %+v; want it reported and answered %v", name, actText(act), got, errno)
@@ -60,13 +60,13 @@ func TestNeverAndAlways(t *testing.T) {
 		for _, name := range strings.Fields(everyday) {
 			left := profile == "strict" && slices.Contains([]string{"socket", "connect", "flock"}, name)
 			if n, ok := known[name]; ok && !left {
-				if act := m.must(t, data{nr: uint32(n), arch: a.Audit, args: fitting[name]}); act != actAllow {
+				if act := m.must(t, p, data{nr: uint32(n), arch: a.Audit, args: fitting[name]}); !allows(act) {
 					t.Errorf("%s: %s", name, actText(act))
 				}
 			}
 		}
 		for name, want := range map[string]uint32{"clone3": actErrno | uint32(unix.ENOSYS), "sync": actErrno, "syncfs": actErrno} {
-			if act := m.must(t, data{nr: uint32(known[name]), arch: a.Audit}); act != want {
+			if act := m.must(t, p, data{nr: uint32(known[name]), arch: a.Audit}); act != want {
 				t.Errorf("%s: %s, want %s", name, actText(act), actText(want))
 			}
 		}
@@ -82,7 +82,7 @@ func TestNamesExist(t *testing.T) {
 			exists[name] = true
 		}
 	}
-	lists := [][]string{strings.Fields(everyday), needed, absent}
+	lists := [][]string{strings.Fields(everyday), needed, absent, tellers}
 	for _, names := range never {
 		lists = append(lists, strings.Fields(names))
 	}
@@ -113,11 +113,11 @@ func TestNamesExist(t *testing.T) {
 // TestNeededAllowed: what a cell needs to start its job is allowed everywhere.
 func TestNeededAllowed(t *testing.T) {
 	each(t, func(t *testing.T, profile string, a Arch) {
-		_, m := compiled(t, Rules{Profile: profile}, a)
+		p, m := compiled(t, Rules{Profile: profile}, a)
 		known := numbers(t, a)
 		for _, name := range needed {
 			if n, ok := known[name]; ok {
-				if got := m.must(t, data{nr: uint32(n), arch: a.Audit}); got != actAllow {
+				if got := m.must(t, p, data{nr: uint32(n), arch: a.Audit}); got != actAllow {
 					t.Errorf("%s: %s", name, actText(got))
 				}
 			}

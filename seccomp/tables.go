@@ -63,6 +63,12 @@ var needed = []string{"read", "write", "recvmsg", "sendmsg", "mmap", "munmap", "
 	"setresgid", "getresuid", "capset", "prlimit64", "setrlimit", "rt_sigprocmask", "rt_sigaction", "umask", "chdir",
 	"clock_gettime", "execve", "exit", "exit_group", "rt_sigreturn"}
 
+// tellers are reported to the daemon also where the rules allow them; it lets them
+// go on. Without a socket a job changes nothing in its network namespace, so the
+// daemon knows of each whether it is as it was made. All have conditions, on
+// arguments that are no pointers.
+var tellers = []string{"socket", "socketpair"}
+
 // atOnce are answered by the kernel alone. clone3 hides its flags behind a
 // pointer, so a filter cannot look at them; C libraries fall back to clone when
 // it is absent (moby issue 42680). What writes back would reach the host's disks,
