@@ -13,9 +13,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dir is an open group directory. All files are named relative to it.
+// dir is a group's directory. All files are named relative to an open directory:
+// its own, or that of its parent.
 type dir struct {
 	fd   int
+	in   string // path from there with a slash behind it, or ""
 	path string
 }
 
@@ -24,25 +26,22 @@ func openDir(path string) (dir, error) {
 	if err != nil {
 		return dir{}, &os.PathError{Op: "open", Path: path, Err: err}
 	}
-	return dir{fd, path}, nil
+	return dir{fd: fd, path: path}, nil
 }
 
+// child makes a directory, which is reached by this one's descriptor: it is valid
+// as long as that, and is not closed.
 func (d dir) child(name string) (dir, error) {
-	if err := unix.Mkdirat(d.fd, name, 0o755); err != nil {
+	if err := unix.Mkdirat(d.fd, d.in+name, 0o755); err != nil {
 		return dir{}, &os.PathError{Op: "mkdir", Path: d.path + "/" + name, Err: err}
 	}
-	fd, err := unix.Openat(d.fd, name, unix.O_DIRECTORY|unix.O_RDONLY|unix.O_CLOEXEC, 0)
-	if err != nil {
-		err = &os.PathError{Op: "open", Path: d.path + "/" + name, Err: err}
-		return dir{}, errors.Join(err, removeGroup(d.fd, name, d.path+"/"+name))
-	}
-	return dir{fd, d.path + "/" + name}, nil
+	return dir{fd: d.fd, in: d.in + name + "/", path: d.path + "/" + name}, nil
 }
 
 func (d dir) close() { unix.Close(d.fd) }
 
 func (d dir) has(name string) bool {
-	return unix.Faccessat(d.fd, name, unix.F_OK, 0) == nil
+	return unix.Faccessat(d.fd, d.in+name, unix.F_OK, 0) == nil
 }
 
 func (d dir) fail(op, name string, err error) error {
@@ -51,7 +50,7 @@ func (d dir) fail(op, name string, err error) error {
 
 // open opens one file of the group.
 func (d dir) open(name string, flags int) (int, error) {
-	fd, err := unix.Openat(d.fd, name, flags|unix.O_CLOEXEC, 0)
+	fd, err := unix.Openat(d.fd, d.in+name, flags|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return -1, d.fail("open", name, err)
 	}
@@ -64,16 +63,20 @@ func (d dir) write(name, value string) error {
 		return err
 	}
 	defer unix.Close(fd)
+	return d.writeTo(fd, name, value)
+}
+
+func (d dir) writeTo(fd int, name, value string) error {
 	for {
-		_, err = unix.Write(fd, []byte(value))
-		if err != unix.EINTR {
-			break
+		_, err := unix.Write(fd, []byte(value))
+		switch err {
+		case nil:
+			return nil
+		case unix.EINTR:
+		default:
+			return d.fail("write "+value+" to", name, err)
 		}
 	}
-	if err != nil {
-		return d.fail("write "+value+" to", name, err)
-	}
-	return nil
 }
 
 // read reads a whole small file into buffer.
@@ -136,15 +139,20 @@ func (d dir) optional(name string) (int64, error) {
 // limit writes a value and reads it back: a kernel that took another one has not
 // taken the limit.
 func (d dir) limit(name, value, want string) error {
-	if err := d.write(name, value); err != nil {
-		return err
-	}
-	var buffer [64]byte
-	got, err := d.read(name, buffer[:])
+	fd, err := d.open(name, unix.O_RDWR)
 	if err != nil {
 		return err
 	}
-	if s := trim(got); s != want {
+	defer unix.Close(fd)
+	if err := d.writeTo(fd, name, value); err != nil {
+		return err
+	}
+	var buffer [64]byte
+	n, err := readAt(fd, buffer[:])
+	if err != nil {
+		return d.fail("read", name, err)
+	}
+	if s := trim(buffer[:n]); s != want {
 		return d.fail("read back", name, fmt.Errorf("wrote %s, the kernel holds %s", value, s))
 	}
 	return nil

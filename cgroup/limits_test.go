@@ -157,7 +157,7 @@ func TestSetLimitsWithSwapOn(t *testing.T) {
 }
 
 var counterFiles = map[int]map[string]string{
-	1: {"cpuacct.usage": "300\n", "cpuacct.usage_user": "200\n", "cpuacct.usage_sys": "100\n", "memory.max_usage_in_bytes": "4096\n",
+	1: {"cpuacct.usage": "300\n", "cpuacct.usage_all": "cpu user system\n0 150 90\n1 50 10\n", "memory.max_usage_in_bytes": "4096\n",
 		"memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n", "pids.peak": "5\n", "pids.events": "max 3\n",
 		"cpu.stat": "nr_periods 1\nnr_throttled 1\nthrottled_time 700\n"},
 	2: {"cpu.stat": "usage_usec 3\nuser_usec 2\nsystem_usec 1\nnr_periods 1\nnr_throttled 1\nthrottled_usec 7\n", "memory.peak": "4096\n",
@@ -213,7 +213,11 @@ func TestUsageOtherText(t *testing.T) {
 	}{
 		{1, "memory.oom_control", "oom_kill_disable 0\nunder_oom 0\n", nil}, // before Linux 4.13
 		{1, "cpuacct.usage", "x\n", nil},
-		{1, "cpuacct.usage_sys", "", nil},
+		{1, "cpuacct.usage_all", "", nil},
+		{1, "cpuacct.usage_all", "cpu user\n0 1\n", nil},
+		{1, "cpuacct.usage_all", "cpu user system\n0 1\n", nil},
+		{1, "cpuacct.usage_all", "cpu user system\n0 1 x\n", nil},
+		{1, "cpuacct.usage_all", "cpu user system\n", func(u *Usage) { u.CPU.User, u.CPU.System = 0, 0 }},
 		{1, "memory.max_usage_in_bytes", "\n", nil},
 		{1, "pids.peak", "many\n", nil},
 		{1, "pids.events", "", func(u *Usage) { u.PidsMaxHits = -1 }},

@@ -27,7 +27,7 @@ func freshName() string { return fmt.Sprintf("test-%d-%d", os.Getpid(), instance
 
 // discover makes a driver in the group that is delegated to this user, and fails
 // where there is none: these tests stand for every limit of a job.
-func discover(t *testing.T, name string) Driver {
+func discover(t testing.TB, name string) Driver {
 	t.Helper()
 	d, err := Discover(Options{Name: name})
 	if err != nil {
@@ -37,7 +37,7 @@ func discover(t *testing.T, name string) Driver {
 }
 
 // live is a driver that must have nothing left when the test has ended.
-func live(t *testing.T) Driver {
+func live(t testing.TB) Driver {
 	t.Helper()
 	d := discover(t, freshName())
 	t.Cleanup(func() {

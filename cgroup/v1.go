@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -145,13 +146,38 @@ func (g *v1Group) CPU() (CPU, error) {
 	return CPU{Total: total}, nil
 }
 
-// split adds user and system time, which v1 counts in ticks.
-func (g *v1Group) split(c *CPU) (err error) {
-	if c.User, err = g.account.readInt("cpuacct.usage_user"); err != nil {
+// split adds user and system time, which v1 counts in ticks, for each processor.
+func (g *v1Group) split(c *CPU) error {
+	text, err := g.account.readAll("cpuacct.usage_all")
+	if err != nil {
 		return err
 	}
-	c.System, err = g.account.readInt("cpuacct.usage_sys")
-	return err
+	var ok bool
+	if c.User, c.System, ok = usageAll(text); !ok {
+		return g.account.fail("read", "cpuacct.usage_all", fmt.Errorf("%.100q is not a table of cpu, user and system", text))
+	}
+	return nil
+}
+
+// usageAll sums "cpu user system" and the lines behind that, a processor each.
+func usageAll(text []byte) (user, system int64, ok bool) {
+	lines := strings.Split(trim(text), "\n")
+	if lines[0] != "cpu user system" {
+		return 0, 0, false
+	}
+	for _, line := range lines[1:] {
+		f := strings.Fields(line)
+		if len(f) != 3 {
+			return 0, 0, false
+		}
+		u, err1 := strconv.ParseInt(f[1], 10, 64)
+		s, err2 := strconv.ParseInt(f[2], 10, 64)
+		if err1 != nil || err2 != nil {
+			return 0, 0, false
+		}
+		user, system = user+u, system+s
+	}
+	return user, system, true
 }
 
 // Usage reads all counters.
@@ -238,7 +264,6 @@ func (g *v1Group) Remove() error {
 	}
 	var errs []error
 	for i, d := range g.dirs {
-		d.close()
 		errs = append(errs, removeGroup(g.driver.bases[i].dir.fd, g.name, d.path))
 	}
 	g.dirs, g.procs = nil, nil

@@ -32,16 +32,13 @@ func (d *v2Driver) Create(name string) (Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	// A second descriptor, owned by an os.File for handing over.
-	fd, err := unix.FcntlInt(uintptr(child.fd), unix.F_DUPFD_CLOEXEC, 0)
+	fd, err := child.open("", unix.O_DIRECTORY|unix.O_RDONLY)
 	if err != nil {
-		child.close()
-		return nil, errors.Join(os.NewSyscallError("fcntl", err), removeGroup(d.base.fd, name, child.path))
+		return nil, errors.Join(err, removeGroup(d.base.fd, name, child.path))
 	}
 	stat, err := child.open("cpu.stat", unix.O_RDONLY)
 	if err != nil {
 		unix.Close(fd)
-		child.close()
 		return nil, errors.Join(err, removeGroup(d.base.fd, name, child.path))
 	}
 	return &v2Group{name: name, driver: d, dir: child, entry: os.NewFile(uintptr(fd), child.path), stat: stat}, nil
@@ -208,7 +205,6 @@ func (g *v2Group) Remove() error {
 	g.entry.Close()
 	g.entry = nil
 	unix.Close(g.stat)
-	g.dir.close()
 	return removeGroup(g.driver.base.fd, g.name, g.dir.path)
 }
 

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"cordon/sandbox"
 )
 
 // receive reads the body before the handler runs, within a time of its own: a
@@ -31,6 +33,7 @@ func (s *Server) receive(next http.Handler) http.Handler {
 		if control.SetReadDeadline(time.Time{}) != nil || control.SetWriteDeadline(time.Time{}) != nil {
 			return // the connection is closed: nobody reads an answer
 		}
+		sandbox.TraceOf(r.Context()).Mark("read")
 		r.Body = io.NopCloser(bytes.NewReader(data))
 		next.ServeHTTP(w, r)
 	})

@@ -42,6 +42,8 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 		gauge("cordon_jobs_inside", "Jobs that run or wait.", func() float64 { return float64(a.inside()) }),
 		gauge("cordon_jobs_running", "Jobs that run.", stat(func(s sandbox.Stats) int64 { return s.Running })),
 		gauge("cordon_warm_cells", "Cells that wait for a job.", stat(func(s sandbox.Stats) int64 { return s.WarmCells })),
+		gauge("cordon_clearing_cells", "Cells that have done their work and are being taken down.", stat(func(s sandbox.Stats) int64 { return s.Clearing })),
+		gauge("cordon_kept_networks", "Unused network namespaces that are kept for cells to come.", stat(func(s sandbox.Stats) int64 { return s.Networks })),
 		gauge("cordon_free_id_ranges", "Subordinate id ranges that no cell uses.", stat(func(s sandbox.Stats) int64 { return s.FreeIDs })),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cordon_leaks_total",
 			Help: "Cells, cgroups or files that could not be taken down."}, stat(func(s sandbox.Stats) int64 { return s.Leaks })))

@@ -33,7 +33,10 @@ func (s *Server) runJob(ctx context.Context, body []byte) (*sandbox.Result, *Pro
 	if p != nil {
 		return nil, p
 	}
+	trace := sandbox.TraceOf(ctx)
+	trace.Mark("decoded")
 	result, err := s.config.Runner.Run(ctx, job)
+	trace.Mark("result")
 	switch {
 	case err != nil:
 		return nil, s.failed(ctx, job.ID, err)

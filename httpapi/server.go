@@ -54,6 +54,9 @@ type Config struct {
 	MaxConns int      // connections at once; 0: DefaultMaxConns
 	Registry *prometheus.Registry
 	Logger   *slog.Logger
+	// Traced, when set, is given the trace of each request for a job when its answer
+	// is written (cordon bench --trace).
+	Traced func(*sandbox.Trace)
 }
 
 // DefaultMaxBody is what a request may have: the largest input that a shipped
@@ -131,7 +134,7 @@ type tapped struct {
 // HandleFunc is what the adapter registers routes with.
 func (t *tapped) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
 	if pattern == "POST "+runPath {
-		t.Handle(pattern, t.server.isJSON(t.server.admit(t.server.receive(http.HandlerFunc(h)))))
+		t.Handle(pattern, t.server.traced(t.server.isJSON(t.server.admit(t.server.receive(http.HandlerFunc(h))))))
 		return
 	}
 	t.ServeMux.HandleFunc(pattern, h)

@@ -21,10 +21,17 @@ type Row struct {
 // from and why. The error is that of Resolve; rows are there for a denied request
 // too, with what was asked for in the refused ones.
 func Explain(p *Policy, q Request) ([]Row, error) {
-	_, rows, err := resolve(q, p)
-	return rows, err
+	if err := whole(p); err != nil {
+		return nil, err
+	}
+	r := &resolver{policy: p, request: q, grant: &Grant{Policy: p.Name}, explain: true}
+	err := r.resolve()
+	return r.rows, err
 }
 
 func (r *resolver) row(field, value, source, reason string) {
+	if !r.explain {
+		return
+	}
 	r.rows = append(r.rows, Row{Field: field, Value: value, Source: source, Reason: reason})
 }

@@ -8,17 +8,23 @@ import "fmt"
 // that is not whole (see Flatten) or not sound gets an *InvalidError: with a
 // limit missing there would be a job without that limit.
 func Resolve(q Request, p *Policy) (*Grant, error) {
-	g, _, err := resolve(q, p)
-	return g, err
+	if err := whole(p); err != nil {
+		return nil, err
+	}
+	return ResolveChecked(q, p)
 }
 
-// resolve also returns how each part came about, for Explain. The rows are
-// there even when the request is denied.
-func resolve(q Request, p *Policy) (*Grant, []Row, error) {
-	if err := whole(p); err != nil {
-		return nil, nil, err
-	}
+// ResolveChecked is Resolve for a policy that is known to be whole and sound, as
+// those of a policies.Set are: each job is resolved, and a policy is checked once.
+func ResolveChecked(q Request, p *Policy) (*Grant, error) {
 	r := &resolver{policy: p, request: q, grant: &Grant{Policy: p.Name}}
+	err := r.resolve()
+	return r.grant, err
+}
+
+// resolve fills in the grant. The rows are there even when the request is denied.
+func (r *resolver) resolve() error {
+	p, q := r.policy, r.request
 	r.limits("limits", &p.Limits, &q.Limits, &r.grant.Limits)
 	if q.HasBuild {
 		r.limits("build.limits", &p.BuildLimits, &q.BuildLimits, &r.grant.BuildLimits)
@@ -31,9 +37,10 @@ func resolve(q Request, p *Policy) (*Grant, []Row, error) {
 	r.fits()
 	r.subuid()
 	if len(r.denials) > 0 {
-		return nil, r.rows, &DeniedError{p.Name, r.denials}
+		r.grant = nil
+		return &DeniedError{p.Name, r.denials}
 	}
-	return r.grant, r.rows, nil
+	return nil
 }
 
 func whole(p *Policy) error {
@@ -53,7 +60,8 @@ type resolver struct {
 	request Request
 	grant   *Grant
 	denials []Denial
-	rows    []Row
+	explain bool  // how each part came about is wanted
+	rows    []Row // that
 }
 
 func (r *resolver) deny(field, asked, allowed, hint string) {
@@ -63,19 +71,19 @@ func (r *resolver) deny(field, asked, allowed, hint string) {
 func (r *resolver) limits(path string, rules *LimitRules, asked *LimitRequest, out *Limits) {
 	for _, f := range fields {
 		rule, _ := f.rule(rules)
-		row := Row{Field: path + "." + f.Name, Value: Quantity(*rule.def, f.Unit), Source: SourceDefault,
-			Max: Quantity(*rule.max, f.Unit), Reason: rule.reason}
-		v := *rule.def
+		v, source := *rule.def, SourceDefault
 		if a, ok := f.asked(asked); ok {
-			v = a
-			row.Value, row.Source = Quantity(a, f.Unit), SourceAsked
+			v, source = a, SourceAsked
 			if !(a >= f.Floor && a <= *rule.max) { // so written, NaN is refused
-				row.Source = SourceRefused
-				r.deny(row.Field, number(a), number(f.Floor)+" to "+Quantity(*rule.max, f.Unit), r.limitHint(f, rule))
+				source = SourceRefused
+				r.deny(path+"."+f.Name, number(a), number(f.Floor)+" to "+Quantity(*rule.max, f.Unit), r.limitHint(f, rule))
 			}
 		}
 		f.put(out, v)
-		r.rows = append(r.rows, row)
+		if r.explain {
+			r.rows = append(r.rows, Row{Field: path + "." + f.Name, Value: Quantity(v, f.Unit), Source: source,
+				Max: Quantity(*rule.max, f.Unit), Reason: rule.reason})
+		}
 	}
 }
 
@@ -100,6 +108,9 @@ func (r *resolver) unusedBuild(asked *LimitRequest) {
 func (r *resolver) seccomp() {
 	s := r.policy.Seccomp
 	r.grant.Seccomp = Seccomp{Profile: s.Profile, Allow: syscalls(s.Allow), Deny: syscalls(s.Deny)}
+	if !r.explain {
+		return
+	}
 	r.row("seccomp.profile", s.Profile, SourcePolicy, s.Reason)
 	for _, rule := range s.Allow {
 		r.row("seccomp.allow", fmt.Sprint(rule.Syscalls), SourcePolicy, rule.Reason)
@@ -113,15 +124,17 @@ func (r *resolver) caps() {
 	for _, f := range capFields {
 		rule := *f.rule(&r.policy.Caps)
 		*f.value(&r.grant.Caps) = rule.Max
-		row := Row{Field: "caps." + f.name, Value: Quantity(float64(rule.Max), f.unit), Source: SourcePolicy, Reason: rule.Reason}
+		source := SourcePolicy
 		if f.asked != nil {
 			// A negative count is a slip of the caller, not a small request.
 			if n := f.asked(r.request); n < 0 || n > rule.Max {
-				row.Source = SourceRefused
+				source = SourceRefused
 				r.deny(f.field, Quantity(float64(n), f.unit), "0 to "+Quantity(float64(rule.Max), f.unit), f.hint)
 			}
 		}
-		r.rows = append(r.rows, row)
+		if r.explain {
+			r.row("caps."+f.name, Quantity(float64(rule.Max), f.unit), source, rule.Reason)
+		}
 	}
 }
 

@@ -29,8 +29,10 @@ func (r *resolver) root() {
 			r.deny("writable_root", "true", "false", "write below /work or /tmp, or use a policy that allows it")
 		}
 	}
-	r.rows = append(r.rows, Row{Field: "root.writable", Value: fmt.Sprint(q.WritableRoot || root.Writable), Source: source,
-		Max: fmt.Sprint(rules.Writable.Allowed), Reason: rules.Writable.Reason})
+	if r.explain {
+		r.rows = append(r.rows, Row{Field: "root.writable", Value: fmt.Sprint(q.WritableRoot || root.Writable), Source: source,
+			Max: fmt.Sprint(rules.Writable.Allowed), Reason: rules.Writable.Reason})
+	}
 	r.grant.Root = root
 }
 

@@ -179,12 +179,3 @@ func TestSet(t *testing.T) {
 		t.Errorf("a refused value was kept: %s", fmt.Sprint(q))
 	}
 }
-
-func BenchmarkResolve(b *testing.B) {
-	p := sound()
-	for b.Loop() {
-		if _, err := Resolve(Request{HasBuild: true}, p); err != nil {
-			b.Fatal(err)
-		}
-	}
-}

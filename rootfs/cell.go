@@ -54,7 +54,7 @@ func scratchOptions(bytes, files int64) string {
 func (b *builder) scratchBinds(root string) []cell.Op {
 	var ops []cell.Op
 	for _, d := range [][2]string{{"/work", "/work"}, {"/tmp", "/tmp"}, {"/shm", "/dev/shm"}} {
-		ops = append(ops, cell.Op{Kind: cell.OpBind, Source: scratch + d[0], Target: root + d[1], Flags: noSuid | noDev})
+		ops = append(ops, cell.Op{Kind: cell.OpBind, Source: scratch + d[0], Target: root + d[1]}) // with the scratch's attributes
 	}
 	ops = append(ops, cell.Op{Kind: cell.OpProc, Target: root + "/proc", Flags: readOnly | noSuid | noDev | noExec})
 	for _, name := range masked {
@@ -66,7 +66,7 @@ func (b *builder) scratchBinds(root string) []cell.Op {
 		if info.IsDir() {
 			source = maskDir + "/dir"
 		}
-		ops = append(ops, cell.Op{Kind: cell.OpBind, Source: source, Target: root + "/proc/" + name, Flags: lowerAttr | noExec})
+		ops = append(ops, cell.Op{Kind: cell.OpBind, Source: source, Target: root + "/proc/" + name})
 	}
 	return ops
 }

@@ -127,6 +127,8 @@ func (b *builder) finish() {
 		// root, taken before there are any.
 		b.add(cell.Op{Kind: cell.OpBind, Source: b.base, Target: b.at(lowerDir), Flags: lowerAttr})
 	}
+	// A mount for itself: what covers a file of a cell's /proc has its attributes.
+	b.add(cell.Op{Kind: cell.OpBind, Source: b.at(maskDir), Target: b.at(maskDir), Flags: lowerAttr | noExec})
 	b.devMounts()
 	b.procMount()
 	b.add(cell.Op{Kind: cell.OpAttr, Target: b.base, Flags: lowerAttr}, cell.Op{Kind: cell.OpPivot, Target: b.base})

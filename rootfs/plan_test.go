@@ -38,7 +38,7 @@ func TestHostSystems(t *testing.T) {
 				switch {
 				case o.Kind == cell.OpSymlink && !strings.HasPrefix(target, "/dev/") && target != "/var/tmp":
 					links = append(links, o.Source+" at "+target)
-				case o.Kind == cell.OpBind && !strings.HasPrefix(o.Source, "/dev/") && o.Source != "/proc":
+				case o.Kind == cell.OpBind && !strings.HasPrefix(o.Source, "/dev/") && o.Source != "/proc" && !strings.HasSuffix(o.Source, maskDir):
 					mounted = append(mounted, o.Source)
 					if o.Source != target || o.Flags&lowerAttr != lowerAttr {
 						t.Errorf("%s with %#x: another place, or not read-only", o, o.Flags)
@@ -129,6 +129,18 @@ func TestNeverShown(t *testing.T) {
 	}
 }
 
+// attributesAt are those of the innermost mount on a path of the cell's root.
+func attributesAt(p *Plan, path string) (flags uint64) {
+	base, best := p.Template[len(p.Template)-1].Target, ""
+	for _, o := range slices.Concat(p.Template, p.Cell) {
+		target := strings.TrimPrefix(o.Target, base)
+		if slices.Contains([]cell.OpKind{cell.OpTmpfs, cell.OpBind, cell.OpOverlay}, o.Kind) && within(path, target) && len(target) > len(best) {
+			best, flags = target, o.Flags
+		}
+	}
+	return flags
+}
+
 // Every mount of a cell is without set-id bits; only /dev has devices, and
 // nothing that is the host's is ever writable.
 func TestMountAttributes(t *testing.T) {
@@ -147,8 +159,14 @@ func TestMountAttributes(t *testing.T) {
 			default:
 				continue
 			}
+			if o.Kind == cell.OpBind && o.Flags == 0 { // it has those of the mount that its source lies on
+				o.Flags = attributesAt(p, o.Source)
+			}
 			if o.Flags&noSuid == 0 {
 				t.Errorf("%s: %s: set-id", name, o)
+			}
+			if strings.HasPrefix(o.Source, maskDir+"/") && o.Flags&(readOnly|noExec) != readOnly|noExec {
+				t.Errorf("%s: %s: a mask that is writable or can be executed", name, o)
 			}
 			if o.Flags&noDev == 0 && !strings.HasPrefix(o.Source, "/dev/") {
 				t.Errorf("%s: %s: devices", name, o)

@@ -23,7 +23,7 @@ func (r *running) programCPU(used cgroup.CPU) int64 {
 func (r *running) evidence(killed KillReason, used cgroup.Usage) *Evidence {
 	e := &Evidence{Failure: r.end.Failure, Ended: r.end.Ended, Status: r.end.Status, Killed: r.reason(killed), OOMKills: used.OOMKills,
 		CPUNanos: r.programCPU(used.CPU), CPULimitNanos: r.spec.limits.CPUMillis * 1e6,
-		StdoutOver: r.stdout.past, StderrOver: r.stderr.past, FatalSyscall: r.fatalSyscall, Internal: r.blind}
+		StdoutOver: r.warm.stdout.past, StderrOver: r.warm.stderr.past, FatalSyscall: r.fatalSyscall, Internal: r.blind}
 	if r.endErr != nil {
 		e.Internal = r.endErr
 	}
@@ -75,11 +75,11 @@ func (r *running) reason(killed KillReason) KillReason {
 func (r *running) step(e *Evidence, used cgroup.Usage, dead int64) Step {
 	l := r.spec.limits
 	s := Step{Verdict: Decide(e), Limits: r.applied,
-		Stdout: r.stdout.kept, StdoutTruncated: e.StdoutOver, Stderr: r.stderr.kept, StderrTruncated: e.StderrOver,
+		Stdout: r.warm.stdout.kept, StdoutTruncated: e.StdoutOver, Stderr: r.warm.stderr.kept, StderrTruncated: e.StderrOver,
 		Events: Events{OOMKill: used.OOMKills, PidsMaxHits: used.PidsMaxHits, StrayKilled: r.end.Strays,
 			DeniedSyscalls: []DeniedSyscall{}}}
 	s.Message = Explain(s.Verdict, e, Limited{r.spec.args[0], l.MemoryBytes, l.WallMillis, l.OutputBytes})
-	for _, d := range r.listener.Denied() {
+	for _, d := range r.warm.listener.Denied() {
 		s.Events.DeniedSyscalls = append(s.Events.DeniedSyscalls, DeniedSyscall{d.Name, d.Count})
 	}
 	if s.Verdict == ExecFailed {

@@ -45,6 +45,9 @@ const (
 // what is read of them costs the service.
 func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int64) ([]OutputFile, error) {
 	var out []OutputFile
+	if len(patterns) == 0 {
+		return nil, nil
+	}
 	work, err := try(stepOpenWork, func() (*os.File, error) { return openBeneath(int(scratch.Fd()), "work", unix.O_DIRECTORY) })
 	if err != nil { // made with the cell, and the job has no name for it
 		return nil, err

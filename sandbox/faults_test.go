@@ -76,7 +76,7 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 
 func (b *bench) holds(t *testing.T) holdings {
 	groups := testkit.Groups(t, testkit.Descendants(t, os.Getpid()))
-	return holdings{len(descriptors(t)), len(testkit.Descendants(t, os.Getpid())), mountCount(t), b.config.Ranges.Free(), len(groups)}
+	return holdings{b.descriptors(t), len(testkit.Descendants(t, os.Getpid())), mountCount(t), b.config.Ranges.Free(), len(groups)}
 }
 
 // fails runs a job. It says whether it failed through us; then nothing of it may be
@@ -87,6 +87,7 @@ func (b *bench) fails(t *testing.T, s shape, late bool, want ...string) bool {
 	b.log.reset()
 	job := s.job()
 	r := b.run(t, job)
+	b.pool.clearing.waitAll()
 	if r.Verdict == s.verdict {
 		if n := b.programs.Load(); n == 0 || r.Verdict == OK && !strings.HasPrefix(string(r.Stdout), "started") {
 			t.Fatalf("%d programs started in a job that ended well: %q", n, r.Stdout)
@@ -179,7 +180,8 @@ func TestEveryStepOfTheCellFailsClosed(t *testing.T) {
 			b := newBench(t)
 			for step := cell.Step(1); step < cell.Steps(); step++ {
 				mounts := step.Stage() == cell.StageMount
-				if !mounts && (c.shape.job().WritableRoot || c.template && step.Stage() != cell.StageProtocol) {
+				home := step.Stage() == cell.StageNetwork && strings.HasSuffix(step.String(), "_home")
+				if !mounts && (c.shape.job().WritableRoot || c.template && step.Stage() != cell.StageProtocol && !home) {
 					continue // as with the other root; and not the template's
 				}
 				t.Run(step.String(), func(t *testing.T) {
@@ -188,6 +190,9 @@ func TestEveryStepOfTheCellFailsClosed(t *testing.T) {
 					}
 					late := step.Stage() == cell.StageEnd || step.String() == "capset_running"
 					hits[step] += b.each(t, c.shape, late, func(try int) {
+						if step.Stage() == cell.StageNetwork && step.String() != "join_network" {
+							b.pool.networks.drop() // so that one has to be made
+						}
 						cell.Arm(cell.Fault{Step: step, Template: c.template, Errno: injected, Try: try})
 					}, mentions(step, c.template)...)
 				})

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -22,6 +21,7 @@ type kind struct {
 	program  *seccomp.Program
 	filter   *os.File
 	cells    chan *warm // warm ones
+	demand   *demand    // how many there should be
 	filling  atomic.Bool
 	users    int // jobs and fillers that hold it; guarded by pool.mu
 }
@@ -94,13 +94,10 @@ func (p *pool) makeRoom() {
 // plan looks at the host the first time that a root is asked for. It is made
 // again when the service starts anew, or when too many others were asked for.
 func (p *pool) plan(root policy.Root) (*rootfs.Plan, error) {
-	text, err := json.Marshal(root)
-	if err != nil {
-		return nil, err
-	}
+	wanted := fmt.Sprintf("%s %t %q", root.Kind, root.Writable, root.Dirs)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if plan := p.plans[string(text)]; plan != nil {
+	if plan := p.plans[wanted]; plan != nil {
 		return plan, nil
 	}
 	// Small to begin with: each job sets its own size, and cells of one kind serve
@@ -112,7 +109,7 @@ func (p *pool) plan(root policy.Root) (*rootfs.Plan, error) {
 	if len(p.plans) >= maxPlans {
 		clear(p.plans)
 	}
-	p.plans[string(text)] = plan
+	p.plans[wanted] = plan
 	return plan, nil
 }
 
@@ -129,13 +126,16 @@ func (p *pool) startKind(name string, plan *rootfs.Plan, program *seccomp.Progra
 		filter.Close()
 		return nil, err
 	}
-	k := &kind{name: name, template: template, server: server, program: program, filter: filter, cells: make(chan *warm, max(p.target, 1))}
+	k := &kind{name: name, template: template, server: server, program: program, filter: filter}
+	k.demand = newDemand(p.config.Warm, p.config.WarmMost, func() { p.thin(k) })
+	k.cells = make(chan *warm, max(k.demand.most, 1))
 	p.kinds[name] = k
 	p.order = append(p.order, name)
 	return k, nil
 }
 
 func (p *pool) retire(k *kind) {
+	k.demand.stop()
 	p.dropWarm(k)
 	k.server.Close()
 	k.filter.Close()

@@ -12,35 +12,56 @@ const streamBuffer = 64 << 10
 
 var streamBuffers = sync.Pool{New: func() any { b := make([]byte, streamBuffer); return &b }}
 
-// stream drains one of the job's outputs. It keeps the first cap bytes and
-// throws the rest away, so that a flood costs no memory and blocks nobody.
+// stream drains one of the job's outputs. It keeps the first bytes, up to its
+// limit, and throws the rest away, so that a flood costs no memory and blocks
+// nobody.
 type stream struct {
+	read   *os.File
+	theirs *os.File // the write end, for the job; nil when it has been handed over
+	over   chan struct{}
+	done   chan struct{}
+
 	limit int64
 	tee   io.Writer // gets the kept bytes as they arrive; may be nil
-	over  chan struct{}
-	done  chan struct{}
-	read  *os.File
 
 	kept []byte // valid after done
 	past bool   // more than limit bytes came; valid after done
 }
 
-// newStream makes a pipe. The write end is for the job and must be closed by the
-// caller when it has been handed over.
-func newStream(limit int64, tee io.Writer) (*stream, *os.File, error) {
+// newStream makes the pipe.
+func newStream() (*stream, error) {
 	var fds [2]int
 	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
-		return nil, nil, os.NewSyscallError("pipe2", err)
+		return nil, os.NewSyscallError("pipe2", err)
 	}
 	// Only our end: the job's must block as any pipe does.
 	if err := unix.SetNonblock(fds[0], true); err != nil {
 		unix.Close(fds[0])
 		unix.Close(fds[1])
-		return nil, nil, os.NewSyscallError("fcntl", err)
+		return nil, os.NewSyscallError("fcntl", err)
 	}
-	s := &stream{limit: limit, tee: tee, over: make(chan struct{}), done: make(chan struct{}),
-		read: os.NewFile(uintptr(fds[0]), "output")}
-	return s, os.NewFile(uintptr(fds[1]), "output"), nil
+	return &stream{over: make(chan struct{}), done: make(chan struct{}),
+		read: os.NewFile(uintptr(fds[0]), "output"), theirs: os.NewFile(uintptr(fds[1]), "output")}, nil
+}
+
+// start begins to drain, with the job's limit.
+func (s *stream) start(limit int64, tee io.Writer) {
+	s.limit, s.tee = limit, tee
+	go s.drain()
+}
+
+// handedOver closes our copy of the job's end: or there would never be an end of file.
+func (s *stream) handedOver() {
+	if s.theirs != nil {
+		s.theirs.Close()
+		s.theirs = nil
+	}
+}
+
+// close closes both ends. A drain that runs ends by it.
+func (s *stream) close() {
+	s.handedOver()
+	s.read.Close()
 }
 
 // drain reads until every writer is gone.

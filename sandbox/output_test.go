@@ -14,11 +14,12 @@ import (
 
 // feed runs a stream over what a program writes, in pieces.
 func feed(t interface{ Fatal(...any) }, limit int64, tee io.Writer, pieces ...[]byte) *stream {
-	s, w, err := newStream(limit, tee)
+	s, err := newStream()
 	if err != nil {
 		t.Fatal(err)
 	}
-	go s.drain()
+	w := s.theirs
+	s.start(limit, tee)
 	for _, p := range pieces {
 		if _, err := w.Write(p); err != nil {
 			t.Fatal("the writer is disturbed: ", err)
@@ -105,11 +106,12 @@ func TestStreamFlood(t *testing.T) {
 // The tee gets the bytes as they come, and one that fails disturbs nobody.
 func TestStreamTee(t *testing.T) {
 	read, write := io.Pipe()
-	s, w, err := newStream(100, write)
+	s, err := newStream()
 	if err != nil {
 		t.Fatal(err)
 	}
-	go s.drain()
+	w := s.theirs
+	s.start(100, write)
 	buffer := make([]byte, 3)
 	for _, word := range []string{"one", "two"} {
 		if _, err := w.WriteString(word); err != nil {

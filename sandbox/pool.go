@@ -19,13 +19,21 @@ type warm struct {
 	group   cgroup.Group
 	firstID int
 	kind    *kind
+	equipment
+}
+
+// unused: no process of it has ever asked for a socket, so its network namespace is
+// as it was made.
+func (w *warm) unused() bool {
+	return w.kind.program.TellsSockets() && !w.listener.Sockets()
 }
 
 // pool keeps fork servers and warm cells.
 type pool struct {
-	config  *Config
-	filters filters
-	target  int // warm cells kept of each kind
+	config   *Config
+	filters  filters
+	networks networks
+	clearing clearing
 
 	mu      sync.Mutex
 	plans   map[string]*rootfs.Plan // by root: the host is looked at once for each
@@ -39,14 +47,14 @@ type pool struct {
 }
 
 func newPool(c *Config) *pool {
-	return &pool{config: c, target: c.Warm, kinds: map[string]*kind{}, plans: map[string]*rootfs.Plan{}}
+	return &pool{config: c, clearing: newClearing(), kinds: map[string]*kind{}, plans: map[string]*rootfs.Plan{}}
 }
 
 // take gives a warm cell, or makes one when none is there. Another is made
 // meanwhile, so that the next job finds one.
 func (p *pool) take(k *kind) (*warm, error) {
 	defer p.fill(k)
-	for {
+	for p.config.Warm > 0 {
 		select {
 		case w := <-k.cells:
 			select {
@@ -54,12 +62,15 @@ func (p *pool) take(k *kind) (*warm, error) {
 				p.drop(w)
 				continue
 			default:
+				k.demand.took(len(k.cells))
 				return w, nil
 			}
 		default:
+			k.demand.missed()
 			return p.makeOrRenew(k, true)
 		}
 	}
+	return p.makeOrRenew(k, true)
 }
 
 // make builds a cell in a fresh group with ids of its own. now: a job waits for
@@ -93,22 +104,30 @@ func (p *pool) make(k *kind, server *cell.Server, now bool) (*warm, error) {
 	u.Add(func() { left = p.leaked(group.Remove()) })
 	entry := group.Entry()
 	order.Group, order.Procs = entry.Dir, entry.Procs
+	order.Network = p.networks.take()
 	if w.cell, err = try(stepMakeCell, func() (*cell.Cell, error) { return server.Cell(order) }); err != nil {
+		if order.Network != nil {
+			order.Network.Close() // not in doubt: but what has failed here is better not met again
+		}
 		return nil, err
 	}
 	u.Add(w.cell.Close)
 	if err := do(stepCellReady, w.cell.Ready); err != nil {
 		return nil, err
 	}
+	if err := w.equip(&u); err != nil {
+		return nil, err
+	}
 	u.Release()
 	return w, nil
 }
 
-// takeID takes a pair of ids, if need be that of a warm cell.
+// takeID takes a pair of ids, if need be that of a cell that is on its way out, or
+// of a warm one.
 func (p *pool) takeID(now bool) (int, error) {
 	for {
 		first, err := p.config.Ranges.Take()
-		if !now || !errors.Is(err, userns.ErrIDsExhausted) || !p.dropOneWarm() {
+		if !now || !errors.Is(err, userns.ErrIDsExhausted) || !p.clearing.wait() && !p.dropOneWarm() {
 			return first, err
 		}
 	}
@@ -134,12 +153,13 @@ func (p *pool) dropOneWarm() bool {
 	return true
 }
 
-// fill makes cells in the background until the target is reached. One filler per
-// kind is enough: the fork server makes one cell at a time.
+// fill makes cells in the background until there are as many as are wanted. One
+// filler per kind is enough: the fork server makes one cell at a time, and what
+// jobs run beside it shall not have to share the processors with more.
 func (p *pool) fill(k *kind) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || p.target == 0 || !k.filling.CompareAndSwap(false, true) {
+	if p.closed || p.config.Warm == 0 || !k.filling.CompareAndSwap(false, true) {
 		return
 	}
 	p.fillers.Add(1)
@@ -155,7 +175,7 @@ func (p *pool) fill(k *kind) {
 // fillOnce makes cells until there are enough. It is called again when a job took
 // one between the last look and the end.
 func (p *pool) fillOnce(k *kind) (again bool) {
-	for len(k.cells) < p.target && !p.isClosed() {
+	for len(k.cells) < k.demand.wanted() && !p.isClosed() {
 		w, err := p.makeOrRenew(k, false)
 		if err != nil {
 			p.config.Logger.Warn("no warm cell could be made", "kind", k.name, "error", err)
@@ -165,7 +185,29 @@ func (p *pool) fillOnce(k *kind) (again bool) {
 		k.cells <- w
 	}
 	k.filling.Store(false)
-	return len(k.cells) < p.target && !p.isClosed() && k.filling.CompareAndSwap(false, true)
+	return len(k.cells) < k.demand.wanted() && !p.isClosed() && k.filling.CompareAndSwap(false, true)
+}
+
+// thin takes down what is more than wanted.
+func (p *pool) thin(k *kind) {
+	p.mu.Lock()
+	closed := p.closed
+	if !closed {
+		p.fillers.Add(1)
+	}
+	p.mu.Unlock()
+	if closed {
+		return
+	}
+	defer p.fillers.Done()
+	for len(k.cells) > k.demand.wanted() {
+		select {
+		case w := <-k.cells:
+			p.discard(w)
+		default:
+			return
+		}
+	}
 }
 
 func (p *pool) isClosed() bool {
@@ -177,6 +219,10 @@ func (p *pool) isClosed() bool {
 // drop takes a cell down. Ids go back only when nothing can have them any more.
 func (p *pool) drop(w *warm) {
 	dropping(w)
+	if w.cell.End(); w.unused() {
+		p.networks.keep(w.cell)
+	}
+	w.close()
 	w.cell.Close()
 	err := errors.Join(w.group.Remove(), failing(stepRelease))
 	if !p.leaked(err) && p.config.Ranges != nil {
@@ -203,6 +249,8 @@ func (p *pool) close() {
 	for _, k := range p.kinds {
 		p.retire(k)
 	}
+	p.clearing.waitAll()
+	p.networks.close()
 }
 
 func (p *pool) warmCells() int64 {

@@ -63,20 +63,33 @@ func ownCoreLimit() (uint64, error) {
 	return coreLimit(own.Max, string(pattern))
 }
 
-// checkRlimits: what a job's process sets may not be above the service's own hard
-// limits. Better said when the service starts than by every job.
-func checkRlimits(l policy.Limits, core uint64) error {
+// hardLimits are the service's own, by resource. They are read once: its fork
+// servers have those of their start.
+type hardLimits map[int]uint64
+
+// ownHardLimits reads them.
+func ownHardLimits() (hardLimits, error) {
+	out := hardLimits{}
+	for _, r := range rlimits(policy.Limits{}, 0) {
+		var own unix.Rlimit
+		if err := unix.Getrlimit(r.Resource, &own); err != nil {
+			return nil, os.NewSyscallError("getrlimit", err)
+		}
+		out[r.Resource] = own.Max
+	}
+	return out, nil
+}
+
+// check: what a job's process sets may not be above the service's own hard limits.
+// Better said when the service starts than by every job.
+func (h hardLimits) check(l policy.Limits, core uint64) error {
 	names := map[int]string{unix.RLIMIT_NOFILE: "NOFILE", unix.RLIMIT_FSIZE: "FSIZE", unix.RLIMIT_STACK: "STACK", unix.RLIMIT_CPU: "CPU",
 		unix.RLIMIT_MEMLOCK: "MEMLOCK", unix.RLIMIT_SIGPENDING: "SIGPENDING"}
 	for _, r := range rlimits(l, core) {
-		var own unix.Rlimit
-		if err := unix.Getrlimit(r.Resource, &own); err != nil {
-			return os.NewSyscallError("getrlimit", err)
-		}
-		if r.Hard > own.Max {
+		if own := h[r.Resource]; r.Hard > own {
 			name := names[r.Resource]
 			return fmt.Errorf("RLIMIT_%s: a job needs %d, the service's own hard limit is %d; raise it (systemd: Limit%s=)",
-				name, r.Hard, own.Max, name)
+				name, r.Hard, own, name)
 		}
 	}
 	return nil

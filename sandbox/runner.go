@@ -28,7 +28,8 @@ type Config struct {
 	Host     rootfs.Host
 	Ranges   *userns.Ranges // nil: no subordinate range, every job has the service user's id
 	Parallel int            // jobs that run at once; others wait
-	Warm     int            // warm cells kept of each kind
+	Warm     int            // warm cells kept of each kind, at least; 0: none
+	WarmMost int            // as many as the pool may learn that it needs
 	Logger   *slog.Logger
 }
 
@@ -43,8 +44,10 @@ type Runner struct {
 	mu      sync.Mutex // orders jobs.Add against Close
 	closing bool
 
-	core    uint64 // RLIMIT_CORE of every job
-	coreErr error
+	core      uint64 // RLIMIT_CORE of every job
+	coreErr   error
+	hard      hardLimits
+	limitsErr error
 }
 
 // New makes a Runner. Nothing is started before the first job or Prepare.
@@ -52,6 +55,7 @@ func New(c Config) *Runner {
 	r := &Runner{config: c, slots: make(chan struct{}, max(c.Parallel, 1)), stop: make(chan struct{})}
 	r.pool = newPool(&r.config)
 	r.core, r.coreErr = ownCoreLimit()
+	r.hard, r.limitsErr = ownHardLimits()
 	_ = cell.HoldProgram() // where it fails, so does every start of a fork server
 	return r
 }
@@ -60,13 +64,16 @@ func New(c Config) *Runner {
 type Stats struct {
 	Running   int64 // jobs with a slot
 	WarmCells int64
+	Clearing  int64 // cells that have done their work and are being taken down
+	Networks  int64 // network namespaces that nobody has used, kept for cells to come
 	FreeIDs   int64 // id ranges no cell uses; 0 without subordinate ids
 	Leaks     int64 // cells, cgroups or files that could not be taken down
 }
 
 // Stats reads the numbers.
 func (r *Runner) Stats() Stats {
-	s := Stats{Running: r.running.Load(), WarmCells: r.pool.warmCells(), Leaks: r.pool.leaks.Load()}
+	s := Stats{Running: r.running.Load(), WarmCells: r.pool.warmCells(), Clearing: r.pool.clearing.running(),
+		Networks: r.pool.networks.kept(), Leaks: r.pool.leaks.Load()}
 	if r.config.Ranges != nil {
 		s.FreeIDs = int64(r.config.Ranges.Free())
 	}
@@ -106,7 +113,7 @@ func (r *Runner) rlimitsHold(g *policy.Grant) error {
 		return err
 	}
 	return do(stepCheckRlimits, func() error {
-		return errors.Join(checkRlimits(g.Limits, r.core), checkRlimits(g.BuildLimits, r.core))
+		return errors.Join(r.limitsErr, r.hard.check(g.Limits, r.core), r.hard.check(g.BuildLimits, r.core))
 	})
 }
 
@@ -246,7 +253,7 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	g, job := s.Grant, s.Job
 	spec := &stepSpec{limits: g.Limits, core: r.core, args: job.Command, entries: files, env: mergeEnv(fixedEnv, job.RunEnv, job.Env)}
 	in := stepInput{stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr}
-	if in.stdin == nil {
+	if in.stdin == nil && len(job.Stdin) > 0 {
 		stdin, err := try(stepStdin, func() (*os.File, error) { return cell.Input(job.Stdin) })
 		if err != nil {
 			return err

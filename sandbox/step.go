@@ -10,7 +10,6 @@ import (
 	"cordon/cgroup"
 	"cordon/internal/undo"
 	"cordon/sandbox/cell"
-	"cordon/seccomp"
 )
 
 // running is one step of a job while it has a cell.
@@ -21,15 +20,12 @@ type running struct {
 	baseline cgroup.CPU // used by the cell's own set-up
 	blind    error      // a counter could not be read while the job ran, or the job not be ended
 
-	stdout, stderr *stream
-	listener       *seccomp.Listener
-	listened       chan struct{}
-	ended          chan struct{} // the main process has ended
-	denied         chan struct{} // the filter's reader wants the end
-	fatalSyscall   string
-	awaited        chan struct{}
-	end            cell.End
-	endErr         error
+	listened     chan struct{}
+	ended        chan struct{} // the main process has ended
+	fatalSyscall string        // what has ended the job, if a call has
+	awaited      chan struct{}
+	end          cell.End
+	endErr       error
 
 	started, sent int64 // monotonic ns
 }
@@ -57,6 +53,7 @@ const emptyWithin = 5 * time.Second
 type stepInput struct {
 	stdin          *os.File // nil: empty
 	stdout, stderr io.Writer
+	trace          *Trace // nil: none
 }
 
 // stepOutcome is a step's account and its times.
@@ -70,24 +67,29 @@ type stepOutcome struct {
 func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput, inspect func(*os.File, Verdict) error) (*stepOutcome, error) {
 	var u undo.Stack
 	defer u.Run()
+	in.trace = TraceOf(ctx)
 	run, err := r.begin(k, s, in, &u)
 	if err != nil {
 		return nil, err
 	}
 	watch := &watch{running: run, limits: s.limits, stop: r.stop}
 	killed := watch.run(ctx)
-	out, err := run.account(killed)
+	dead := monotonic()
+	run.trace(in.trace, dead)
+	out, err := run.account(killed, dead)
 	if err != nil {
 		return nil, err
 	}
+	in.trace.Mark("accounted")
 	if inspect != nil {
 		if err := inspect(run.warm.cell.Scratch, out.Verdict); err != nil {
 			return nil, err
 		}
 	}
-	teardown := monotonic()
-	u.Run()
-	out.teardown = monotonic() - teardown
+	u.Release()
+	r.pool.discard(run.warm)
+	out.teardown = monotonic() - run.over(dead)
+	in.trace.Mark("collected")
 	return out, nil
 }
 
@@ -113,12 +115,15 @@ func (r *Runner) beginOnce(k *kind, s *stepSpec, in stepInput, started int64, u 
 		return nil, err
 	}
 	u.Add(func() { r.pool.drop(w) })
-	run := &running{spec: s, warm: w, started: started, ended: make(chan struct{}), denied: make(chan struct{}, 1),
-		awaited: make(chan struct{}), listened: make(chan struct{})}
+	in.trace.Mark("taken")
+	run := &running{spec: s, warm: w, started: started, ended: make(chan struct{}), awaited: make(chan struct{}), listened: make(chan struct{})}
 	if err := run.limit(); err != nil {
 		return nil, err
 	}
-	return run, run.start(in, u)
+	in.trace.Mark("limited")
+	err = run.start(in, u)
+	in.trace.Mark("sent")
+	return run, err
 }
 
 // limit writes every limit and reads it back before the program can start.
@@ -150,100 +155,61 @@ func (r *running) limit() error {
 
 // start hands the job to the cell and starts everything that follows it.
 func (r *running) start(in stepInput, u *undo.Stack) error {
-	stdout, stderr, err := r.pipes(in)
-	if err != nil {
-		return err
-	}
-	defer stdout.Close()
-	defer stderr.Close()
-	if err := r.own(stdout, stderr); err != nil {
-		r.stdout.read.Close()
-		r.stderr.read.Close()
-		return err
-	}
-	go r.stdout.drain()
-	go r.stderr.drain()
+	w := r.warm
+	w.stdout.start(r.spec.limits.OutputBytes, in.stdout)
+	w.stderr.start(r.spec.limits.OutputBytes, in.stderr)
+	u.Add(func() { w.listener.Close(); <-r.listened })
+	go func() { defer close(r.listened); w.listener.Run() }()
 	stdin := in.stdin
 	if stdin == nil {
-		if stdin, err = try(stepNoStdin, func() (*os.File, error) { return cell.Input(nil) }); err != nil {
-			return err
-		}
-		defer stdin.Close()
+		stdin = w.stdin
 	}
-	r.listener, err = try(stepListen, func() (*seccomp.Listener, error) {
-		return seccomp.NewListener(r.warm.cell.Listener, r.warm.kind.program, r.deny)
-	})
-	if err != nil {
-		return err
-	}
-	r.warm.cell.Listener = nil // the listener's now
-	u.Add(func() { r.listener.Close(); <-r.listened })
-	go func() { defer close(r.listened); r.listener.Run() }()
 	r.sent = monotonic()
 	program := &cell.Program{Args: r.spec.args, Env: r.spec.env, Entries: r.spec.entries,
 		Rlimits: rlimits(r.spec.limits, r.spec.core), Umask: 0o022}
-	err = do(stepStartJob, func() error { return r.warm.cell.Run(program, cell.Stdio{In: stdin, Out: stdout, Err: stderr}) })
+	err := do(stepStartJob, func() error {
+		return w.cell.Run(program, cell.Stdio{In: stdin, Out: w.stdout.theirs, Err: w.stderr.theirs})
+	})
+	w.stdout.handedOver()
+	w.stderr.handedOver()
 	if err != nil {
 		return err
 	}
 	go func() {
 		defer close(r.awaited)
 		r.endErr = do(stepAwait, func() (err error) {
-			r.end, err = r.warm.cell.Await(func() { close(r.ended) })
+			r.end, err = w.cell.Await(func() { close(r.ended) })
 			return err
 		})
 	}()
 	return nil
 }
 
-// pipes makes both streams; the write ends are the caller's to close.
-func (r *running) pipes(in stepInput) (stdout, stderr *os.File, err error) {
-	make := func(s step, tee io.Writer, theirs **os.File) (*stream, error) {
-		return try(s, func() (ours *stream, err error) {
-			ours, *theirs, err = newStream(r.spec.limits.OutputBytes, tee)
-			return ours, err
-		})
+// trace notes what has happened since the job was sent.
+func (r *running) trace(t *Trace, dead int64) {
+	if t == nil {
+		return
 	}
-	if r.stdout, err = make(stepStdout, in.stdout, &stdout); err != nil {
-		return nil, nil, err
-	}
-	if r.stderr, err = make(stepStderr, in.stderr, &stderr); err != nil {
-		r.stdout.read.Close()
-		stdout.Close()
-		return nil, nil, err
-	}
-	return stdout, stderr, nil
-}
-
-// own gives the pipes to the job's user: programs open /dev/stdout and /dev/stderr
-// by name.
-func (r *running) own(files ...*os.File) error {
-	if r.warm.firstID == 0 { // a single id: they are its user's
-		return nil
-	}
-	for _, f := range files {
-		if err := do(stepGivePipes, func() error { return f.Chown(r.warm.firstID+1, r.warm.firstID+1) }); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// deny is called by the listener when a call asks for the end of the job.
-func (r *running) deny(name string) {
-	select {
-	case r.denied <- struct{}{}:
-		r.fatalSyscall = name
-	default:
-	}
-}
-
-// account reads, once and after the last process is gone, what the step used.
-func (r *running) account(killed KillReason) (*stepOutcome, error) {
-	dead := monotonic()
+	t.at("exec", r.warm.cell.ExecNanos())
 	<-r.awaited
-	<-r.stdout.done
-	<-r.stderr.done
+	t.at("ended", r.end.EndNanos)
+	t.at("dead", dead)
+}
+
+// over is when the program's own time was over: what follows is ours.
+func (r *running) over(dead int64) int64 {
+	if r.end.Ended {
+		return r.end.EndNanos
+	}
+	return dead
+}
+
+// account reads, once and after the last process is gone, what the step used. dead
+// is when that was.
+func (r *running) account(killed KillReason, dead int64) (*stepOutcome, error) {
+	<-r.awaited
+	<-r.warm.stdout.done
+	<-r.warm.stderr.done
 	ctx, cancel := context.WithTimeout(context.Background(), emptyWithin)
 	defer cancel()
 	if err := do(stepWaitEmpty, func() error { return r.warm.group.WaitEmpty(ctx) }); err != nil {
@@ -256,6 +222,10 @@ func (r *running) account(killed KillReason) (*stepOutcome, error) {
 		return nil, err
 	}
 	<-r.listened
+	select {
+	case r.fatalSyscall = <-r.warm.denied: // the last call, with no time left to act
+	default:
+	}
 	e := r.evidence(killed, used)
 	out := &stepOutcome{Step: r.step(e, used, dead)}
 	if exec := r.warm.cell.ExecNanos(); exec > 0 {

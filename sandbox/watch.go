@@ -3,7 +3,6 @@ package sandbox
 import (
 	"context"
 	"errors"
-	"math"
 	"runtime"
 	"time"
 
@@ -46,11 +45,9 @@ func (w *watch) run(ctx context.Context) KillReason {
 	defer wall.Stop()
 	cpu := time.NewTimer(time.Duration(w.limits.CPUMillis) * time.Millisecond / time.Duration(runtime.NumCPU()))
 	defer cpu.Stop()
-	stuck := time.NewTimer(math.MaxInt64)
-	defer stuck.Stop()
-	slow := time.NewTimer(math.MaxInt64)
-	defer slow.Stop()
-	ended, overOut, overErr, oom := r.ended, r.stdout.over, r.stderr.over, r.warm.group.OOM()
+	var after *time.Timer // of what is left behind the program
+	var slow, stuck <-chan time.Time
+	ended, overOut, overErr, oom := r.ended, r.warm.stdout.over, r.warm.stderr.over, r.warm.group.OOM()
 	done, stop, awaited := ctx.Done(), w.stop, r.awaited
 	for {
 		select {
@@ -60,16 +57,19 @@ func (w *watch) run(ctx context.Context) KillReason {
 			ended, oom = nil, nil
 			wall.Stop()
 			cpu.Stop()
-			slow.Reset(hurryAfter)
-			stuck.Reset(stuckAfter)
+			after = time.NewTimer(hurryAfter)
+			defer after.Stop()
+			slow = after.C
 		case <-awaited: // what init tells is over
 			awaited = nil
 			if r.endErr != nil { // nobody would learn how the program ends
 				w.kill(KilledBlind)
 			}
-		case <-slow.C:
+		case <-slow:
 			r.hurry()
-		case <-stuck.C:
+			after.Reset(stuckAfter)
+			slow, stuck = nil, after.C
+		case <-stuck:
 			w.kill(KilledStuck)
 		case <-wall.C:
 			w.wallFired(wall)
@@ -84,7 +84,7 @@ func (w *watch) run(ctx context.Context) KillReason {
 		case <-oom:
 			oom = nil
 			w.kill(KilledOOM)
-		case <-r.denied:
+		case r.fatalSyscall = <-r.warm.denied:
 			w.kill(KilledSyscall)
 		case <-done:
 			done = nil
@@ -151,9 +151,12 @@ func (w *watch) cpuLeft() (time.Duration, error) {
 	return time.Duration((limit - used) / cpus), err
 }
 
-// monotonic is CLOCK_MONOTONIC in nanoseconds: the clock init uses, too.
-func monotonic() int64 {
+// monotonic is CLOCK_MONOTONIC in nanoseconds: the clock init uses, too. The
+// runtime reads that clock without a system call, but only tells differences.
+func monotonic() int64 { return clockAtStart + int64(time.Since(started)) }
+
+var started, clockAtStart = func() (time.Time, int64) {
 	var t unix.Timespec
 	_ = unix.ClockGettime(unix.CLOCK_MONOTONIC, &t) // cannot fail for this clock
-	return t.Nano()
-}
+	return time.Now(), t.Nano()
+}()

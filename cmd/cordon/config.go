@@ -31,7 +31,8 @@ type config struct {
 	Languages string `yaml:"languages"`  // names of the languages to offer, with commas between; empty: all
 	Parallel  int    `yaml:"parallel"`   // jobs that run at once
 	Queue     int    `yaml:"queue"`      // jobs that wait for a place, besides those that run
-	Warm      int    `yaml:"warm"`       // warm cells kept of each kind
+	Warm      int    `yaml:"warm"`       // warm cells kept of each kind, at least
+	WarmMost  int    `yaml:"warm-most"`  // and at most; 0: four for each job that runs at once
 	Drain     string `yaml:"drain"`      // how long running jobs may go on at the end
 	LogLevel  string `yaml:"log-level"`  // the least that is logged
 }
@@ -60,12 +61,23 @@ var options = []option{
 	{"log-level", "the least `level` that is logged: debug, info, warn or error", func(c *config) *string { return &c.LogLevel }, nil},
 	{"parallel", "jobs that run at once", nil, func(c *config) *int { return &c.Parallel }},
 	{"queue", "jobs that may wait for a place", nil, func(c *config) *int { return &c.Queue }},
-	{"warm", "warm cells kept of each kind", nil, func(c *config) *int { return &c.Warm }},
+	{"warm", "warm cells kept of each kind, at least; 0: none", nil, func(c *config) *int { return &c.Warm }},
+	{"warm-most", "warm cells kept of each kind, at most: how many are of use is learned; 0: four for each of --parallel, 64 in all", nil,
+		func(c *config) *int { return &c.WarmMost }},
 }
 
 func defaultConfig() config {
 	return config{Listen: "127.0.0.1:8080", State: defaultState(), Drain: "30s", LogLevel: "info",
 		Parallel: runtime.NumCPU(), Queue: 256, Warm: 2}
+}
+
+// warmMost is what the pool may learn that it needs. A warm cell is worth some
+// hundred KiB.
+func (c *config) warmMost() int {
+	if c.WarmMost != 0 {
+		return c.WarmMost
+	}
+	return max(c.Warm, min(4*c.Parallel, 64))
 }
 
 // defaultState is the service user's own directory when it has made it its home,
@@ -213,10 +225,13 @@ func (c *config) check() error {
 	for _, n := range []struct {
 		name       string
 		value, min int
-	}{{"parallel", c.Parallel, 1}, {"queue", c.Queue, 0}, {"warm", c.Warm, 0}} {
+	}{{"parallel", c.Parallel, 1}, {"queue", c.Queue, 0}, {"warm", c.Warm, 0}, {"warm-most", c.WarmMost, 0}} {
 		if n.value < n.min || n.value > 4096 {
 			return fmt.Errorf("%s: %d given, allowed is %d to 4096", n.name, n.value, n.min)
 		}
+	}
+	if c.WarmMost != 0 && c.WarmMost < c.Warm {
+		return fmt.Errorf("warm-most: %d given, at least %d, as in warm, is wanted, or 0", c.WarmMost, c.Warm)
 	}
 	if d, err := c.drain(); err != nil || d < 0 {
 		return fmt.Errorf("drain: %q given, a duration such as 30s is wanted", c.Drain)

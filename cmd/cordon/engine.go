@@ -29,7 +29,7 @@ func (r resolver) Resolve(name string, q policy.Request) (*policy.Grant, error) 
 	if err != nil {
 		return nil, err
 	}
-	return policy.Resolve(q, p)
+	return policy.ResolveChecked(q, p)
 }
 
 // engine is everything that runs jobs, inside the daemon's user namespace.
@@ -98,7 +98,7 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 	}
 	host.Base, e.ranges = e.base, ranges
 	e.runner = sandbox.New(sandbox.Config{Policies: resolver{set}, Cgroups: e.cgroups, Host: host, Ranges: ranges,
-		Parallel: o.parallel, Warm: o.warm, Logger: o.logger})
+		Parallel: o.parallel, Warm: o.warm, WarmMost: o.config.warmMost(), Logger: o.logger})
 	return e, nil
 }
 

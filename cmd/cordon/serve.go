@@ -22,7 +22,7 @@ import (
 
 func newServeCommand() *cobra.Command {
 	var hello bool
-	var logFormat string
+	var logFormat, trace string
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Start the HTTP service",
@@ -42,11 +42,13 @@ func newServeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), &c, logger, hello, cmd.OutOrStdout())
+			return serve(cmd.Context(), &c, logger, trace, hello, cmd.OutOrStdout())
 		},
 	}
 	addFlags(cmd.Flags())
 	cmd.Flags().BoolVar(&hello, "hello", false, "run a first job over HTTP when ready, and print its account")
+	cmd.Flags().StringVar(&trace, "trace", "", "`file` for the trace of every job, as cordon bench --trace reads it")
+	_ = cmd.Flags().MarkHidden("trace")
 	cmd.Flags().StringVar(&logFormat, "log", "text", "`format` of the log on standard error: text or json")
 	return cmd
 }
@@ -67,7 +69,7 @@ func newLogger(format string, c *config) (*slog.Logger, error) {
 }
 
 // serve runs the service inside the daemon's user namespace until a signal.
-func serve(ctx context.Context, c *config, logger *slog.Logger, hello bool, out io.Writer) error {
+func serve(ctx context.Context, c *config, logger *slog.Logger, trace string, hello bool, out io.Writer) error {
 	ctx, stop := signal.NotifyContext(ctx, unix.SIGINT, unix.SIGTERM)
 	defer stop()
 	lock, err := lockState(c.State)
@@ -89,19 +91,23 @@ func serve(ctx context.Context, c *config, logger *slog.Logger, hello bool, out 
 	if err != nil {
 		return err
 	}
-	err = e.serve(ctx, c, logger, token, listeners, func() { ready(ctx, c, logger, token, listeners, hello, out) })
-	return errors.Join(err, e.close())
+	t, err := newTracer(trace)
+	if err != nil {
+		return errors.Join(fmt.Errorf("trace: %w", err), e.close())
+	}
+	err = e.serve(ctx, c, logger, token, listeners, t, func() { ready(ctx, c, logger, token, listeners, hello, out) })
+	return errors.Join(err, t.close(), e.close())
 }
 
 // serve proves every guard, then answers requests.
-func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, token httpapi.Token, listeners []net.Listener, ready func()) error {
+func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, token httpapi.Token, listeners []net.Listener, t *tracer, ready func()) error {
 	for _, name := range e.policies.Names() {
 		if err := e.runner.Prepare(name); err != nil {
 			return fmt.Errorf("policy %s cannot be held on this host: %w\nrun \"cordon doctor\" to see what is missing and how to mend it", name, err)
 		}
 	}
 	server, err := httpapi.New(httpapi.Config{Version: version, Token: token, Runner: e.runner, Policies: resolver{e.policies},
-		Languages: e.languages, MaxJobs: c.Parallel + c.Queue, MaxConns: maxConns(c), Hosts: knownAs(c, listeners), Logger: logger,
+		Languages: e.languages, MaxJobs: c.Parallel + c.Queue, MaxConns: maxConns(c), Hosts: knownAs(c, listeners), Logger: logger, Traced: t.traced(),
 		Doctor: func(ctx context.Context) (any, error) {
 			return doctor.Run(ctx, doctor.Options{CgroupPath: c.Cgroup, Inside: true, Languages: toolchains(e.languages)})
 		}})

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"slices"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -90,6 +91,9 @@ func StartDaemonIn(tb testing.TB, state string, args ...string) *Daemon {
 		cache = filepath.Join(home, "cordon-test-go")
 	}
 	// With "off" for machines that are too slow to fill one.
+	if !slices.Contains(args, "--warm") { // as many all the time: tests count what there is
+		args = append([]string{"--warm", "2", "--warm-most", "2"}, args...)
+	}
 	d.command = exec.Command(Binary(tb), append([]string{"serve", "--listen", "127.0.0.1:0", "--state", d.State, "--go-cache", cache}, args...)...)
 	d.command.Stderr = d.log
 	d.command.Stdout = d.log

@@ -1,132 +1,52 @@
 package verify
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
-	"sync"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"cordon/internal/child"
 )
 
 // canary stands in the service's environment and may be seen by no job.
 const canary = "CORDON_VERIFY_CANARY=f3b1c0"
 
-// startWithin and stopWithin end a service that hangs.
-const (
-	startWithin = 2 * time.Minute
-	stopWithin  = time.Minute
-)
+// startWithin ends the wait for jobs that do not start.
+const startWithin = 2 * time.Minute
 
-// service is a running "cordon serve", and what it has logged.
+// service is a running "cordon serve", and the client that sends it jobs.
 type service struct {
+	*child.Service
 	url, token string
 	pid        int // of its first process
+	ended      chan struct{}
 	client     *http.Client
-
-	command *exec.Cmd
-	ended   chan struct{}
-	mu      sync.Mutex
-	log     bytes.Buffer
 }
 
 // startService runs the binary with a state directory; further arguments are
 // those of cordon serve.
 func startService(ctx context.Context, binary, state string, args []string) (*service, error) {
-	s := &service{ended: make(chan struct{}), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}
-	s.command = exec.Command(binary, append([]string{"serve", "--log", "json", "--listen", "127.0.0.1:0", "--state", state, "--go-cache", "off",
-		"--languages", "sh"}, args...)...)
-	s.command.Env = append(os.Environ(), canary)
-	read, write, err := os.Pipe()
+	s, err := child.Start(ctx, child.Options{Binary: binary, State: state, Env: append(os.Environ(), canary),
+		Args: append([]string{"--go-cache", "off", "--languages", "sh", "--warm-most", "2"}, args...)})
 	if err != nil {
 		return nil, err
 	}
-	defer write.Close()
-	s.command.Stderr, s.command.Stdout = write, write
-	if err := s.command.Start(); err != nil {
-		return nil, errors.Join(err, read.Close())
-	}
-	s.pid = s.command.Process.Pid
-	go func() { defer close(s.ended); _ = s.command.Wait() }()
-	ready := make(chan string, 1)
-	go s.follow(read, ready)
-	select {
-	case s.url = <-ready:
-	case <-s.ended:
-		return nil, fmt.Errorf("the service ended at its start:\n%s", s.logged())
-	case <-ctx.Done():
-		return nil, errors.Join(ctx.Err(), s.stop())
-	case <-time.After(startWithin):
-		return nil, errors.Join(fmt.Errorf("the service is not ready after %v:\n%s", startWithin, s.logged()), s.stop())
-	}
-	token, err := os.ReadFile(filepath.Join(state, "token"))
-	if err != nil {
-		return nil, errors.Join(err, s.stop())
-	}
-	s.token = strings.TrimSpace(string(token))
-	return s, nil
+	return &service{Service: s, url: s.URL, token: s.Token, pid: s.Pid, ended: s.Ended,
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 64}}}, nil
 }
 
-// follow keeps the log and finds the line that says where the service listens.
-func (s *service) follow(log *os.File, ready chan<- string) {
-	defer log.Close()
-	lines := bufio.NewScanner(log)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		s.mu.Lock()
-		s.log.Write(append(lines.Bytes(), '\n'))
-		s.mu.Unlock()
-		var line struct{ Msg, Listen string }
-		if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "ready" {
-			select {
-			case ready <- line.Listen:
-			default:
-			}
-		}
-	}
-}
+func (s *service) logged() string { return s.Logged() }
 
-func (s *service) logged() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.log.String()
-}
+func (s *service) port() string { return s.Port() }
 
 // stop ends the service as an operator would.
 func (s *service) stop() error {
 	s.client.CloseIdleConnections()
-	_ = s.command.Process.Signal(unix.SIGTERM) // it may have ended already
-	select {
-	case <-s.ended:
-	case <-time.After(stopWithin):
-		_ = s.command.Process.Kill()
-		<-s.ended
-		return fmt.Errorf("the service does not end within %v of SIGTERM", stopWithin)
-	}
-	if code := s.command.ProcessState.ExitCode(); code != 0 {
-		return fmt.Errorf("the service ended with status %d:\n%s", code, s.logged())
-	}
-	return nil
-}
-
-// port of the service's TCP listener.
-func (s *service) port() string {
-	u, err := url.Parse(s.url)
-	if err != nil {
-		return ""
-	}
-	return u.Port()
+	return s.Stop()
 }
 
 // answer is what POST /v1/run said.

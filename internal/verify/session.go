@@ -89,8 +89,8 @@ func chosen(rows []victims.Row, ids []string) ([]victims.Row, error) {
 	return out, nil
 }
 
-func newSession(ctx context.Context, o Options, rows []victims.Row) (s *session, err error) {
-	s = &session{o: o}
+func newSession(ctx context.Context, o Options, rows []victims.Row) (_ *session, err error) {
+	s := &session{o: o}
 	if s.dir, err = os.MkdirTemp("", "cordon-verify-"); err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"sync"
 	"syscall"
@@ -16,7 +15,7 @@ import (
 // Cell is one single-use sandbox: made, ready, run once, gone.
 type Cell struct {
 	server  *Server
-	control *net.UnixConn
+	control *os.File
 	pidfd   *os.File
 	pid     int
 
@@ -24,29 +23,29 @@ type Cell struct {
 	// directories work, tmp and shm. Listener reports calls that the filter
 	// denied. Both are set by Ready; the caller closes Listener.
 	Scratch, Listener *os.File
+	// Network is the cell's network namespace. The caller may take it, setting the
+	// field to nil; else it goes with the cell.
+	Network *os.File
 
-	pack     *pack
-	dead     chan struct{}
-	deadOnce sync.Once
+	pack *pack
+	dead chan struct{}
+
+	endOnce, closeOnce sync.Once
 }
 
-func newCell(s *Server, control *net.UnixConn, pidfd *os.File, pid int) (*Cell, error) {
-	// A non-blocking file of our own, so that the runtime's poller waits for the
-	// end, not a thread.
-	err := failing(pointDupPidfd)
-	dup := -1
-	if err == nil {
-		dup, err = unix.FcntlInt(pidfd.Fd(), unix.F_DUPFD_CLOEXEC, 0)
-	}
-	pidfd.Close()
-	if err == nil {
-		err = unix.SetNonblock(dup, true)
+func newCell(s *Server, control *os.File, pidfd, pid int) (*Cell, error) {
+	err := failing(pointPollPidfd)
+	var file *os.File
+	if err != nil {
+		unix.Close(pidfd)
+	} else {
+		file, err = pollable(pidfd, "pidfd")
 	}
 	if err != nil {
 		control.Close()
 		return nil, fmt.Errorf("pidfd: %w", err)
 	}
-	c := &Cell{server: s, control: control, pidfd: os.NewFile(uintptr(dup), "pidfd"), pid: pid, dead: make(chan struct{})}
+	c := &Cell{server: s, control: control, pidfd: file, pid: pid, dead: make(chan struct{})}
 	go c.awaitDeath()
 	return c, nil
 }
@@ -76,15 +75,16 @@ func (c *Cell) Ready() error {
 	if err := c.control.SetReadDeadline(time.Now().Add(answerWithin)); err != nil {
 		return err
 	}
-	h, files, err := receive(pointReceiveReady, c.control)
+	h, fds, err := receive(pointReceiveReady, c.control)
 	if err == nil {
 		err = c.control.SetReadDeadline(time.Time{})
 	}
-	if err == nil && h.kind == msgReady && h.failure() == nil && len(files) == 2 {
-		c.Scratch, c.Listener = files[0], files[1]
+	if err == nil && h.kind == msgReady && h.failure() == nil && len(fds) == 2 {
+		c.Scratch = os.NewFile(uintptr(fds[0]), "scratch")
+		c.Listener = os.NewFile(uintptr(fds[1]), "listener")
 		return nil
 	}
-	closeAll(files)
+	closeFDs(fds)
 	if err != nil {
 		return fmt.Errorf("cell ended while it was made: %w", err)
 	}
@@ -94,7 +94,7 @@ func (c *Cell) Ready() error {
 		}
 		return f
 	}
-	return fmt.Errorf("cell: message %d with %d descriptors instead of ready", h.kind, len(files))
+	return fmt.Errorf("cell: message %d with %d descriptors instead of ready", h.kind, len(fds))
 }
 
 // Stdio are the job's descriptors 0, 1 and 2.
@@ -121,7 +121,8 @@ func (c *Cell) ExecNanos() int64 {
 	if c.pack == nil {
 		return 0
 	}
-	return c.pack.execNanos()
+	exec, _ := c.pack.begun()
+	return exec
 }
 
 // PlaceNanos is the CPU time that placing the job's files took; 0 until
@@ -130,7 +131,8 @@ func (c *Cell) PlaceNanos() int64 {
 	if c.pack == nil {
 		return 0
 	}
-	return c.pack.placeNanos()
+	_, place := c.pack.begun()
+	return place
 }
 
 // End is what init told about the job before it was gone.
@@ -144,16 +146,16 @@ type End struct {
 	Complete bool  // init has told all that it had to tell
 }
 
-// Await reads what init tells until it is gone. The func ended is called once,
+// Await reads what init tells until that is complete, or init is gone. The func ended is called once,
 // when the main process has ended and only strays may be left.
 func (c *Cell) Await(ended func()) (End, error) {
 	var end End
 	tell := sync.OnceFunc(ended)
 	for {
-		h, files, err := receive(pointReceiveEnd, c.control)
-		closeAll(files)
+		h, fds, err := receive(pointReceiveEnd, c.control)
+		closeFDs(fds)
 		switch {
-		case errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed):
+		case errors.Is(err, io.EOF), errors.Is(err, os.ErrClosed):
 			return end, nil
 		case err != nil:
 			return end, fmt.Errorf("read from cell: %w", err)
@@ -165,11 +167,15 @@ func (c *Cell) Await(ended func()) (End, error) {
 			tell()
 		case h.kind == msgEnded:
 			end.Ended, end.Status, end.EndNanos, end.MaxRSS = true, syscall.WaitStatus(h.a), h.b, h.c
+			end.Complete = h.index == noStrays
 			tell()
 		case h.kind == msgStrays:
 			end.Strays, end.Complete = h.a, true
 		default:
 			return end, fmt.Errorf("cell: unexpected message %d", h.kind)
+		}
+		if end.Complete {
+			return end, nil
 		}
 	}
 }
@@ -198,18 +204,28 @@ func (c *Cell) Kill() error {
 // socket and exits. It is the way that is left when Kill has failed.
 func (c *Cell) LetGo() { c.control.Close() }
 
-// Close lets go of the cell: a live one is killed. It waits for the end.
-func (c *Cell) Close() {
-	c.deadOnce.Do(func() {
+// End kills the cell if it lives, and waits until nothing of it does.
+func (c *Cell) End() {
+	c.endOnce.Do(func() {
 		_ = c.Kill() // the end of its socket ends it, too
 		c.control.Close()
 		<-c.dead
+	})
+}
+
+// Close ends the cell and lets go of all that belongs to it.
+func (c *Cell) Close() {
+	c.End()
+	c.closeOnce.Do(func() {
 		c.pidfd.Close()
 		if c.Scratch != nil {
 			c.Scratch.Close()
 		}
 		if c.Listener != nil {
 			c.Listener.Close()
+		}
+		if c.Network != nil {
+			c.Network.Close()
 		}
 		if c.pack != nil {
 			c.pack.file.Close()

@@ -32,10 +32,10 @@ enum cell_stage {
 	STAGE_CGROUP,   // entering the cgroup
 	STAGE_IDS,      // init's own ids and groups
 	STAGE_MOUNT,    // the cell's own mounts, index = operation
-	STAGE_NETWORK,  // loopback
+	STAGE_NETWORK,  // the network namespace
 	STAGE_HOSTNAME,
 	STAGE_USERNS,   // forbidding nested user namespaces
-	STAGE_SYSCTL,   // limits of inotify and socket buffers, and the OOM score
+	STAGE_SYSCTL,   // limits of inotify, and the OOM score
 	STAGE_CAPS,     // bounding set, securebits, capabilities
 	STAGE_SECCOMP,  // no_new_privs and the filter
 	STAGE_SPAWN,    // starting the job's process
@@ -55,19 +55,21 @@ enum cell_step {
 	// server.c
 	STEP_RECEIVE_TEMPLATE, STEP_SEND_TEMPLATE_DONE, STEP_RECEIVE_ORDER, STEP_PIPE2, STEP_CLONE3, STEP_WRITE_UID_MAP,
 	STEP_WRITE_GID_MAP, STEP_WRITE_CGROUP_PROCS, STEP_WRITE_GO, STEP_SEND_CELL_MADE,
+	// network.c
+	STEP_UNSHARE_HOME, STEP_OPEN_HOME, STEP_UNSHARE_NETWORK, STEP_TCP_RMEM, STEP_TCP_WMEM, STEP_LOOPBACK_SOCKET, STEP_LOOPBACK_UP,
+	STEP_OPEN_NETWORK, STEP_JOIN_NETWORK, STEP_LEAVE_NETWORK,
 	// mounts.c
 	STEP_DECODE_OPERATION, STEP_MOUNT, STEP_MOUNT_SETATTR, STEP_OPEN_TREE, STEP_MOVE_MOUNT, STEP_MKDIR, STEP_CHMOD,
 	STEP_OPEN_FILE, STEP_WRITE_FILE, STEP_FCHMOD, STEP_SYMLINK, STEP_CHOWN, STEP_CHDIR_ROOT, STEP_PIVOT_ROOT,
 	STEP_DETACH_OLD_ROOT, STEP_CHDIR_NEW_ROOT, STEP_OPEN_SCRATCH, STEP_DETACH_SCRATCH,
 	// init.c
 	STEP_LIFT_DESCRIPTOR, STEP_PLACE_DESCRIPTOR, STEP_CLOSE_RANGE, STEP_READ_GO, STEP_UNSHARE_CGROUP,
-	STEP_MAX_USER_NAMESPACES, STEP_MAX_INOTIFY_INSTANCES, STEP_MAX_INOTIFY_WATCHES, STEP_TCP_RMEM, STEP_TCP_WMEM,
-	STEP_OOM_SCORE_ADJ, STEP_SETGROUPS, STEP_SETRESGID, STEP_SETRESUID, STEP_READ_BACK_IDS, STEP_SETSID,
-	STEP_PLACE_SCRATCH, STEP_LOOPBACK_SOCKET, STEP_LOOPBACK_UP, STEP_SETHOSTNAME,
+	STEP_MAX_USER_NAMESPACES, STEP_MAX_INOTIFY_INSTANCES, STEP_MAX_INOTIFY_WATCHES, STEP_OOM_SCORE_ADJ, STEP_SETGROUPS, STEP_SETRESGID, STEP_SETRESUID, STEP_READ_BACK_IDS, STEP_SETSID,
+	STEP_PLACE_SCRATCH, STEP_SETHOSTNAME,
 	STEP_SET_DUMPABLE, STEP_DROP_BOUNDING, STEP_CLEAR_AMBIENT, STEP_SET_SECUREBITS, STEP_CAPSET, STEP_SIGPROCMASK,
 	STEP_SIGNALFD, STEP_STAT_FILTER, STEP_MAP_FILTER, STEP_NO_NEW_PRIVS, STEP_SECCOMP, STEP_SEND_READY,
 	STEP_RECEIVE_RUN, STEP_MAP_PACK, STEP_MAP_POINTERS, STEP_DECODE_PACK, STEP_MAP_STACK, STEP_CLONE_JOB,
-	STEP_CAPSET_RUNNING, STEP_POLL, STEP_SEND_ENDED, STEP_KILL_STRAYS, STEP_SEND_STRAYS,
+	STEP_CAPSET_RUNNING, STEP_POLL, STEP_KILL_STRAYS, STEP_SEND_ENDED, STEP_SEND_STRAYS,
 	// job.c
 	STEP_JOB_SETSID, STEP_JOB_SETRESGID, STEP_JOB_SETRESUID, STEP_JOB_CAPSET, STEP_JOB_READ_BACK_IDS, STEP_CHDIR_WORK,
 	STEP_MAKE_PARENT, STEP_PLACE_DIR, STEP_PLACE_LINK, STEP_PLACE_FILE, STEP_WRITE_PLACED, STEP_FCHMOD_PLACED,
@@ -96,12 +98,12 @@ enum cell_kind {
 	MSG_TEMPLATE = 1, // daemon -> server: operations
 	MSG_TEMPLATE_DONE,
 	MSG_CELL,      // daemon -> server: make a cell
-	MSG_CELL_MADE, // server -> daemon: pid, pidfd
+	MSG_CELL_MADE, // server -> daemon: pid, pidfd, network namespace where it is new
 	MSG_READY,     // init -> daemon: scratch fd, filter listener
 	MSG_RUN,       // daemon -> init: pack, stdin, stdout, stderr
 	MSG_FAILED,    // init -> daemon: the job never ran
 	MSG_ENDED,     // init -> daemon: the main process ended
-	MSG_STRAYS,    // init -> daemon: what was still alive then
+	MSG_STRAYS,    // init -> daemon: what was still alive then, if anything was
 };
 
 // Every message starts with this. All integers are little endian.
@@ -109,7 +111,7 @@ struct cell_head {
 	uint32_t version;
 	uint32_t kind;
 	uint32_t stage; // of a failure, else 0
-	uint32_t index; // of the operation, file or limit that failed
+	uint32_t index; // of the operation, file or limit that failed; MSG_ENDED: CELL_NO_STRAYS or 0
 	int32_t error;  // errno of the failure, else 0
 	uint32_t pid;   // MSG_CELL_MADE: host pid of init
 	int64_t a;      // of a failure: enum cell_step; MSG_CELL: first id of the range; MSG_ENDED: wait status; MSG_STRAYS: count
@@ -117,10 +119,13 @@ struct cell_head {
 	int64_t c;      // MSG_CELL: flags; MSG_ENDED: maximum resident set of main, bytes
 };
 
+#define CELL_NO_STRAYS 1u // index of a MSG_ENDED after which no MSG_STRAYS comes
+
 // Flags of MSG_CELL.
 #define CELL_CGROUP_V2 1  // the one cgroup fd is a directory to be born into
 #define CELL_SINGLE_ID 2  // no subordinate range: init and job share the service user's id
-#define CELL_FLAGS (CELL_CGROUP_V2 | CELL_SINGLE_ID)
+#define CELL_NETWORK 4    // the last descriptor is a network namespace to be used; else one is made
+#define CELL_FLAGS (CELL_CGROUP_V2 | CELL_SINGLE_ID | CELL_NETWORK)
 
 // Operations that build a mount tree, done one by one; the failing index is told.
 enum cell_op {
@@ -199,6 +204,13 @@ ssize_t receive_message(int socket, void *buffer, size_t size, int *fds, int *fd
 int send_message(int socket, const struct cell_head *head, const int *fds, int fd_count);
 int send_failure(int socket, uint32_t kind, uint32_t stage, uint32_t index, int error);
 
+int write_text(const char *path, const char *text);
+
+// network.c
+int make_home(void);
+int enter_network(int given, int *made);
+int leave_network(void);
+
 // mounts.c
 int run_operations(const uint8_t *ops, size_t size, uint32_t *index, int *scratch);
 
@@ -217,7 +229,6 @@ _Noreturn void init_main(const struct cell_order *order);
 int lock_capabilities(void);
 int keep_capabilities(uint64_t mask);
 int install_filter(int memfd, int *listener);
-int raise_loopback(void);
 
 // job.c
 struct job_order {

@@ -18,7 +18,7 @@ func (s *Server) AskRaw(kind uint32, version byte, extra int) error {
 		return err
 	}
 	answer, files, err := receive(pointReceiveCellMade, s.conn)
-	closeAll(files)
+	closeFDs(files)
 	if err != nil {
 		return err
 	}

@@ -108,27 +108,13 @@ static int take_ids(void)
 	return TRY(STEP_READ_BACK_IDS, are_ids(id));
 }
 
-static int write_text(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	ssize_t n = write(fd, text, strlen(text));
-	int saved = errno;
-	close(fd);
-	errno = saved;
-	return n == (ssize_t)strlen(text) ? 0 : -1;
-}
-
 // Written through the template's /proc, before the cell's own read-only one
 // covers it, and before the ids change: /proc/self is root's from then on.
 //
 // A nested user namespace would bring capabilities back over a large part of the
 // kernel (CVE-2022-0185 and many since): this is the second lock behind the filter.
 // Inotify instances are counted for the service user as a whole, so that one cell
-// could take them from all. The kernel forces a minimum of buffers on every TCP
-// socket, past any limit of memory: a small one. Under memory pressure the kernel
-// shall take jobs first.
+// could take them from all. Under memory pressure the kernel shall take jobs first.
 static int before_mounts(uint32_t *stage)
 {
 	*stage = STAGE_USERNS;
@@ -137,9 +123,6 @@ static int before_mounts(uint32_t *stage)
 	*stage = STAGE_SYSCTL;
 	if (TRY(STEP_MAX_INOTIFY_INSTANCES, write_text("/proc/sys/user/max_inotify_instances", "16")) < 0 ||
 	    TRY(STEP_MAX_INOTIFY_WATCHES, write_text("/proc/sys/user/max_inotify_watches", "8192")) < 0)
-		return -1;
-	if (TRY(STEP_TCP_RMEM, write_text("/proc/sys/net/ipv4/tcp_rmem", "4096 16384 65536")) < 0 ||
-	    TRY(STEP_TCP_WMEM, write_text("/proc/sys/net/ipv4/tcp_wmem", "4096 16384 65536")) < 0)
 		return -1;
 	return TRY(STEP_OOM_SCORE_ADJ, write_text("/proc/self/oom_score_adj", "900"));
 }
@@ -165,9 +148,6 @@ static int build_cell(const struct cell_order *order, uint32_t *stage)
 		return -1;
 	}
 	if (TRY(STEP_PLACE_SCRATCH, dup3(scratch, FD_SCRATCH, O_CLOEXEC)) < 0 || (scratch != FD_SCRATCH && close(scratch) < 0))
-		return -1;
-	*stage = STAGE_NETWORK;
-	if (raise_loopback() < 0)
 		return -1;
 	*stage = STAGE_HOSTNAME;
 	return TRY(STEP_SETHOSTNAME, sethostname("cordon", 6));
@@ -295,12 +275,11 @@ static int reap(pid_t main, struct cell_head *ended)
 	return seen;
 }
 
-static void watch_job(pid_t main)
+static void watch_job(pid_t main, struct cell_head *ended)
 {
-	struct cell_head ended = {.version = CELL_VERSION, .kind = MSG_ENDED};
 	struct pollfd polled[2] = {{.fd = FD_CONTROL, .events = POLLIN}, {.fd = FD_SIGNALS, .events = POLLIN}};
 	struct signalfd_siginfo info;
-	while (!reap(main, &ended)) {
+	while (!reap(main, ended)) {
 		if (TRY(STEP_POLL, poll(polled, 2, -1)) < 0 && errno != EINTR)
 			fail(MSG_FAILED, STAGE_END, errno);
 		if (polled[0].revents)
@@ -308,19 +287,25 @@ static void watch_job(pid_t main)
 		while (read(FD_SIGNALS, &info, sizeof info) > 0)
 			;
 	}
-	if (TRY(STEP_SEND_ENDED, send_message(FD_CONTROL, &ended, NULL, 0)) < 0)
-		_exit(1);
 }
 
-// kill_strays ends what the job left behind and counts it. The count, of none as
-// well, is the last thing that init tells: its account is complete.
-static void kill_strays(void)
+// end_strays ends what the job left behind, and tells of the end. That none was
+// left is told in the same message: most programs leave nothing. Else their number
+// is the last thing that init tells: only then is its account complete.
+static void end_strays(struct cell_head *ended)
 {
 	struct cell_head strays = {.version = CELL_VERSION, .kind = MSG_STRAYS};
 	int status;
 	pid_t pid;
-	if (TRY(STEP_KILL_STRAYS, kill(-1, SIGKILL)) < 0 && errno != ESRCH) // none is left
-		fail(MSG_FAILED, STAGE_END, errno);
+	if (TRY(STEP_KILL_STRAYS, kill(-1, SIGKILL)) < 0) {
+		if (errno != ESRCH)
+			fail(MSG_FAILED, STAGE_END, errno);
+		ended->index = CELL_NO_STRAYS;
+	}
+	if (TRY(STEP_SEND_ENDED, send_message(FD_CONTROL, ended, NULL, 0)) < 0)
+		_exit(1);
+	if (ended->index == CELL_NO_STRAYS)
+		return;
 	while ((pid = wait4(-1, &status, __WALL, NULL)) > 0 || (pid < 0 && errno == EINTR))
 		strays.a += pid > 0;
 	if (TRY(STEP_SEND_STRAYS, send_message(FD_CONTROL, &strays, NULL, 0)) < 0)
@@ -332,6 +317,7 @@ _Noreturn void init_main(const struct cell_order *order)
 {
 	uint32_t stage = STAGE_PROTOCOL;
 	int listener = -1;
+	struct cell_head ended = {.version = CELL_VERSION, .kind = MSG_ENDED};
 	cell_flags = order->flags;
 	signal(SIGCHLD, SIG_DFL); // the server ignores these, and ignoring is inherited
 	signal(SIGINT, SIG_DFL);
@@ -339,7 +325,7 @@ _Noreturn void init_main(const struct cell_order *order)
 	    lock_down(&stage, &listener) < 0)
 		fail(MSG_READY, stage, errno);
 	tell_ready(listener);
-	watch_job(run_job());
-	kill_strays();
+	watch_job(run_job(), &ended);
+	end_strays(&ended);
 	_exit(0);
 }

@@ -7,13 +7,9 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
-#include <net/if.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -87,21 +83,4 @@ int install_filter(int memfd, int *listener)
 	errno = saved;
 	*listener = (int)fd;
 	return fd < 0 ? -1 : 0;
-}
-
-// raise_loopback brings the own "lo" up: the only interface a cell has.
-int raise_loopback(void)
-{
-	struct ifreq request;
-	memset(&request, 0, sizeof request);
-	strcpy(request.ifr_name, "lo");
-	request.ifr_flags = IFF_UP;
-	int s = TRY(STEP_LOOPBACK_SOCKET, socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-	if (s < 0)
-		return -1;
-	int result = TRY(STEP_LOOPBACK_UP, ioctl(s, SIOCSIFFLAGS, &request));
-	int saved = errno;
-	close(s);
-	errno = saved;
-	return result;
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -49,6 +50,9 @@ const maxRlimits = 10
 type pack struct {
 	file *os.File
 	size int64
+
+	mu          sync.Mutex
+	exec, place int64 // see begun
 }
 
 // newPack lays the program out: head, strings, file table, contents.
@@ -143,24 +147,23 @@ func putHead(b []byte, p *Program, stringsEnd, table int) {
 	}
 }
 
-// execNanos is the CLOCK_MONOTONIC time at which the job's process called
-// execve, or 0 when it has not yet.
-func (p *pack) execNanos() int64 {
-	var b [8]byte
-	if n, err := unix.Pread(int(p.file.Fd()), b[:], 8); err != nil || n != 8 {
-		return 0
+// begun reads what the job's process wrote right before it called execve: the
+// CLOCK_MONOTONIC time, 0 when it has not yet, and the CPU time that it had used by
+// then, for the files it placed. Nobody writes there afterwards.
+func (p *pack) begun() (exec, place int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.exec == 0 {
+		var b [32]byte
+		if n, err := unix.Pread(int(p.file.Fd()), b[:], 0); err == nil && n == len(b) {
+			p.exec = int64(binary.LittleEndian.Uint64(b[8:]))
+			p.place = int64(binary.LittleEndian.Uint32(b[28:])) * 1000
+		}
 	}
-	return int64(binary.LittleEndian.Uint64(b[:]))
-}
-
-// placeNanos is the CPU time that the job's process had used by then, for the
-// files it placed.
-func (p *pack) placeNanos() int64 {
-	var b [4]byte
-	if n, err := unix.Pread(int(p.file.Fd()), b[:], 28); err != nil || n != len(b) {
-		return 0
+	if p.exec == 0 {
+		return 0, 0
 	}
-	return int64(binary.LittleEndian.Uint32(b[:])) * 1000
+	return p.exec, p.place
 }
 
 // memfd is an anonymous file, not executable where the kernel can say so.

@@ -163,21 +163,30 @@ func TestExecNanos(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := k.execNanos(); got != 0 {
-		t.Errorf("before the exec: %d", got)
+	if exec, place := k.begun(); exec != 0 || place != 0 {
+		t.Errorf("before the exec: %d, %d", exec, place)
 	}
-	at := ask(t, []string{"offsetof(struct pack_head, exec_ns)"})
-	for _, offset := range at {
-		if _, err := k.file.WriteAt([]byte{1, 2, 3, 4, 5, 6, 7, 0x7f}, offset); err != nil {
-			t.Fatal(err)
+	for field, bytes := range map[string][]byte{"exec_ns": {1, 2, 3, 4, 5, 6, 7, 0x7f}, "place_us": {9, 1, 0, 0}} {
+		for _, offset := range ask(t, []string{"offsetof(struct pack_head, " + field + ")"}) {
+			if _, err := k.file.WriteAt(bytes, offset); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
-	if got := k.execNanos(); got != 0x7f07060504030201 {
-		t.Errorf("the time of the exec is read as %#x", got)
+	if exec, place := k.begun(); exec != 0x7f07060504030201 || place != 265_000 {
+		t.Errorf("the time of the exec is read as %#x, that of placing files as %d", exec, place)
 	}
 	k.file.Close()
-	if got := k.execNanos(); got != 0 {
-		t.Errorf("of a closed pack: %d", got)
+	if exec, _ := k.begun(); exec != 0x7f07060504030201 {
+		t.Errorf("it has been forgotten: %#x", exec)
+	}
+	closed, err := newPack(somePrograms[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed.file.Close()
+	if exec, place := closed.begun(); exec != 0 || place != 0 {
+		t.Errorf("of a closed pack: %d, %d", exec, place)
 	}
 }
 

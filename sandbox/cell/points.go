@@ -12,7 +12,7 @@ const (
 	pointSealProgram
 	pointSendOrder
 	pointReceiveCellMade
-	pointDupPidfd
+	pointPollPidfd
 	pointReceiveReady
 	pointMakePack
 	pointWritePack
@@ -34,7 +34,7 @@ var pointNames = [pointCount]string{
 	pointSealProgram:         "seal program",
 	pointSendOrder:           "send order",
 	pointReceiveCellMade:     "receive cell made",
-	pointDupPidfd:            "duplicate pidfd",
+	pointPollPidfd:           "poll pidfd",
 	pointReceiveReady:        "receive ready",
 	pointMakePack:            "make pack",
 	pointWritePack:           "write pack",

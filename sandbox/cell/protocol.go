@@ -13,14 +13,15 @@ import (
 //	  | -- template: operations ----------> |                        |
 //	  | <- template done ------------------ |  lives in the root now |
 //	  |                                     |                        |
-//	  | -- cell [control, filter, cgroup] > |                        |
+//	  | -- cell [control, filter, cgroup,   |                        |
+//	  |          network if there is one] > |                        |
 //	  |                                     | -- clone3, maps, go -> |
-//	  | <- cell made [pidfd] -------------- |                        | mounts, lo,
+//	  | <- cell made [pidfd, new network] - |                        | mounts,
 //	  | <- ready [scratch, listener] ------------------------------- | caps, filter
 //	  |          … warm: nobody waits …                              |
 //	  | -- run [pack, stdin, stdout, stderr] ----------------------> | vfork, exec
 //	  | <- failed (the job never ran) | ended (wait status, time) -- |
-//	  | <- strays (how many were still alive) ---------------------- |
+//	  | <- strays (how many were still alive, if any) -------------- |
 //	  | <- end of file, pidfd readable ----------------------------- |
 //
 // At any moment the end of file of the daemon's side ends init, and with it
@@ -52,7 +53,11 @@ const (
 const (
 	flagCgroupV2 = 1
 	flagSingleID = 2
+	flagNetwork  = 4
 )
+
+// noStrays is the index of a msgEnded after which no msgStrays comes.
+const noStrays = 1
 
 // Stage names where a step of the child side failed.
 type Stage uint32

@@ -58,6 +58,10 @@ static void build_template(void)
 		send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_TEMPLATE, index, errno);
 		_exit(1);
 	}
+	if (make_home() < 0) {
+		send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_NETWORK, 0, errno);
+		_exit(1);
+	}
 	if (TRY(STEP_SEND_TEMPLATE_DONE, send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_NONE, 0, 0)) < 0)
 		_exit(1);
 }
@@ -66,14 +70,7 @@ static int write_proc(pid_t pid, const char *name, const char *text)
 {
 	char path[64];
 	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -1;
-	ssize_t n = write(fd, text, strlen(text));
-	int saved = errno;
-	close(fd);
-	errno = saved;
-	return n == (ssize_t)strlen(text) ? 0 : -1;
+	return write_text(path, text);
 }
 
 // The map of a cell holds two ids of the daemon's range, init's and the job's,
@@ -106,8 +103,8 @@ static int enter_cgroups(pid_t pid, const int *fds, int count)
 static pid_t clone_init(const struct cell_head *head, int cgroup, int *pidfd)
 {
 	struct clone_args args = {
-		.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
-		         CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+		.flags = CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_PIDFD |
+		         CLONE_CLEAR_SIGHAND,
 		.pidfd = (uint64_t)(uintptr_t)pidfd,
 		.exit_signal = SIGCHLD,
 	};
@@ -118,57 +115,101 @@ static pid_t clone_init(const struct cell_head *head, int cgroup, int *pidfd)
 	return (pid_t)TRY(STEP_CLONE3, syscall(SYS_clone3, &args, sizeof args));
 }
 
-static void report(uint32_t stage, pid_t pid, int pidfd, int error)
+static void report(uint32_t stage, pid_t pid, const int *fds, int count, int error)
 {
 	struct cell_head head = {
 		.version = CELL_VERSION, .kind = MSG_CELL_MADE, .stage = stage, .error = error, .pid = (uint32_t)pid,
 		.a = stage ? cell_step : STEP_NONE};
-	if (TRY(STEP_SEND_CELL_MADE, send_message(FD_DAEMON, &head, &pidfd, pidfd >= 0 ? 1 : 0)) < 0)
+	if (TRY(STEP_SEND_CELL_MADE, send_message(FD_DAEMON, &head, fds, count)) < 0)
 		_exit(1);
 }
 
-// make_cell: fds are [init's control socket, filter, cgroup fds…]. Closing the
-// go pipe unwritten ends a child whose maps or cgroups failed.
+// An order's descriptors, checked: init's control socket, its filter, the cgroups,
+// and a network namespace if one is given (else -1).
+struct descriptors {
+	int control, filter, network;
+	const int *cgroups;
+	int cgroup_count;
+};
+
+static int take_descriptors(const struct cell_head *head, const int *fds, int count, struct descriptors *out)
+{
+	int given = (head->c & CELL_NETWORK) != 0, cgroups = count - 2 - given;
+	if (cgroups < 0 || head->b != cgroups || ((head->c & CELL_CGROUP_V2) && cgroups != 1) ||
+	    cell_flags_of(head->c) & ~(uint64_t)CELL_FLAGS)
+		return -1;
+	*out = (struct descriptors){.control = fds[0], .filter = fds[1], .cgroups = fds + 2, .cgroup_count = cgroups,
+	                            .network = given ? fds[count - 1] : -1};
+	return 0;
+}
+
+// clone_in clones init inside the cell's network namespace, and has the server
+// back in its own afterwards, whatever came of it.
+static pid_t clone_in(const struct cell_head *head, const struct descriptors *d, int *network, int *pidfd, uint32_t *stage)
+{
+	*stage = STAGE_NETWORK;
+	pid_t pid = enter_network(d->network, network);
+	if (pid == 0) { // it is entered
+		*stage = STAGE_CLONE;
+		pid = clone_init(head, d->cgroup_count ? d->cgroups[0] : -1, pidfd);
+		if (pid == 0)
+			return 0;
+	}
+	int error = errno;
+	uint32_t failed = cell_step;
+	if (leave_network() < 0) { // in a cell's network for good: the next one would be in it, too
+		report(STAGE_NETWORK, 0, NULL, 0, errno);
+		_exit(1);
+	}
+	errno = error;
+	cell_step = failed;
+	return pid;
+}
+
+// settle does what only the server may do for a new init: ids and cgroups.
+static int settle(pid_t pid, const struct cell_head *head, const struct descriptors *d, int go, uint32_t *stage)
+{
+	*stage = STAGE_IDMAP;
+	if (write_maps(pid, head) < 0)
+		return -1;
+	*stage = STAGE_CGROUP;
+	if (!(head->c & CELL_CGROUP_V2) && enter_cgroups(pid, d->cgroups, d->cgroup_count) < 0)
+		return -1;
+	*stage = STAGE_CLONE;
+	return TRY(STEP_WRITE_GO, write(go, "g", 1)) == 1 ? 0 : -1;
+}
+
+// make_cell: closing the go pipe unwritten ends a child whose maps or cgroups failed.
 static void make_cell(const struct cell_head *head, const int *fds, int count)
 {
-	int pipe_fds[2], pidfd = -1;
+	struct descriptors d;
+	int go[2], made[2] = {-1, -1}; // pidfd, and the network namespace where it is new
 	uint32_t stage = STAGE_CLONE;
-	struct cell_order order = {.flags = cell_flags_of(head->c), .ops = cell_ops, .ops_size = cell_ops_size};
-	if (count < 2 || head->b != count - 2 || ((head->c & CELL_CGROUP_V2) && head->b != 1) || order.flags & ~(uint64_t)CELL_FLAGS) {
-		report(STAGE_PROTOCOL, 0, -1, EBADMSG);
+	if (take_descriptors(head, fds, count, &d) < 0) {
+		report(STAGE_PROTOCOL, 0, NULL, 0, EBADMSG);
 		return;
 	}
-	if (TRY(STEP_PIPE2, pipe2(pipe_fds, O_CLOEXEC)) < 0) {
-		report(stage, 0, -1, errno);
+	if (TRY(STEP_PIPE2, pipe2(go, O_CLOEXEC)) < 0) {
+		report(stage, 0, NULL, 0, errno);
 		return;
 	}
-	pid_t pid = clone_init(head, head->b ? fds[2] : -1, &pidfd);
+	pid_t pid = clone_in(head, &d, &made[1], &made[0], &stage);
 	if (pid == 0) {
-		close(pipe_fds[1]);
-		order.control = fds[0];
-		order.filter = fds[1];
-		order.go = pipe_fds[0];
-		init_main(&order);
+		close(go[1]);
+		init_main(&(struct cell_order){.control = d.control, .filter = d.filter, .go = go[0], .ops = cell_ops,
+		                               .flags = cell_flags_of(head->c), .ops_size = cell_ops_size});
 	}
-	int failed = pid < 0;
-	if (!failed) {
-		stage = STAGE_IDMAP;
-		failed = write_maps(pid, head) < 0;
-	}
-	if (!failed && !(head->c & CELL_CGROUP_V2)) {
-		stage = STAGE_CGROUP;
-		failed = enter_cgroups(pid, fds + 2, count - 2) < 0;
-	}
-	if (!failed) {
-		stage = STAGE_CLONE;
-		failed = TRY(STEP_WRITE_GO, write(pipe_fds[1], "g", 1)) != 1;
-	}
+	int failed = pid < 0 || settle(pid, head, &d, go[1], &stage) < 0;
 	int error = failed ? errno : 0;
-	close(pipe_fds[0]);
-	close(pipe_fds[1]);
-	report(failed ? stage : STAGE_NONE, failed ? 0 : pid, failed ? -1 : pidfd, error);
-	if (pidfd >= 0)
-		close(pidfd);
+	close(go[0]);
+	close(go[1]);
+	if (failed)
+		report(stage, 0, NULL, 0, error);
+	else
+		report(STAGE_NONE, pid, made, made[1] >= 0 ? 2 : 1, 0);
+	for (int i = 0; i < 2; i++)
+		if (made[i] >= 0)
+			close(made[i]);
 }
 
 // default_signals: what a daemon below nohup(1) ignores must not reach a job. By
@@ -201,7 +242,7 @@ _Noreturn void server_main(void)
 		if (n == (ssize_t)sizeof head && head.version == CELL_VERSION && head.kind == MSG_CELL)
 			make_cell(&head, fds, count);
 		else
-			report(STAGE_PROTOCOL, 0, -1, EBADMSG);
+			report(STAGE_PROTOCOL, 0, NULL, 0, EBADMSG);
 		for (int i = 0; i < count; i++)
 			close(fds[i]);
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"sync"
@@ -27,7 +26,7 @@ type Server struct {
 	process  *exec.Cmd
 
 	mu   sync.Mutex // one request at a time: answers carry no number
-	conn *net.UnixConn
+	conn *os.File
 }
 
 // Start runs the fork server of a template: this binary under the name
@@ -47,7 +46,7 @@ func Start(t Template) (*Server, error) {
 	}
 	program, err := program()
 	if err != nil {
-		closeAll([]*os.File{theirs})
+		theirs.Close()
 		conn.Close()
 		return nil, fmt.Errorf("start fork server: %w", err)
 	}
@@ -95,8 +94,8 @@ func (s *Server) built(message []byte) error {
 	if err := send(pointSendTemplate, s.conn, message); err != nil {
 		return fmt.Errorf("send template %s: %w", s.template.Name, err)
 	}
-	h, files, err := receive(pointReceiveTemplateDone, s.conn)
-	closeAll(files)
+	h, fds, err := receive(pointReceiveTemplateDone, s.conn)
+	closeFDs(fds)
 	if err != nil {
 		return fmt.Errorf("template %s: fork server: %w", s.template.Name, err)
 	}
@@ -117,7 +116,7 @@ var ErrGone = errors.New("gone")
 // gone marks the errors by which a socket tells that nobody is at its other end.
 func gone(err error) error {
 	if errors.Is(err, unix.EPIPE) || errors.Is(err, unix.ECONNRESET) || errors.Is(err, io.EOF) ||
-		errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
+		errors.Is(err, os.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) {
 		return fmt.Errorf("%w: %w", ErrGone, err)
 	}
 	return err
@@ -135,11 +134,13 @@ type Order struct {
 	FirstID  int        // the two ids FirstID and FirstID+1 of the daemon's namespace are the cell's
 	SingleID bool       // no subordinate range: the job shares the service user's id
 	Filter   *os.File   // compiled seccomp program
+	Network  *os.File   // a network namespace that nobody has used, of an earlier Cell; nil: a new one is made
 	Group    *os.File   // cgroup v2: directory to be born into
 	Procs    []*os.File // cgroup v1: cgroup.procs files to be entered
 }
 
-// Cell makes a cell and returns at once; Ready waits for it to be warm.
+// Cell makes a cell and returns at once; Ready waits for it to be warm. The cell
+// has the order's Network from then on; where it fails, the caller still has it.
 func (s *Server) Cell(o Order) (*Cell, error) {
 	conn, theirs, err := socketPair("cordon-init")
 	if err != nil {
@@ -155,43 +156,57 @@ func (s *Server) Cell(o Order) (*Cell, error) {
 	if o.SingleID {
 		h.c |= flagSingleID
 	}
+	want := 2 // pidfd, network
+	if o.Network != nil {
+		h.c |= flagNetwork
+		files = append(files, o.Network)
+		want = 1
+	}
 	h.c |= cellFault()
 	made, got, err := s.ask(h, files)
 	if err != nil {
 		conn.Close()
 		return nil, err
 	}
-	if f := made.failure(); f != nil || len(got) != 1 {
-		closeAll(got)
+	if f := made.failure(); f != nil || len(got) != want {
+		closeFDs(got)
 		theirs.Close()
 		defer conn.Close()
 		if f == nil {
-			return nil, fmt.Errorf("fork server: %d descriptors with a new cell, want 1", len(got))
+			return nil, fmt.Errorf("fork server: %d descriptors with a new cell, want %d", len(got), want)
 		}
 		return nil, firstFailure(conn, f)
 	}
-	return newCell(s, conn, got[0], int(made.pid))
+	c, err := newCell(s, conn, got[0], int(made.pid))
+	if err != nil {
+		closeFDs(got[1:])
+		return nil, err
+	}
+	if c.Network = o.Network; o.Network == nil {
+		c.Network = os.NewFile(uintptr(got[1]), "network")
+	}
+	return c, nil
 }
 
 // firstFailure waits for the end of an init whose making has failed. One that
 // failed by itself has told of it: what the server met with is only what followed.
-func firstFailure(conn *net.UnixConn, f *Failure) *Failure {
+func firstFailure(conn *os.File, f *Failure) *Failure {
 	if conn.SetReadDeadline(time.Now().Add(answerWithin)) != nil {
 		return f
 	}
-	h, files, err := receive(pointReceiveReady, conn)
-	closeAll(files)
+	h, fds, err := receive(pointReceiveReady, conn)
+	closeFDs(fds)
 	if err == nil && h.failure() != nil {
 		return h.failure()
 	}
 	return f
 }
 
-func (s *Server) ask(h head, files []*os.File) (head, []*os.File, error) {
+func (s *Server) ask(h head, files []*os.File) (head, []int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if err := s.conn.SetDeadline(time.Now().Add(answerWithin)); err != nil {
-		return head{}, nil, fmt.Errorf("fork server: %w", gone(err))
+	if err := s.conn.SetDeadline(time.Now().Add(answerWithin)); err != nil { // it is closed
+		return head{}, nil, fmt.Errorf("fork server: %w: %w", ErrGone, err)
 	}
 	if err := send(pointSendOrder, s.conn, h.encode(make([]byte, 0, headSize)), files...); err != nil {
 		return head{}, nil, fmt.Errorf("fork server: %w", gone(err))

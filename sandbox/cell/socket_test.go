@@ -3,7 +3,6 @@ package cell
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
 	"strings"
 	"testing"
@@ -12,7 +11,7 @@ import (
 )
 
 // pair is our end of a socket and the other one as a plain descriptor.
-func pair(t *testing.T) (*net.UnixConn, int) {
+func pair(t *testing.T) (*os.File, int) {
 	t.Helper()
 	conn, theirs, err := socketPair("test")
 	if err != nil {
@@ -47,10 +46,10 @@ func TestSendAndReceive(t *testing.T) {
 		t.Fatalf("received %+v with %d descriptors, %v", got, len(files), err)
 	}
 	for _, f := range files {
-		if flags, err := unix.FcntlInt(f.Fd(), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
+		if flags, err := unix.FcntlInt(uintptr(f), unix.F_GETFD, 0); err != nil || flags&unix.FD_CLOEXEC == 0 {
 			t.Errorf("a received descriptor is not close-on-exec (%#x, %v)", flags, err)
 		}
-		f.Close()
+		unix.Close(f)
 	}
 	// The last writer is gone: nothing else holds the pipe.
 	if _, err := r.Read(buffer); err != io.EOF {
@@ -76,7 +75,7 @@ func TestReceiveRefuses(t *testing.T) {
 		w.Close()
 		h, files, err := receive(pointReceiveEnd, conn)
 		if err == nil || errors.Is(err, io.EOF) || !strings.Contains(err.Error(), "cell message") || files != nil {
-			closeAll(files)
+			closeFDs(files)
 			t.Errorf("%s: received %+v, %d descriptors, %v", name, h, len(files), err)
 		}
 		if _, err := r.Read(make([]byte, 1)); err != io.EOF {
@@ -99,7 +98,7 @@ func TestReceiveEnd(t *testing.T) {
 		t.Errorf("send: %v, want EPIPE", err)
 	}
 	conn.Close()
-	if _, _, err := receive(pointReceiveEnd, conn); !errors.Is(err, net.ErrClosed) {
+	if _, _, err := receive(pointReceiveEnd, conn); !errors.Is(err, os.ErrClosed) {
 		t.Errorf("after our own end: %v", err)
 	}
 }

@@ -3,6 +3,7 @@
 #include "cell.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -72,4 +73,17 @@ int send_failure(int socket, uint32_t kind, uint32_t stage, uint32_t index, int 
 	struct cell_head head = {.version = CELL_VERSION, .kind = kind, .stage = stage, .index = index, .error = error,
 	                         .a = stage ? cell_step : STEP_NONE};
 	return send_message(socket, &head, NULL, 0);
+}
+
+// write_text writes to a file of the kernel's. 0 or -1 with errno.
+int write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	ssize_t n = write(fd, text, strlen(text));
+	int saved = errno;
+	close(fd);
+	errno = saved;
+	return n == (ssize_t)strlen(text) ? 0 : -1;
 }

@@ -278,10 +278,10 @@ func (h house) checkServer(t *testing.T, p testkit.Process) {
 	h.checkProcess(t, p.Pid, want)
 	fds := h.descriptors(t, p.Pid)
 	delete(fds, "2") // the service's log, whatever that is
-	compareMaps(t, "descriptors", fds, map[string]string{"0": "/dev/null", "1": "/dev/null", "3": "socket"})
+	compareMaps(t, "descriptors", fds, map[string]string{"0": "/dev/null", "1": "/dev/null", "3": "socket", "4": "net"}) // the way back to its own network
 	mine, daemons := namespaces(t, p.Pid), namespaces(t, h.daemon.Pid)
 	for name, ns := range mine {
-		own := name == "mnt" || name == "ipc" || name == "uts"
+		own := name == "mnt" || name == "ipc" || name == "uts" || name == "net"
 		if (ns != daemons[name]) != own {
 			t.Errorf("namespace %s: %s, the daemon's is %s", name, ns, daemons[name])
 		}
