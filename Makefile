@@ -14,7 +14,7 @@ BINARY  := $(CURDIR)/bin/cordon
 # the C library's plug-ins out of it.
 STATIC  := -tags osusergo,netgo -trimpath -ldflags '-s -w -X main.version=$(VERSION) -linkmode external -extldflags "-static"'
 
-.PHONY: all build deps run test test-escape lint fuzz bench install clean
+.PHONY: all build deps run test test-escape lint fuzz bench bench-stages install clean
 
 all: build
 
@@ -42,8 +42,14 @@ lint: deps
 fuzz: deps
 	@test/fuzz $(FUZZTIME)
 
+# make bench ARGS="--full --plot plots"
 bench: build
-	@if [ "$$(id -u)" = 0 ]; then exec $(BINARY) setup --quiet -- $(BINARY) bench; else exec $(BINARY) bench; fi
+	@if [ "$$(id -u)" = 0 ]; then exec $(BINARY) setup --quiet -- $(BINARY) bench $(ARGS); else exec $(BINARY) bench $(ARGS); fi
+
+# The inner stages by themselves, as benchstat reads it: make bench-stages COUNT=10 > new.txt
+bench-stages: build
+	@if [ "$$(id -u)" = 0 ]; then $(BINARY) setup --quiet; fi
+	go test -exec "$(CURDIR)/test/as-service-user" -run '^$$' -bench . -count $(or $(COUNT),6) ./policy ./seccomp ./httpapi ./cgroup ./sandbox
 
 install: build
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/cordon

@@ -1,128 +1,186 @@
 package bench
 
 import (
+	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// Run is one measured thing; it tells how long it took.
-type Run func() (time.Duration, error)
+// loop runs one thing again and again, for a while and at least so often, and tells
+// what each run took.
+type loop func(length time.Duration, least int) ([]time.Duration, error)
 
-// Series is what many runs of one thing took.
-type Series struct {
-	Name    string  `json:"name"`
-	Clients int     `json:"clients"`
-	Runs    int     `json:"runs"`
-	P50     float64 `json:"p50_ms"`
-	P90     float64 `json:"p90_ms"`
-	P99     float64 `json:"p99_ms"`
-	PerSec  float64 `json:"per_second"`
+// target is something that runs the program for clients, each of which has a
+// connection of its own.
+type target struct {
+	name   string
+	client func() (run loop, done func(), err error)
 }
 
-// Measure runs a thing count times from each of some clients at once.
-func Measure(name string, clients, count int, run Run) (Series, error) {
-	times := make([][]time.Duration, clients)
+// repeated is a loop of something that is called for each run.
+func repeated(once func() (time.Duration, error)) loop {
+	return func(length time.Duration, least int) (times []time.Duration, err error) {
+		for started := time.Now(); len(times) < least || time.Since(started) < length; {
+			d, err := once()
+			if err != nil {
+				return times, err
+			}
+			times = append(times, d)
+		}
+		return times, nil
+	}
+}
+
+// sample is one slice of a series: what the runs of each client took, in their
+// order, and how long the slice lasted.
+type sample struct {
+	clients [][]time.Duration
+	took    time.Duration
+	own     time.Duration // CPU time of this process: what the clients cost
+}
+
+func (s sample) runs() (n int) {
+	for _, times := range s.clients {
+		n += len(times)
+	}
+	return n
+}
+
+// part is one of some equal parts of a slice, by the order of the runs.
+func (s sample) part(i, parts int) sample {
+	var out sample
+	for _, times := range s.clients {
+		out.clients = append(out.clients, times[i*len(times)/parts:(i+1)*len(times)/parts])
+	}
+	return out
+}
+
+// leastRuns of each client in a slice.
+const leastRuns = 3
+
+// measure lets some clients at once run a target again and again, for a while and
+// at least a few times.
+func measure(ctx context.Context, t target, clients int, slice time.Duration) (sample, error) {
+	loops := make([]loop, clients)
+	for i := range loops {
+		run, done, err := t.client()
+		if err != nil {
+			return sample{}, err
+		}
+		defer done()
+		if _, err := run(0, 1); err != nil { // the first one is not counted
+			return sample{}, err
+		}
+		loops[i] = run
+	}
+	runtime.GC() // now, not in the middle
+	s := sample{clients: make([][]time.Duration, clients)}
 	errs := make([]error, clients)
 	var wait sync.WaitGroup
-	started := time.Now()
-	for c := range clients {
-		wait.Go(func() {
-			for range count {
-				d, err := run()
-				if err != nil {
-					errs[c] = err
-					return
-				}
-				times[c] = append(times[c], d)
-			}
-		})
+	used, started := ownCPU(), time.Now()
+	for i, run := range loops {
+		wait.Go(func() { s.clients[i], errs[i] = run(slice, leastRuns) })
 	}
 	wait.Wait()
-	took := time.Since(started)
-	if err := errors.Join(errs...); err != nil {
-		return Series{}, err
-	}
-	all := slices.Concat(times...)
-	slices.Sort(all)
-	return Series{Name: name, Clients: clients, Runs: len(all), P50: quantile(all, 0.5), P90: quantile(all, 0.9),
-		P99: quantile(all, 0.99), PerSec: float64(len(all)) / took.Seconds()}, nil
+	s.took, s.own = time.Since(started), ownCPU()-used
+	return s, errors.Join(append(errs, ctx.Err())...)
 }
 
-// quantile of sorted times, in milliseconds.
-func quantile(sorted []time.Duration, q float64) float64 {
+// ownCPU is the CPU time that this process has used.
+func ownCPU() time.Duration {
+	var u unix.Rusage
+	if err := unix.Getrusage(unix.RUSAGE_SELF, &u); err != nil {
+		return 0 // which cannot be for this process itself
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// quantile in milliseconds.
+func (s sample) quantile(q float64) float64 {
+	sorted := slices.Concat(s.clients...)
 	if len(sorted) == 0 {
 		return 0
 	}
-	i := min(int(q*float64(len(sorted))), len(sorted)-1)
-	return float64(sorted[i]) / float64(time.Millisecond)
+	slices.Sort(sorted)
+	return milliseconds(sorted[min(int(q*float64(len(sorted))), len(sorted)-1)])
 }
 
-// Report is a whole run of the benchmark.
-type Report struct {
-	Program string   `json:"program"`
-	Rounds  int      `json:"rounds"`
-	Series  []Series `json:"series"`
-	// Ratios of medians and of throughputs: a job against the bare program.
-	LatencyRatio    float64 `json:"latency_ratio"`    // one client
-	ThroughputRatio float64 `json:"throughput_ratio"` // two clients, bare against job
+func (s sample) p50() float64       { return s.quantile(0.5) }
+func (s sample) p99() float64       { return s.quantile(0.99) }
+func (s sample) perSecond() float64 { return float64(s.runs()) / s.took.Seconds() }
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// seriesOf joins the slices of one series.
+func seriesOf(group, name string, clients int, all []sample) Series {
+	s := Series{Group: group, Name: name, Clients: clients, Rounds: len(all)}
+	pick := func(f func(sample) float64) Stat {
+		var values []float64
+		for _, one := range all {
+			values = append(values, f(one))
+		}
+		return statOf(values)
+	}
+	for _, one := range all {
+		s.Runs += one.runs()
+	}
+	s.P50, s.P99, s.PerSecond = pick(sample.p50), pick(sample.p99), pick(sample.perSecond)
+	s.P90 = pick(func(s sample) float64 { return s.quantile(0.9) })
+	return s
 }
 
-// Options of Compare.
-type Options struct {
-	Program string // absolute path, ends at once with status 0
-	Count   int    // runs in a round
-	Rounds  int
-	Job     Run // the same program as a job
+// ratios of two series round by round, so that a machine that gets slower or
+// faster meanwhile does so for both.
+func ratios(a, b []sample, of func(sample) float64) Stat {
+	var values []float64
+	for i := range min(len(a), len(b)) {
+		if below := of(b[i]); below > 0 {
+			values = append(values, of(a[i])/below)
+		}
+	}
+	return statOf(values)
 }
 
-// Compare measures the bare program and the job in turns, so that a machine that
-// gets slower or faster meanwhile does so for both.
-func Compare(o Options) (*Report, error) {
-	bare := func() (time.Duration, error) { return Spawn(o.Program) }
-	kinds := []struct {
-		name    string
-		clients int
-		run     Run
-	}{{"vfork+exec", 1, bare}, {"POST /v1/run", 1, o.Job}, {"vfork+exec", 2, bare}, {"POST /v1/run", 2, o.Job}}
-	rounds := make([][]Series, len(kinds))
-	for range o.Rounds {
-		for i, k := range kinds {
-			s, err := Measure(k.name, k.clients, o.Count, k.run)
+// turn is one of the things that are measured in turns.
+type turn struct {
+	target  target
+	clients int
+	slice   time.Duration
+}
+
+// breath lets the service fill its pool between two slices, so that its work for
+// one is not counted for the other.
+const breath = 50 * time.Millisecond
+
+// inTurns measures A, B, A, B, and so on: one list of slices for each.
+func inTurns(ctx context.Context, rounds int, turns []turn) ([][]sample, error) {
+	all := make([][]sample, len(turns))
+	for range rounds {
+		for i, t := range turns {
+			s, err := measure(ctx, t.target, t.clients, t.slice)
 			if err != nil {
-				return nil, err
+				return nil, &targetError{t.target.name, err}
 			}
-			rounds[i] = append(rounds[i], s)
+			all[i] = append(all[i], s)
+			time.Sleep(breath)
 		}
 	}
-	r := &Report{Program: o.Program, Rounds: o.Rounds}
-	for _, all := range rounds {
-		r.Series = append(r.Series, median(all))
-	}
-	r.LatencyRatio = r.Series[1].P50 / r.Series[0].P50
-	r.ThroughputRatio = r.Series[2].PerSec / r.Series[3].PerSec
-	return r, nil
+	return all, nil
 }
 
-// median of the rounds, figure by figure.
-func median(all []Series) Series {
-	out := all[0]
-	out.Runs = 0
-	for _, s := range all {
-		out.Runs += s.Runs
-	}
-	pick := func(f func(Series) float64) float64 {
-		values := make([]float64, len(all))
-		for i, s := range all {
-			values[i] = f(s)
-		}
-		slices.Sort(values)
-		return values[len(values)/2]
-	}
-	out.P50 = pick(func(s Series) float64 { return s.P50 })
-	out.P90 = pick(func(s Series) float64 { return s.P90 })
-	out.P99 = pick(func(s Series) float64 { return s.P99 })
-	out.PerSec = pick(func(s Series) float64 { return s.PerSec })
-	return out
+// targetError says what could not be measured.
+type targetError struct {
+	name string
+	err  error
 }
+
+// Error names the target.
+func (e *targetError) Error() string { return e.name + ": " + e.err.Error() }
+
+// Unwrap is the reason.
+func (e *targetError) Unwrap() error { return e.err }

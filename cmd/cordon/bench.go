@@ -1,145 +1,168 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
-	"net"
-	"net/http"
 	"os"
+	"os/signal"
+	"slices"
+	"strings"
 	"time"
 
-	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 
 	"cordon/bench"
-	"cordon/httpapi"
 )
 
 // benchProgram does nothing, so that all that is measured is ours.
 const benchProgram = "/bin/true"
 
+// benchFlags are what cordon bench takes.
+type benchFlags struct {
+	only          []string
+	quick, full   bool
+	scale         bool
+	json          bool
+	markdown      bool
+	compare, read string
+	plot          string
+	peers         []string
+	peerToken     string
+	sustain       time.Duration
+	soak          int
+}
+
 func newBenchCommand() *cobra.Command {
-	var count, rounds int
-	var asJSON bool
+	var f benchFlags
 	cmd := &cobra.Command{
 		Use: "bench", Short: "Measure what a job costs against the bare program", Args: cobra.NoArgs,
-		Long: "Starts a service of its own and sends it jobs over HTTP that run " + benchProgram + ", in turns with the same\n" +
-			"program by vfork and exec. The ratios of one run compare; times of two machines, or of two days, do not.",
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if count < 1 || rounds < 1 {
-				return fmt.Errorf("--count and --rounds: %d and %d given, both must be at least 1", count, rounds)
-			}
-			c, err := loadConfig(cmd.Flags())
-			if err != nil {
-				return err
-			}
-			if !inside {
-				return enterNamespace("bench", privateName(&c), &c)
-			}
-			report, err := runBench(cmd.Context(), &c, count, rounds)
-			if err != nil {
-				return err
-			}
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), report)
-			}
-			return printBench(cmd.OutOrStdout(), report)
-		},
+		Long: "Starts a service of its own and sends it jobs over HTTP, in turns with the same programs without a sandbox,\n" +
+			"with other sandboxes that are installed (bwrap, crun, runc, podman), and with the services that --peer names.\n" +
+			"Takes two to three minutes. The ratios of one run compare; times of two machines, or of two days, do not.\n" +
+			"Leave the machine alone meanwhile. docs/performance.md tells what each figure is.",
+		Example: "  cordon bench --plot plots --json > today.json\n  cordon bench --only latency --peer go-judge=http://127.0.0.1:5050\n" +
+			"  cordon bench --read today.json --compare yesterday.json",
+		RunE: func(cmd *cobra.Command, _ []string) error { return benchCommand(cmd, &f) },
 	}
-	addFlags(cmd.Flags())
-	for _, name := range []string{"listen", "socket", "go-cache", "drain"} {
-		_ = cmd.Flags().MarkHidden(name)
+	flags := cmd.Flags()
+	flags.StringSliceVar(&f.only, "only", nil, "only these `groups`, with commas between: "+strings.Join(bench.Groups, ", "))
+	flags.BoolVar(&f.quick, "quick", false, "some seconds, for a first look")
+	flags.BoolVar(&f.full, "full", false, "as long as it takes, for figures to keep: about ten minutes")
+	flags.BoolVar(&f.scale, "scale", false, "also how the cost grows with running jobs, policies, roots, output and input")
+	flags.BoolVar(&f.json, "json", false, "print JSON")
+	flags.BoolVar(&f.markdown, "markdown", false, "print tables in Markdown")
+	flags.StringVar(&f.compare, "compare", "", "set it beside another report, a `file` that --json has printed")
+	flags.StringVar(&f.read, "read", "", "measure nothing and show a report that --json has printed, from this `file`")
+	flags.StringVar(&f.plot, "plot", "", "draw the curves as SVG into this `directory`; measures --scale as well")
+	flags.StringArrayVar(&f.peers, "peer", nil, "measure a running service as well, `KIND=URL`, with go-judge or cordon as KIND; may be repeated")
+	flags.StringVar(&f.peerToken, "peer-token", "", "`file` with the bearer token of the peers")
+	flags.DurationVar(&f.sustain, "sustain", 0, "how `long` jobs are run without a pause (default 30s, with --full 2m)")
+	flags.IntVar(&f.soak, "soak", 0, "so many `jobs` before the daemon's memory is read again (default 20000, with --full 100000)")
+	addFlags(flags)
+	for _, name := range []string{"listen", "socket", "allow-host", "state", "go-cache", "languages", "drain", "log-level", "parallel", "queue", "warm", "policies"} {
+		_ = flags.MarkHidden(name)
 	}
-	cmd.Flags().IntVar(&count, "count", 200, "runs in a round, for each client")
-	cmd.Flags().IntVar(&rounds, "rounds", 5, "rounds; the median of them is told")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	return cmd
 }
 
-func runBench(ctx context.Context, c *config, count, rounds int) (report *bench.Report, err error) {
-	logger := slog.New(slog.NewTextHandler(io.Discard, nil))
-	e, err := newEngine(ctx, engineOptions{config: *c, instance: fmt.Sprintf("%s%d", onceBench, os.Getpid()), parallel: max(c.Parallel, 2), warm: c.Warm, logger: logger})
+func benchCommand(cmd *cobra.Command, f *benchFlags) error {
+	report, other, err := f.given()
 	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, e.close()) }()
-	token, err := httpapi.NewToken(rand.Text())
-	if err != nil {
-		return nil, err
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, err
-	}
-	serving, stop := context.WithCancel(ctx)
-	served, ready := make(chan error, 1), make(chan struct{})
-	go func() {
-		served <- e.serve(serving, c, logger, token, []net.Listener{listener}, func() { close(ready) })
-	}()
-	defer func() { stop(); err = errors.Join(err, <-served) }()
-	select {
-	case <-ready:
-	case err := <-served:
-		served <- nil
-		return nil, err
-	}
-	job := benchJob(ctx, listener, token)
-	for range 20 { // the first ones fill caches and pools
-		if _, err := job(); err != nil {
-			return nil, err
-		}
-	}
-	return bench.Compare(bench.Options{Program: benchProgram, Count: count, Rounds: rounds, Job: job})
-}
-
-// benchJob posts the program as a job, over a connection that is kept, and wants
-// a good end.
-func benchJob(ctx context.Context, l net.Listener, token httpapi.Token) bench.Run {
-	body := []byte(`{"command": ["` + benchProgram + `"]}`)
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 8}}
-	return func() (time.Duration, error) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+l.Addr().String()+"/v1/run", bytes.NewReader(body))
-		if err != nil {
-			return 0, err
-		}
-		request.Header.Set("Authorization", "Bearer "+token.Reveal())
-		request.Header.Set("Content-Type", "application/json")
-		started := time.Now()
-		response, err := client.Do(request)
-		if err != nil {
-			return 0, err
-		}
-		defer response.Body.Close()
-		text, err := io.ReadAll(response.Body)
-		took := time.Since(started)
-		if err != nil {
-			return 0, err
-		}
-		var result struct{ Verdict string }
-		if err := json.Unmarshal(text, &result); err != nil || result.Verdict != "ok" {
-			return 0, fmt.Errorf("status %d: %.500s", response.StatusCode, text)
-		}
-		return took, nil
-	}
-}
-
-func printBench(w io.Writer, r *bench.Report) error {
-	t := newTable("what", "clients", "runs", "p50 ms", "p90 ms", "p99 ms", "per second")
-	for _, s := range r.Series {
-		ms := func(v float64) string { return fmt.Sprintf("%.2f", v) }
-		t.AppendRow(table.Row{s.Name, s.Clients, s.Runs, ms(s.P50), ms(s.P90), ms(s.P99), fmt.Sprintf("%.0f", s.PerSec)})
-	}
-	fmt.Fprintf(w, "%s, medians of %d rounds in turns\n", r.Program, r.Rounds)
-	if err := printTable(w, t); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "a job takes %.2f times as long as vfork+exec (one client, p50); two clients get 1/%.2f of its throughput\n",
-		r.LatencyRatio, r.ThroughputRatio)
-	return err
+	if report == nil {
+		if os.Geteuid() == 0 {
+			return errRoot("bench")
+		}
+		ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGINT, unix.SIGTERM)
+		defer stop()
+		if report, err = f.measure(ctx, cmd); err != nil {
+			return err
+		}
+	}
+	if f.plot != "" {
+		if err := report.Plot(f.plot); err != nil {
+			return fmt.Errorf("--plot: %w", err)
+		}
+	}
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), report)
+	}
+	w := benchPrinter{cmd.OutOrStdout(), f.markdown}
+	if other != nil {
+		return w.compared(report, other)
+	}
+	return w.print(report)
+}
+
+// given checks the flags before anything is measured, and reads the reports that
+// they name.
+func (f *benchFlags) given() (report, other *bench.Report, err error) {
+	for _, group := range f.only {
+		if !slices.Contains(bench.Groups, group) {
+			return nil, nil, fmt.Errorf("--only: %q given, allowed are %s", group, strings.Join(bench.Groups, ", "))
+		}
+	}
+	switch {
+	case f.quick && f.full:
+		return nil, nil, errors.New("--quick and --full: both given; leave one out")
+	case f.sustain < 0:
+		return nil, nil, fmt.Errorf("--sustain: %v given, a time such as 60s is wanted", f.sustain)
+	case f.soak < 0:
+		return nil, nil, fmt.Errorf("--soak: %d given, a number of jobs is wanted", f.soak)
+	}
+	if f.read != "" {
+		if report, err = bench.ReadReport(f.read); err != nil {
+			return nil, nil, fmt.Errorf("--read: %w", err)
+		}
+	}
+	if f.compare != "" {
+		if other, err = bench.ReadReport(f.compare); err != nil {
+			return nil, nil, fmt.Errorf("--compare: %w", err)
+		}
+	}
+	return report, other, nil
+}
+
+// measure runs the benchmark.
+func (f *benchFlags) measure(ctx context.Context, cmd *cobra.Command) (*bench.Report, error) {
+	c, err := loadConfig(cmd.Flags())
+	if err != nil {
+		return nil, err
+	}
+	o := bench.Options{Program: benchProgram, Groups: f.only, Sustain: f.sustain, Soak: f.soak,
+		Note: func(what string) { fmt.Fprintln(cmd.ErrOrStderr(), "measuring", what) }}
+	if o.Binary, err = os.Executable(); err != nil {
+		return nil, err
+	}
+	if c.Cgroup != "" {
+		o.Serve = append(o.Serve, "--cgroup", c.Cgroup)
+	}
+	switch {
+	case f.quick:
+		o.Effort = bench.Quick
+	case f.full:
+		o.Effort = bench.Full
+	}
+	if len(f.only) == 0 && (f.scale || f.plot != "") {
+		o.Groups = bench.Groups
+	}
+	token := ""
+	if f.peerToken != "" {
+		text, err := os.ReadFile(f.peerToken)
+		if err != nil {
+			return nil, fmt.Errorf("--peer-token: %w", err)
+		}
+		token = strings.TrimSpace(string(text))
+	}
+	for _, text := range f.peers {
+		p, err := bench.ParsePeer(text, token)
+		if err != nil {
+			return nil, err
+		}
+		o.Peers = append(o.Peers, p)
+	}
+	return bench.Measure(ctx, o)
 }

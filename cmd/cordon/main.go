@@ -68,7 +68,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(newServeCommand(), newRunCommand(), newTokenCommand(), newPolicyCommand(), newDoctorCommand(),
-		newSetupCommand(), newBenchCommand(), newVerifyCommand(), newVersionCommand(), newProbeCommand())
+		newSetupCommand(), newBenchCommand(), newBenchPrototypeCommand(), newVerifyCommand(), newVersionCommand(), newProbeCommand())
 	return root
 }
 
