@@ -131,7 +131,9 @@ func (b base) sweepLeft(o Options) (int, error) {
 				return 0, fmt.Errorf("leftover of an earlier run: %w", err)
 			}
 			for _, cell := range cells {
-				groups[name+"/"+cell] = true
+				if !strings.HasPrefix(cell, lanePrefix) {
+					groups[name+"/"+cell] = true
+				}
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -37,6 +38,9 @@ func (d dir) child(name string) (dir, error) {
 	}
 	return dir{fd: d.fd, in: d.in + name + "/", path: d.path + "/" + name}, nil
 }
+
+// name is that of a child.
+func (d dir) name() string { return strings.TrimSuffix(d.in, "/") }
 
 func (d dir) close() { unix.Close(d.fd) }
 
@@ -68,7 +72,7 @@ func (d dir) write(name, value string) error {
 
 func (d dir) writeTo(fd int, name, value string) error {
 	for {
-		_, err := unix.Write(fd, []byte(value))
+		_, err := unix.Pwrite(fd, []byte(value), 0)
 		switch err {
 		case nil:
 			return nil
@@ -103,6 +107,17 @@ func (d dir) readAll(name string) ([]byte, error) {
 	f := os.NewFile(uintptr(fd), d.path+"/"+name)
 	defer f.Close()
 	return io.ReadAll(f)
+}
+
+// readWhole reads an open file of the kernel's from its beginning, however long.
+func readWhole(fd int) ([]byte, error) {
+	for size := 4096; ; size *= 2 {
+		buffer := make([]byte, size)
+		n, err := readAt(fd, buffer)
+		if err != nil || n < size {
+			return buffer[:max(n, 0)], err
+		}
+	}
 }
 
 func readAt(fd int, buffer []byte) (int, error) {
@@ -144,6 +159,10 @@ func (d dir) limit(name, value, want string) error {
 		return err
 	}
 	defer unix.Close(fd)
+	return d.limitBy(fd, name, value, want)
+}
+
+func (d dir) limitBy(fd int, name, value, want string) error {
 	if err := d.writeTo(fd, name, value); err != nil {
 		return err
 	}

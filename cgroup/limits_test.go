@@ -41,7 +41,12 @@ func fakeGroup(version int, d dir) Group {
 	if version == 2 {
 		return &v2Group{dir: d, stat: opened(d, "cpu.stat")}
 	}
-	return &v1Group{memory: d, pids: d, cpu: d, account: d, usage: opened(d, "cpuacct.usage")}
+	quota, err := d.open("cpu.cfs_quota_us", unix.O_RDWR)
+	if err != nil {
+		quota = -1
+	}
+	return &v1Group{memory: d, pids: d, cpu: d, account: d, usage: opened(d, "cpuacct.usage"), all: opened(d, "cpuacct.usage_all"),
+		stat: opened(d, "cpu.stat"), control: opened(d, "memory.oom_control"), quota: quota}
 }
 
 // opened is what Create keeps open; -1 when the file is not there.

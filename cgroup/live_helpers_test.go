@@ -68,11 +68,27 @@ func baseDirs(d Driver) []string {
 	panic("another driver")
 }
 
+// groupDirs are those of the only group, with those that it has on loan.
+func groupDirs(t *testing.T, d Driver, group string) []string {
+	t.Helper()
+	var out []string
+	for _, base := range baseDirs(d) {
+		for _, pattern := range []string{group, lanePrefix + "*"} {
+			found, err := filepath.Glob(filepath.Join(base, pattern))
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = append(out, found...)
+		}
+	}
+	return out
+}
+
 // value reads one file of a group, in whichever of its directories it is.
 func value(t *testing.T, d Driver, group, file string) string {
 	t.Helper()
-	for _, dir := range baseDirs(d) {
-		text, err := os.ReadFile(filepath.Join(dir, group, file))
+	for _, dir := range groupDirs(t, d, group) {
+		text, err := os.ReadFile(filepath.Join(dir, file))
 		if err == nil {
 			return strings.TrimSpace(string(text))
 		}

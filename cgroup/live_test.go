@@ -315,8 +315,8 @@ func TestLiveSweep(t *testing.T) {
 	dead := discover(t, name)
 	g := limited(t, dead, liveLimits)
 	j := start(t, g, "sleep 1000")
-	for _, dir := range baseDirs(dead) { // a job's own child group
-		if err := os.Mkdir(filepath.Join(dir, "job/inner"), 0o755); err != nil {
+	for _, dir := range groupDirs(t, dead, "job") { // a job's own child group
+		if err := os.Mkdir(filepath.Join(dir, "inner"), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
+	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -19,6 +19,8 @@ const v1Period = 100_000 // microseconds, the kernel's default
 // v1Driver makes a directory in each hierarchy for every group.
 type v1Driver struct {
 	bases []v1Base // each hierarchy once
+	lanes lanes
+	files sync.Map // by name: whether every group has it
 }
 
 type v1Base struct {
@@ -29,49 +31,77 @@ type v1Base struct {
 // tcpAhead is more than the kernel charges to a group for sockets that hold nothing.
 const tcpAhead = 256 << 10
 
+// counts says whether this kernel has a file in every group. It is looked for once.
+func (d *v1Driver) counts(in dir, file string) bool {
+	if d == nil { // a group of no driver
+		return in.has(file)
+	}
+	has, known := d.files.Load(file)
+	if !known {
+		has = in.has(file)
+		d.files.Store(file, has)
+	}
+	return has.(bool)
+}
+
 // Name of the driver.
 func (d *v1Driver) Name() string { return "cgroup-v1" }
 
 // Create makes the directories and opens what is needed to enter them.
 func (d *v1Driver) Create(name string) (Group, error) {
-	g := &v1Group{name: name, driver: d, oom: make(chan struct{}, 1), usage: -1}
-	for _, b := range d.bases {
-		child, err := b.dir.child(name)
-		if err != nil {
-			return nil, errors.Join(err, g.Remove())
-		}
-		g.dirs = append(g.dirs, child)
-		procs, err := child.open("cgroup.procs", unix.O_WRONLY)
-		if err != nil {
-			return nil, errors.Join(err, g.Remove())
-		}
-		g.procs = append(g.procs, os.NewFile(uintptr(procs), "cgroup.procs"))
-		for _, c := range b.controllers {
-			switch c {
-			case "memory":
-				g.memory = child
-			case "pids":
-				g.pids = child
-			case "cpu":
-				g.cpu = child
-			case "cpuacct":
-				g.account = child
-			}
-		}
-	}
+	g := &v1Group{name: name, driver: d, oom: make(chan struct{}, 1), control: -1}
 	var err error
-	if g.usage, err = g.account.open("cpuacct.usage", unix.O_RDONLY); err == nil {
-		err = g.watchOOM()
+	if g.lane, err = d.takeLane(); err != nil {
+		return nil, err
 	}
-	if err != nil {
+	g.before = g.lane.last
+	for i, b := range d.bases {
+		if err := g.enter(i, b); err != nil {
+			return nil, errors.Join(err, g.Remove())
+		}
+	}
+	g.usage, g.all, g.stat, g.quota = g.lane.usage, g.lane.all, g.lane.stat, g.lane.quota
+	if err := g.watchOOM(); err != nil {
 		return nil, errors.Join(err, g.Remove())
 	}
 	return g, nil
 }
 
+// enter adds a hierarchy to a new group.
+func (g *v1Group) enter(i int, b v1Base) error {
+	child, procs := g.lane.dirs[i], g.lane.procs[i]
+	if !b.counts() {
+		var err error
+		if child, err = b.dir.child(g.name); err != nil {
+			return err
+		}
+		g.fresh = append(g.fresh, child)
+		fd, err := child.open("cgroup.procs", unix.O_WRONLY)
+		if err != nil {
+			return err
+		}
+		procs = os.NewFile(uintptr(fd), "cgroup.procs")
+		g.own = append(g.own, procs)
+	}
+	g.procs = append(g.procs, procs)
+	for _, c := range b.controllers {
+		switch c {
+		case "memory":
+			g.memory = child
+		case "pids":
+			g.pids = child
+		case "cpu":
+			g.cpu = child
+		case "cpuacct":
+			g.account = child
+		}
+	}
+	return nil
+}
+
 // Close removes the driver's own directories.
 func (d *v1Driver) Close() error {
-	var errs []error
+	errs := []error{d.closeLanes()}
 	for _, b := range d.bases {
 		errs = append(errs, os.Remove(b.dir.path))
 		b.dir.close()
@@ -82,13 +112,19 @@ func (d *v1Driver) Close() error {
 type v1Group struct {
 	name                       string
 	driver                     *v1Driver
-	dirs                       []dir
-	procs                      []*os.File
+	lane                       *lane
+	fresh                      []dir      // the others: the group's own
+	own, procs                 []*os.File // cgroup.procs of those, and of all
 	memory, pids, cpu, account dir
 	oom                        chan struct{}
 	event                      *os.File
+	control                    int // fd of memory.oom_control
 	watched                    chan struct{}
-	usage                      int // fd of cpuacct.usage: a limit is watched by it, whatever the service is short of
+	// Kept open by the lane. A limit is watched by usage, whatever the service is
+	// short of.
+	usage, all, stat, quota int
+	before                  laneCounters // when the group began
+	accounted               bool         // lane.last is what this group has left
 }
 
 // Entry has the cgroup.procs files.
@@ -102,14 +138,14 @@ func (g *v1Group) SetLimits(l Limits) ([]Applied, error) {
 	if err := g.memory.limit("memory.limit_in_bytes", bytes, bytes); err != nil {
 		return nil, err
 	}
-	if g.memory.has("memory.memsw.limit_in_bytes") {
+	if g.driver.counts(g.memory, "memory.memsw.limit_in_bytes") {
 		if err := g.memory.limit("memory.memsw.limit_in_bytes", bytes, bytes); err != nil {
 			return nil, err
 		}
 	} else if err := realHost.swapOff(); err != nil {
 		return nil, err
 	}
-	if g.memory.has("memory.kmem.tcp.limit_in_bytes") {
+	if g.driver.counts(g.memory, "memory.kmem.tcp.limit_in_bytes") {
 		if err := g.memory.limit("memory.kmem.tcp.limit_in_bytes", bytes, bytes); err != nil {
 			return nil, err
 		}
@@ -119,7 +155,7 @@ func (g *v1Group) SetLimits(l Limits) ([]Applied, error) {
 		return nil, err
 	}
 	quota := strconv.FormatInt(int64(l.CPUs*v1Period), 10)
-	if err := g.cpu.limit("cpu.cfs_quota_us", quota, quota); err != nil {
+	if err := g.cpu.limitBy(g.quota, "cpu.cfs_quota_us", quota, quota); err != nil {
 		return nil, err
 	}
 	return []Applied{
@@ -130,7 +166,7 @@ func (g *v1Group) SetLimits(l Limits) ([]Applied, error) {
 }
 
 // Unthrottle lifts the quota.
-func (g *v1Group) Unthrottle() error { return g.cpu.write("cpu.cfs_quota_us", "-1") }
+func (g *v1Group) Unthrottle() error { return g.cpu.writeTo(g.quota, "cpu.cfs_quota_us", "-1") }
 
 // CPU reads the total. How it splits is only in Usage.
 func (g *v1Group) CPU() (CPU, error) {
@@ -143,41 +179,20 @@ func (g *v1Group) CPU() (CPU, error) {
 	if !ok {
 		return CPU{}, g.account.fail("read", "cpuacct.usage", fmt.Errorf("%q is not a number", buffer[:n]))
 	}
-	return CPU{Total: total}, nil
+	return CPU{Total: total - g.before.total}, nil
 }
 
-// split adds user and system time, which v1 counts in ticks, for each processor.
-func (g *v1Group) split(c *CPU) error {
-	text, err := g.account.readAll("cpuacct.usage_all")
+// split reads user and system time, which v1 counts in ticks, for each processor.
+func (g *v1Group) split(now *laneCounters) error {
+	text, err := readWhole(g.all)
 	if err != nil {
-		return err
+		return g.account.fail("read", "cpuacct.usage_all", err)
 	}
 	var ok bool
-	if c.User, c.System, ok = usageAll(text); !ok {
+	if now.user, now.system, ok = usageAll(text); !ok {
 		return g.account.fail("read", "cpuacct.usage_all", fmt.Errorf("%.100q is not a table of cpu, user and system", text))
 	}
 	return nil
-}
-
-// usageAll sums "cpu user system" and the lines behind that, a processor each.
-func usageAll(text []byte) (user, system int64, ok bool) {
-	lines := strings.Split(trim(text), "\n")
-	if lines[0] != "cpu user system" {
-		return 0, 0, false
-	}
-	for _, line := range lines[1:] {
-		f := strings.Fields(line)
-		if len(f) != 3 {
-			return 0, 0, false
-		}
-		u, err1 := strconv.ParseInt(f[1], 10, 64)
-		s, err2 := strconv.ParseInt(f[2], 10, 64)
-		if err1 != nil || err2 != nil {
-			return 0, 0, false
-		}
-		user, system = user+u, system+s
-	}
-	return user, system, true
 }
 
 // Usage reads all counters.
@@ -187,9 +202,11 @@ func (g *v1Group) Usage() (Usage, error) {
 	if u.CPU, err = g.CPU(); err != nil {
 		return u, err
 	}
-	if err = g.split(&u.CPU); err != nil {
+	now := laneCounters{total: u.CPU.Total + g.before.total}
+	if err = g.split(&now); err != nil {
 		return u, err
 	}
+	u.CPU.User, u.CPU.System = now.user-g.before.user, now.system-g.before.system
 	if u.MemoryPeakBytes, err = g.memory.readInt("memory.max_usage_in_bytes"); err != nil {
 		return u, err
 	}
@@ -215,21 +232,27 @@ func (g *v1Group) Usage() (Usage, error) {
 		return u, err
 	}
 	u.PidsMaxHits = counter(events, "max")
-	stat, err := g.cpu.read("cpu.stat", buffer[:])
+	n, err := readAt(g.stat, buffer[:])
 	if err != nil {
-		return u, err
+		return u, g.cpu.fail("read", "cpu.stat", err)
 	}
-	u.ThrottledNanos = counter(stat, "throttled_time")
+	if u.ThrottledNanos = counter(buffer[:n], "throttled_time"); u.ThrottledNanos >= 0 {
+		now.throttled = u.ThrottledNanos
+		u.ThrottledNanos -= g.before.throttled
+	}
+	if g.lane != nil {
+		g.lane.last, g.accounted = now, true
+	}
 	return u, nil
 }
 
 func (g *v1Group) oomKills() (int64, error) {
 	var buffer [256]byte
-	text, err := g.memory.read("memory.oom_control", buffer[:])
+	n, err := readAt(g.control, buffer[:])
 	if err != nil {
-		return 0, err
+		return 0, g.memory.fail("read", "memory.oom_control", err)
 	}
-	kills, ok := field(text, "oom_kill")
+	kills, ok := field(buffer[:n], "oom_kill")
 	if !ok {
 		return 0, g.memory.fail("read", "memory.oom_control", errors.New("no oom_kill counter; Linux 4.13 or later is needed"))
 	}
@@ -248,25 +271,33 @@ func (g *v1Group) WaitEmpty(ctx context.Context) error {
 	})
 }
 
-// Remove ends the watcher, closes and removes.
+// Remove ends the watcher, closes and removes. The lane is used again only when all
+// else went well, and when what this group has used is known.
 func (g *v1Group) Remove() error {
 	if g.event != nil {
 		g.event.Close()
 		<-g.watched
 		g.event = nil
 	}
-	if g.usage >= 0 {
-		unix.Close(g.usage)
-		g.usage = -1
+	if g.control >= 0 {
+		unix.Close(g.control)
+		g.control = -1
 	}
-	for _, f := range g.procs {
+	for _, f := range g.own {
 		f.Close()
 	}
 	var errs []error
-	for i, d := range g.dirs {
-		errs = append(errs, removeGroup(g.driver.bases[i].dir.fd, g.name, d.path))
+	for _, d := range g.fresh {
+		errs = append(errs, removeGroup(d.fd, d.name(), d.path))
 	}
-	g.dirs, g.procs = nil, nil
+	if l := g.lane; l != nil {
+		if errors.Join(errs...) == nil && g.accounted {
+			errs = append(errs, g.driver.giveLane(l))
+		} else {
+			errs = append(errs, g.driver.removeLane(l))
+		}
+	}
+	g.fresh, g.own, g.procs, g.lane = nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

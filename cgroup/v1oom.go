@@ -22,10 +22,8 @@ func (g *v1Group) watchOOM() error {
 	if err != nil {
 		return os.NewSyscallError("eventfd", err)
 	}
-	control, err := g.memory.open("memory.oom_control", unix.O_RDONLY)
-	if err == nil {
-		err = g.memory.write("cgroup.event_control", fmt.Sprintf("%d %d", fd, control))
-		unix.Close(control)
+	if g.control, err = g.memory.open("memory.oom_control", unix.O_RDONLY); err == nil {
+		err = g.memory.write("cgroup.event_control", fmt.Sprintf("%d %d", fd, g.control))
 	}
 	if err != nil {
 		unix.Close(fd)

@@ -32,10 +32,16 @@ func descriptors(t *testing.T) map[string]string {
 	return out
 }
 
-// descriptors are how many this process has, besides those of the networks that are
-// kept: their number is the most that cells have needed at once.
+// descriptors are how many this process has, besides those of networks and of lanes
+// that are kept: their number is the most that cells have needed at once.
 func (l *lab) descriptors(t *testing.T) int {
-	return len(descriptors(t)) - int(l.Stats().Networks)
+	n := len(descriptors(t)) - int(l.Stats().Networks)
+	for _, to := range descriptors(t) {
+		if strings.Contains(to, "/lane-") {
+			n--
+		}
+	}
+	return n
 }
 
 // After many jobs of every kind there is as much as before them, and after Close

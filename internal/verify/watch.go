@@ -156,8 +156,8 @@ func siblings(known map[string]bool) (int, error) {
 }
 
 // descriptors of a process by what they lead to. Connections of clients come and
-// go as these please: sockets are left out. So are network namespaces, of which the
-// service keeps unused ones for cells to come.
+// go as these please: sockets are left out. So are network namespaces and the lanes
+// of cgroup v1, of which the service keeps unused ones for cells to come.
 func descriptors(pid int) (map[string]int, error) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, err := os.ReadDir(dir)
@@ -174,7 +174,7 @@ func descriptors(pid int) (map[string]int, error) {
 		if strings.HasPrefix(to, "/") {
 			kind = "file"
 		}
-		if kind != "socket" && kind != "net" {
+		if kind != "socket" && kind != "net" && !strings.Contains(to, "/lane-") {
 			kinds[kind]++
 		}
 	}

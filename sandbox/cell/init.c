@@ -135,7 +135,7 @@ static int build_cell(const struct cell_order *order, uint32_t *stage)
 	if (before_mounts(stage) < 0)
 		return -1;
 	*stage = STAGE_IDS;
-	if (take_ids() < 0 || TRY(STEP_SETSID, setsid()) < 0)
+	if (take_ids() < 0)
 		return -1;
 	*stage = STAGE_MOUNT;
 	int scratch = -1;

@@ -65,7 +65,6 @@ var steps = [...]struct {
 	{"setresgid", StageIDs},
 	{"setresuid", StageIDs},
 	{"read_back_ids", StageIDs},
-	{"setsid", StageIDs},
 	{"place_scratch", StageMount},
 	{"sethostname", StageHostname},
 	{"set_dumpable", StageCaps},

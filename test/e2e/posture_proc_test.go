@@ -209,10 +209,14 @@ func checkGroup(t *testing.T, daemon, pid int) {
 		}
 		return out
 	}
-	cells, name := 0, ""
+	cells, names := 0, map[string]string{}
 	daemons := groups(daemon)
 	for controllers, path := range groups(pid) {
-		if !strings.HasPrefix(filepath.Base(path), "cell-") {
+		kind, _, _ := strings.Cut(filepath.Base(path), "-")
+		if kind == "lane" && strings.Trim(controllers, "cpuact,") != "" {
+			t.Errorf("%s: group %s, which other cells have had", controllers, path)
+		}
+		if kind != "cell" && kind != "lane" {
 			if path != daemons[controllers] {
 				t.Errorf("%s: group %s, the service's is %s", controllers, path, daemons[controllers])
 			}
@@ -225,10 +229,10 @@ func checkGroup(t *testing.T, daemon, pid int) {
 				cells += 4
 			}
 		}
-		if name != "" && filepath.Base(path) != name {
+		if name := names[kind]; name != "" && filepath.Base(path) != name {
 			t.Errorf("%s: group %s, elsewhere %s", controllers, path, name)
 		}
-		name = filepath.Base(path)
+		names[kind] = filepath.Base(path)
 	}
 	if cells != 4 {
 		t.Errorf("%d of the controllers memory, pids, cpu, cpuacct have a group of the cell's own: %s", cells, read(t, pid, "cgroup"))
