@@ -3,12 +3,17 @@ package sandbox
 import (
 	"io"
 	"os"
+	"slices"
 	"sync"
 
 	"golang.org/x/sys/unix"
 )
 
-const streamBuffer = 64 << 10
+const (
+	streamBuffer = 64 << 10
+	longPipe     = 256 << 10
+	largestPart  = 4 << 20
+)
 
 var streamBuffers = sync.Pool{New: func() any { b := make([]byte, streamBuffer); return &b }}
 
@@ -23,6 +28,8 @@ type stream struct {
 
 	limit int64
 	tee   io.Writer // gets the kept bytes as they arrive; may be nil
+	size  int64     // kept so far
+	parts [][]byte  // that, in pieces: what is large is read to where it stays
 
 	kept []byte // valid after done
 	past bool   // more than limit bytes came; valid after done
@@ -71,28 +78,70 @@ func (s *stream) drain() {
 	buffer := streamBuffers.Get().(*[]byte)
 	defer streamBuffers.Put(buffer)
 	for {
-		n, err := s.read.Read(*buffer)
-		s.keep((*buffer)[:n])
+		n, err := s.next(*buffer)
+		if n > 0 && s.tee != nil {
+			// A caller that is gone is noticed by its context, not here.
+			last := s.parts[len(s.parts)-1]
+			_, _ = s.tee.Write(last[len(last)-n:])
+		}
 		if err != nil {
+			s.join()
 			return
 		}
 	}
 }
 
-func (s *stream) keep(b []byte) {
-	if room := s.limit - int64(len(s.kept)); int64(len(b)) > room {
-		b = b[:room]
+// next reads once, and says how much of that was kept.
+func (s *stream) next(buffer []byte) (int, error) {
+	room := s.limit - s.size
+	if s.size >= streamBuffer && room > 0 {
+		part := s.part(room)
+		n, err := s.read.Read((*part)[len(*part):cap(*part)])
+		*part = (*part)[:len(*part)+n]
+		s.size += int64(n)
+		return n, err
+	}
+	n, err := s.read.Read(buffer)
+	if int64(n) > room {
+		n = int(room)
 		if !s.past {
 			s.past = true
 			close(s.over)
 		}
 	}
-	if len(b) == 0 {
-		return
+	if n > 0 {
+		if len(s.parts) == 0 {
+			s.parts = append(s.parts, nil)
+		}
+		s.parts[0] = append(s.parts[0], buffer[:n]...)
+		s.size += int64(n)
 	}
-	s.kept = append(s.kept, b...)
-	if s.tee != nil {
-		// A caller that is gone is noticed by its context, not here.
-		_, _ = s.tee.Write(b)
+	return n, err
+}
+
+// part has room to read into. Parts are as long as what is there already, but not
+// for ever. A job that writes so much gets a longer pipe, so that the two of us wake
+// each other less often; where the kernel has no more for this user it stays short.
+func (s *stream) part(room int64) *[]byte {
+	last := len(s.parts) - 1
+	if last > 0 && len(s.parts[last]) < cap(s.parts[last]) {
+		return &s.parts[last]
 	}
+	if raw, err := s.read.SyscallConn(); last == 0 && err == nil {
+		_ = raw.Control(func(fd uintptr) { _, _ = unix.FcntlInt(fd, unix.F_SETPIPE_SZ, longPipe) })
+	}
+	s.parts = append(s.parts, make([]byte, 0, min(room, s.size, largestPart)))
+	return &s.parts[last+1]
+}
+
+// join puts the parts together.
+func (s *stream) join() {
+	switch len(s.parts) {
+	case 0:
+	case 1:
+		s.kept = s.parts[0]
+	default:
+		s.kept = slices.Concat(s.parts...)
+	}
+	s.parts = nil
 }

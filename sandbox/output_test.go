@@ -145,3 +145,25 @@ func TestStreamsAtOnce(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// What is large is kept whole, in whatever pieces it came, up to the limit exactly.
+func TestStreamLarge(t *testing.T) {
+	whole := make([]byte, 9<<20+123)
+	for i := range whole {
+		whole[i] = byte(i * 7 / 5)
+	}
+	for _, limit := range []int{len(whole), len(whole) + 1, len(whole) - 1, streamBuffer, streamBuffer + 1, streamBuffer - 1, 5 << 20} {
+		for _, piece := range []int{1 << 20, 70_001, 4096} {
+			var tee bytes.Buffer
+			var pieces [][]byte
+			for rest := whole; len(rest) > 0; rest = rest[min(piece, len(rest)):] {
+				pieces = append(pieces, rest[:min(piece, len(rest))])
+			}
+			s := feed(t, int64(limit), &tee, pieces...)
+			want := whole[:min(limit, len(whole))]
+			if !bytes.Equal(s.kept, want) || !bytes.Equal(tee.Bytes(), want) || s.past != (limit < len(whole)) || wasTold(s.over) != s.past {
+				t.Errorf("limit %d, pieces of %d: kept %d, tee %d, want %d; past %t", limit, piece, len(s.kept), tee.Len(), len(want), s.past)
+			}
+		}
+	}
+}

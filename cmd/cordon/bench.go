@@ -32,6 +32,7 @@ type benchFlags struct {
 	peerToken     string
 	sustain       time.Duration
 	soak          int
+	trace         int
 }
 
 func newBenchCommand() *cobra.Command {
@@ -60,6 +61,8 @@ func newBenchCommand() *cobra.Command {
 	flags.StringVar(&f.peerToken, "peer-token", "", "`file` with the bearer token of the peers")
 	flags.DurationVar(&f.sustain, "sustain", 0, "how `long` jobs are run without a pause (default 30s, with --full 2m)")
 	flags.IntVar(&f.soak, "soak", 0, "so many `jobs` before the daemon's memory is read again (default 20000, with --full 100000)")
+	flags.IntVar(&f.trace, "trace", 0, "measure nothing else, and tell where the time of a job goes, with so many `clients`")
+	flags.Lookup("trace").NoOptDefVal = "1"
 	addFlags(flags)
 	for _, name := range []string{"listen", "socket", "allow-host", "state", "go-cache", "languages", "drain", "log-level", "parallel", "queue", "warm", "policies"} {
 		_ = flags.MarkHidden(name)
@@ -78,6 +81,9 @@ func benchCommand(cmd *cobra.Command, f *benchFlags) error {
 		}
 		ctx, stop := signal.NotifyContext(cmd.Context(), unix.SIGINT, unix.SIGTERM)
 		defer stop()
+		if f.trace > 0 {
+			return f.traced(ctx, cmd)
+		}
 		if report, err = f.measure(ctx, cmd); err != nil {
 			return err
 		}
@@ -110,6 +116,8 @@ func (f *benchFlags) given() (report, other *bench.Report, err error) {
 		return nil, nil, errors.New("--quick and --full: both given; leave one out")
 	case f.sustain < 0:
 		return nil, nil, fmt.Errorf("--sustain: %v given, a time such as 60s is wanted", f.sustain)
+	case f.trace < 0:
+		return nil, nil, fmt.Errorf("--trace: %d given, a number of clients is wanted", f.trace)
 	case f.soak < 0:
 		return nil, nil, fmt.Errorf("--soak: %d given, a number of jobs is wanted", f.soak)
 	}
@@ -126,16 +134,16 @@ func (f *benchFlags) given() (report, other *bench.Report, err error) {
 	return report, other, nil
 }
 
-// measure runs the benchmark.
-func (f *benchFlags) measure(ctx context.Context, cmd *cobra.Command) (*bench.Report, error) {
+// options are those of every way to measure.
+func (f *benchFlags) options(cmd *cobra.Command) (o bench.Options, err error) {
 	c, err := loadConfig(cmd.Flags())
 	if err != nil {
-		return nil, err
+		return o, err
 	}
-	o := bench.Options{Program: benchProgram, Groups: f.only, Sustain: f.sustain, Soak: f.soak,
+	o = bench.Options{Program: benchProgram, Groups: f.only, Sustain: f.sustain, Soak: f.soak,
 		Note: func(what string) { fmt.Fprintln(cmd.ErrOrStderr(), "measuring", what) }}
 	if o.Binary, err = os.Executable(); err != nil {
-		return nil, err
+		return o, err
 	}
 	if c.Cgroup != "" {
 		o.Serve = append(o.Serve, "--cgroup", c.Cgroup)
@@ -145,6 +153,31 @@ func (f *benchFlags) measure(ctx context.Context, cmd *cobra.Command) (*bench.Re
 		o.Effort = bench.Quick
 	case f.full:
 		o.Effort = bench.Full
+	}
+	return o, nil
+}
+
+// traced tells where the time goes.
+func (f *benchFlags) traced(ctx context.Context, cmd *cobra.Command) error {
+	o, err := f.options(cmd)
+	if err != nil {
+		return err
+	}
+	traced, err := bench.Trace(ctx, o, f.trace)
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return printJSON(cmd.OutOrStdout(), traced)
+	}
+	return benchPrinter{cmd.OutOrStdout(), f.markdown}.stages(traced)
+}
+
+// measure runs the benchmark.
+func (f *benchFlags) measure(ctx context.Context, cmd *cobra.Command) (*bench.Report, error) {
+	o, err := f.options(cmd)
+	if err != nil {
+		return nil, err
 	}
 	if len(f.only) == 0 && (f.scale || f.plot != "") {
 		o.Groups = bench.Groups

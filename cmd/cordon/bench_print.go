@@ -173,3 +173,29 @@ func spread(s bench.Stat) string {
 	}
 	return number(s.Min) + " to " + number(s.Max)
 }
+
+// points of a job's way, as the service calls them, for people.
+var points = map[string]string{
+	"request": "the request's header is read", "read": "its body is", "decoded": "it is a job that may run", "taken": "a cell is there",
+	"limited": "its limits are written and read back", "sent": "the cell has the job", "exec": "the program is executed",
+	"ended": "the program has ended", "dead": "every process of the cell is gone", "accounted": "its counters are read",
+	"collected": "its outputs are", "result": "the result is complete", "answered": "the answer is written",
+}
+
+// stages shows where the time of jobs went.
+func (w benchPrinter) stages(r *bench.Traced) error {
+	fmt.Fprintf(w, "kernel %s, %s, %s × %d; %s, %d jobs of %d clients: p50 %.0f µs, p99 %.0f µs\n", r.Machine.Kernel, r.Machine.Cgroup,
+		r.Machine.Processor, r.Machine.CPUs, r.Program, r.Jobs, r.Clients, r.P50, r.P99)
+	t := newTable("until", "p50 µs", "p99 µs", "share")
+	var sum float64
+	for _, s := range r.Stages {
+		what := points[s.To]
+		if what == "" {
+			what = s.To
+		}
+		t.AppendRow(table.Row{what, fmt.Sprintf("%.0f", s.P50), fmt.Sprintf("%.0f", s.P99), fmt.Sprintf("%.0f %%", 100*s.Share)})
+		sum += s.P50
+	}
+	t.AppendRow(table.Row{"on the way there and back, and in the client", fmt.Sprintf("%.0f", max(r.P50-sum, 0)), "", ""})
+	return w.table(t)
+}
