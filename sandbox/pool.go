@@ -182,6 +182,10 @@ func (p *pool) fillOnce(k *kind) (again bool) {
 			k.filling.Store(false)
 			return false // the next job tries again and tells its caller
 		}
+		if len(k.cells) >= k.demand.wanted() { // fewer are wanted than when it was begun
+			p.discard(w)
+			break
+		}
 		k.cells <- w
 	}
 	k.filling.Store(false)
