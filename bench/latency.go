@@ -120,15 +120,20 @@ func (s *session) sustained(ctx context.Context) error {
 
 // jobsDone: whether the last jobs cost what the first ones did.
 func (s *session) jobsDone(own []sample) {
-	const tenths = 10
+	parts := 10
+	for _, one := range own {
+		for _, times := range one.clients {
+			parts = min(parts, len(times)) // each has leastRuns: no part is empty
+		}
+	}
 	c := Curve{ID: "jobs_done", Title: "Cost of a job against the jobs done before", X: "jobs done", Y: "p50 of a job, ms", Linear: true}
 	done := s.jobs
 	for _, one := range own {
 		done -= one.runs()
 	}
 	for _, one := range own {
-		for i := range tenths {
-			part := one.part(i, tenths)
+		for i := range parts {
+			part := one.part(i, parts)
 			done += part.runs()
 			c.Points = append(c.Points, Point{float64(done), Stat{part.p50(), part.quantile(0.25), part.quantile(0.75)}})
 		}
@@ -141,7 +146,7 @@ func (s *session) jobsDone(own []sample) {
 		}
 		return statOf(values).Median
 	}
-	over := median(c.Points[len(c.Points)-tenths:]) / median(c.Points[:tenths])
+	over := median(c.Points[len(c.Points)-parts:]) / median(c.Points[:parts])
 	s.report.set("scale_jobs_done", Stat{over, over, over}, fmt.Sprintf("the service had run %d by then", done))
 }
 
