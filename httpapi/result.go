@@ -58,10 +58,10 @@ type FileResult struct {
 
 // TimingsResult is where the job's time went.
 type TimingsResult struct {
-	QueuedNanos   int64 `json:"queued_ns"`
-	SetupNanos    int64 `json:"setup_ns"`
-	RunNanos      int64 `json:"run_ns"`
-	TeardownNanos int64 `json:"teardown_ns"`
+	QueuedNanos   int64 `json:"queued_ns" doc:"Until there was a place among the running jobs"`
+	SetupNanos    int64 `json:"setup_ns" doc:"From then on until the program was executed"`
+	RunNanos      int64 `json:"run_ns" doc:"Until its main process ended"`
+	TeardownNanos int64 `json:"teardown_ns" doc:"Until every process was gone and the account read; the cell is removed behind that"`
 }
 
 // NewResult writes a Result as the API shows it.

@@ -76,5 +76,5 @@ type Timings struct {
 	QueuedNanos   int64 `json:"queued_ns"`
 	SetupNanos    int64 `json:"setup_ns"` // from the grant to the exec, all steps together
 	RunNanos      int64 `json:"run_ns"`
-	TeardownNanos int64 `json:"teardown_ns"`
+	TeardownNanos int64 `json:"teardown_ns"` // from the program's end to its account; what is cleared away later is in no job's time
 }
