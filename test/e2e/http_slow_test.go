@@ -35,9 +35,9 @@ func TestSlowClients(t *testing.T) {
 	d := testkit.StartDaemon(t, "--languages", "sh")
 	s := newService(d.URL, d.Token)
 	s.run(t, object{"command": []string{"true"}}).want(t, "ok")
-	first := load(t, s)
+	first := load(t, d, s)
 	defer func() {
-		if last := load(t, s); last.memory-first.memory > memoryOfAttack {
+		if last := load(t, d, s); last.memory-first.memory > memoryOfAttack {
 			t.Errorf("after all: %v, at first %v", last, first)
 		}
 	}()
@@ -51,7 +51,7 @@ func TestSlowClients(t *testing.T) {
 		{"nothing", "", true},
 	} {
 		t.Run("own_"+mode.name, func(t *testing.T) {
-			withstand(t, s, func(ctx context.Context) { ownSlowClients(ctx, s.address(), mode.request, mode.reads) })
+			withstand(t, d, s, func(ctx context.Context) { ownSlowClients(ctx, s.address(), mode.request, mode.reads) })
 		})
 	}
 	if os.Getenv(slowVar) != "" {
@@ -67,7 +67,7 @@ func TestSlowClients(t *testing.T) {
 		{"read", []string{"-X", "-w", "1", "-y", "64", "-n", "2", "-z", "5", "-k", "10", "-u", s.url + "/openapi.yaml"}},
 	} {
 		t.Run("slowhttptest_"+mode.name, func(t *testing.T) {
-			withstand(t, s, func(ctx context.Context) { slowhttptest(ctx, t, mode.args) })
+			withstand(t, d, s, func(ctx context.Context) { slowhttptest(ctx, t, mode.args) })
 		})
 	}
 }
@@ -129,8 +129,8 @@ func answered(s *service, req *http.Request) ([]byte, error) {
 
 // withstand asks as a good client does while an attack goes on, and looks at the
 // service before, meanwhile and afterwards.
-func withstand(t *testing.T, s *service, attack func(context.Context)) {
-	before := load(t, s)
+func withstand(t *testing.T, d *testkit.Daemon, s *service, attack func(context.Context)) {
+	before := load(t, d, s)
 	ctx, stop := context.WithTimeout(t.Context(), 12*time.Second)
 	defer stop()
 	var attacking sync.WaitGroup
@@ -149,7 +149,7 @@ func withstand(t *testing.T, s *service, attack func(context.Context)) {
 			again += tries
 			answers++
 		}
-		now := load(t, fresh)
+		now := load(t, d, fresh)
 		most = pressure{max(most.memory, now.memory), max(most.fds, now.fds), max(most.connections, now.connections), now.dropped, now.refused}
 		time.Sleep(50 * time.Millisecond)
 	}
@@ -158,7 +158,7 @@ func withstand(t *testing.T, s *service, attack func(context.Context)) {
 	var after pressure
 	for range 1200 { // what the service holds by then ends with a time limit of its own
 		s.client.CloseIdleConnections()
-		if after = load(t, s); after.fds <= before.fds && after.connections <= before.connections {
+		if after = load(t, d, s); after.fds <= before.fds && after.connections <= before.connections {
 			break
 		}
 		time.Sleep(100 * time.Millisecond)
@@ -188,11 +188,12 @@ func (p pressure) String() string {
 	return fmt.Sprintf("%.1f MiB, %.0f descriptors, %.0f connections (%.0f dropped), %.0f requests refused", p.memory/(1<<20), p.fds, p.connections, p.dropped, p.refused)
 }
 
-func load(t *testing.T, s *service) pressure {
+func load(t *testing.T, d *testkit.Daemon, s *service) pressure {
 	t.Helper()
 	text, _ := persist(t, s, http.MethodGet, "/metrics", "")
 	m := samples(text)
-	return pressure{m["process_resident_memory_bytes"], m["process_open_fds"], m["cordon_connections"], m["cordon_connections_dropped_total"],
+	files := float64(openFiles(t, testkit.Descendants(t, d.Pid)))
+	return pressure{m["process_resident_memory_bytes"], files, m["cordon_connections"], m["cordon_connections_dropped_total"],
 		m[`cordon_http_requests_total{route="other",status="4xx"}`]}
 }
 
