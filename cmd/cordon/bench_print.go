@@ -184,9 +184,9 @@ var points = map[string]string{
 
 // stages shows where the time of jobs went.
 func (w benchPrinter) stages(r *bench.Traced) error {
-	fmt.Fprintf(w, "kernel %s, %s, %s × %d; %s, %d jobs of %d clients: p50 %.0f µs, p99 %.0f µs\n", r.Machine.Kernel, r.Machine.Cgroup,
+	fmt.Fprintf(w, "kernel %s, %s, %s × %d; %s, %d jobs of %d clients: p50 %.0f µs, p99 %.0f µs; all times in µs\n", r.Machine.Kernel, r.Machine.Cgroup,
 		r.Machine.Processor, r.Machine.CPUs, r.Program, r.Jobs, r.Clients, r.P50, r.P99)
-	t := newTable("until", "p50 µs", "p99 µs", "share")
+	t := newTable("until", "p50", "p99", "share")
 	var sum float64
 	for _, s := range r.Stages {
 		what := points[s.To]

@@ -213,7 +213,7 @@ func checkGroup(t *testing.T, daemon, pid int) {
 	daemons := groups(daemon)
 	for controllers, path := range groups(pid) {
 		kind, _, _ := strings.Cut(filepath.Base(path), "-")
-		if kind == "lane" && strings.Trim(controllers, "cpuact,") != "" {
+		if kind == "lane" && strings.Trim(controllers, "acptu,") != "" {
 			t.Errorf("%s: group %s, which other cells have had", controllers, path)
 		}
 		if kind != "cell" && kind != "lane" {
