@@ -78,7 +78,8 @@ func (s *session) daemonMemory(ctx context.Context) error {
 			return err
 		}
 	}
-	time.Sleep(rest)
+	// Until the pool has given up what the load has made it keep.
+	time.Sleep(pick(s.o.Effort, rest, 10*rest, 10*rest))
 	if err := s.remember(); err != nil {
 		return err
 	}

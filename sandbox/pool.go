@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 
@@ -192,7 +193,8 @@ func (p *pool) fillOnce(k *kind) (again bool) {
 	return len(k.cells) < k.demand.wanted() && !p.isClosed() && k.filling.CompareAndSwap(false, true)
 }
 
-// thin takes down what is more than wanted.
+// thin takes down what is more than wanted. A burst is over then, and what it took of
+// the daemon's own memory goes back as well.
 func (p *pool) thin(k *kind) {
 	p.mu.Lock()
 	closed := p.closed
@@ -204,6 +206,7 @@ func (p *pool) thin(k *kind) {
 		return
 	}
 	defer p.fillers.Done()
+	defer debug.FreeOSMemory()
 	for len(k.cells) > k.demand.wanted() {
 		select {
 		case w := <-k.cells:
