@@ -111,7 +111,7 @@ func (c *Curve) svg() string {
 		fmt.Fprintf(&b, `<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" stroke="%s"/>`+"\n", x1, y1, x2, y2, color)
 	}
 	words(plotLeft, 28, "start", 16, `font-weight="bold"`, c.Title)
-	words(plotWidth-plotRight, 28, "end", 12, "", c.legend())
+	words(plotWidth-plotRight, plotHeight-16, "end", 12, "", c.legend())
 	for _, t := range x.ticks {
 		line(x.at(t), plotTop, x.at(t), plotHeight-plotBottom, plotGrid)
 		words(x.at(t), plotHeight-plotBottom+18, "middle", 12, "", short(t))
