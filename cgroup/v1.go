@@ -31,17 +31,21 @@ type v1Base struct {
 // tcpAhead is more than the kernel charges to a group for sockets that hold nothing.
 const tcpAhead = 256 << 10
 
-// counts says whether this kernel has a file in every group. It is looked for once.
+// counts says whether this kernel has a file in every group. It is looked for once;
+// where it cannot be, it is taken to be there, and opening it says what is wrong.
 func (d *v1Driver) counts(in dir, file string) bool {
 	if d == nil { // a group of no driver
 		return in.has(file)
 	}
-	has, known := d.files.Load(file)
-	if !known {
-		has = in.has(file)
-		d.files.Store(file, has)
+	if has, known := d.files.Load(file); known {
+		return has.(bool)
 	}
-	return has.(bool)
+	err := unix.Faccessat(in.fd, in.in+file, unix.F_OK, 0)
+	if err != nil && err != unix.ENOENT {
+		return true
+	}
+	d.files.Store(file, err == nil)
+	return err == nil
 }
 
 // Name of the driver.
@@ -61,7 +65,7 @@ func (d *v1Driver) Create(name string) (Group, error) {
 		}
 	}
 	g.usage, g.all, g.stat, g.quota = g.lane.usage, g.lane.all, g.lane.stat, g.lane.quota
-	if err := g.watchOOM(); err != nil {
+	if err := errors.Join(g.openOwn(), g.watchOOM()); err != nil {
 		return nil, errors.Join(err, g.Remove())
 	}
 	return g, nil
@@ -99,6 +103,26 @@ func (g *v1Group) enter(i int, b v1Base) error {
 	return nil
 }
 
+// openOwn opens the files of CPU rate and time in the group's own directories, where
+// they are in one hierarchy with memory or processes: a lane has none of them then.
+func (g *v1Group) openOwn() error {
+	for _, f := range cpuFiles(&g.quota, &g.usage, &g.all, &g.stat) {
+		if *f.fd >= 0 {
+			continue
+		}
+		in := g.account
+		if f.controller == "cpu" {
+			in = g.cpu
+		}
+		var err error
+		if *f.fd, err = in.open(f.name, f.flags); err != nil {
+			return err
+		}
+		g.opened = append(g.opened, *f.fd)
+	}
+	return nil
+}
+
 // Close removes the driver's own directories.
 func (d *v1Driver) Close() error {
 	errs := []error{d.closeLanes()}
@@ -123,6 +147,7 @@ type v1Group struct {
 	// Kept open by the lane. A limit is watched by usage, whatever the service is
 	// short of.
 	usage, all, stat, quota int
+	opened                  []int        // those of them that are the group's own
 	before                  laneCounters // when the group began
 	accounted               bool         // lane.last is what this group has left
 }
@@ -286,6 +311,9 @@ func (g *v1Group) Remove() error {
 	for _, f := range g.own {
 		f.Close()
 	}
+	for _, fd := range g.opened {
+		unix.Close(fd)
+	}
 	var errs []error
 	for _, d := range g.fresh {
 		errs = append(errs, removeGroup(d.fd, d.name(), d.path))
@@ -297,7 +325,7 @@ func (g *v1Group) Remove() error {
 			errs = append(errs, g.driver.removeLane(l))
 		}
 	}
-	g.fresh, g.own, g.procs, g.lane = nil, nil, nil, nil
+	g.fresh, g.own, g.procs, g.opened, g.lane = nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

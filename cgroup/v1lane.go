@@ -88,12 +88,7 @@ func (l *lane) open(i int, b v1Base) error {
 		return err
 	}
 	l.procs[i] = os.NewFile(uintptr(fd), "cgroup.procs")
-	for _, f := range []struct {
-		controller, name string
-		flags            int
-		fd               *int
-	}{{"cpu", "cpu.cfs_quota_us", unix.O_RDWR, &l.quota}, {"cpu", "cpu.stat", unix.O_RDONLY, &l.stat},
-		{"cpuacct", "cpuacct.usage", unix.O_RDONLY, &l.usage}, {"cpuacct", "cpuacct.usage_all", unix.O_RDONLY, &l.all}} {
+	for _, f := range cpuFiles(&l.quota, &l.usage, &l.all, &l.stat) {
 		if !slices.Contains(b.controllers, f.controller) {
 			continue
 		}
@@ -104,12 +99,26 @@ func (l *lane) open(i int, b v1Base) error {
 	return nil
 }
 
+// cpuFile is a file of CPU rate or time that is kept open.
+type cpuFile struct {
+	controller, name string
+	flags            int
+	fd               *int
+}
+
+func cpuFiles(quota, usage, all, stat *int) []cpuFile {
+	return []cpuFile{{"cpu", "cpu.cfs_quota_us", unix.O_RDWR, quota}, {"cpu", "cpu.stat", unix.O_RDONLY, stat},
+		{"cpuacct", "cpuacct.usage", unix.O_RDONLY, usage}, {"cpuacct", "cpuacct.usage_all", unix.O_RDONLY, all}}
+}
+
 // giveLane takes one back from a group that is empty and has been accounted for.
 // Until its next job it has no rate: a cell is made in it before that.
 func (d *v1Driver) giveLane(l *lane) error {
-	cpu := l.dirs[slices.IndexFunc(d.bases, func(b v1Base) bool { return slices.Contains(b.controllers, "cpu") })]
-	if err := cpu.limitBy(l.quota, "cpu.cfs_quota_us", "-1", "-1"); err != nil {
-		return errors.Join(err, d.removeLane(l))
+	if l.quota >= 0 {
+		cpu := l.dirs[slices.IndexFunc(d.bases, func(b v1Base) bool { return slices.Contains(b.controllers, "cpu") })]
+		if err := cpu.limitBy(l.quota, "cpu.cfs_quota_us", "-1", "-1"); err != nil {
+			return errors.Join(err, d.removeLane(l))
+		}
 	}
 	d.lanes.mu.Lock()
 	kept := len(d.lanes.free) < maxLanes

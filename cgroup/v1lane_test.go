@@ -79,3 +79,34 @@ func TestLiveLanes(t *testing.T) {
 		t.Errorf("left are %q, want %q", lanes, kept)
 	}
 }
+
+// Where CPU time and rate are in one hierarchy with memory or processes, a lane has
+// nothing of them, and the group opens its own files.
+func TestOwnCPUFiles(t *testing.T) {
+	d := fakeDir(t, map[string]string{"cpuacct.usage": "300\n", "cpuacct.usage_all": "cpu user system\n0 200 100\n",
+		"cpu.stat": "throttled_time 7\n", "cpu.cfs_quota_us": "-1"})
+	g := &v1Group{cpu: d, account: d, quota: -1, usage: -1, all: -1, stat: -1, control: -1}
+	if err := g.openOwn(); err != nil {
+		t.Fatal(err)
+	}
+	if used, err := g.CPU(); err != nil || used.Total != 300 {
+		t.Errorf("%+v, %v", used, err)
+	}
+	if err := g.Unthrottle(); err != nil {
+		t.Error(err)
+	}
+	opened := g.opened
+	if err := g.Remove(); err != nil || len(opened) != 4 {
+		t.Errorf("%d opened, %v", len(opened), err)
+	}
+	for _, fd := range opened {
+		if _, err := readAt(fd, make([]byte, 1)); err == nil {
+			t.Errorf("descriptor %d is still open", fd)
+		}
+	}
+	for _, b := range []v1Base{{controllers: []string{"cpu", "memory"}}, {controllers: []string{"pids"}}} {
+		if b.counts() {
+			t.Errorf("%v counts nothing but CPU", b.controllers)
+		}
+	}
+}

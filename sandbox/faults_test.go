@@ -310,6 +310,9 @@ func TestReleaseFailsClosed(t *testing.T) {
 	if b.fails(t, shapes[0], true) {
 		t.Error("the job fails, and it has been run")
 	}
+	if n := b.Stats().Networks; n != 0 {
+		t.Errorf("%d networks are kept of a cell of which something is left", n)
+	}
 	if s := b.Stats(); s.Leaks != 1 || int(s.FreeIDs) != b.before.ids-1 {
 		t.Errorf("%+v: one leak and one pair of ids that is kept are wanted, of %d", s, b.before.ids)
 	}

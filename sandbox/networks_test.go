@@ -1,9 +1,14 @@
 package sandbox
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"cordon/policies"
+	"cordon/seccomp"
 )
 
 const (
@@ -143,4 +148,31 @@ func TestPoolShrinks(t *testing.T) {
 		k.demand.reviewed()
 	}
 	eventually(t, "one warm cell", func() bool { return l.Stats().WarmCells == 1 && l.Stats().Clearing == 0 })
+}
+
+// Two policies that differ in nothing but a call that the daemon is told of do not
+// share cells, whichever comes first.
+func TestDeniedSocketpair(t *testing.T) {
+	for _, first := range []bool{true, false} {
+		dir := t.TempDir()
+		text := "name: nopair\ndescription: For a test.\nextends: default\nseccomp:\n  deny:\n    - {syscalls: [socketpair], reason: test}\n"
+		if err := os.WriteFile(filepath.Join(dir, "nopair.yaml"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		set, err := policies.Load(dir, policies.WithSyscalls(seccomp.Known))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l := newLab(t, func(c *Config) { c.Policies = resolver{set} })
+		for _, denied := range []bool{first, !first, first, !first} {
+			job := shell(`perl -e 'print socketpair(A, B, 1, 1, 0) ? "made" : "$!"'`)
+			want := "made"
+			if denied {
+				job.Policy, want = "nopair", "Operation not permitted"
+			}
+			if got := l.output(t, job); got != want {
+				t.Errorf("under %s: %q, want %q", job.Policy, got, want)
+			}
+		}
+	}
 }

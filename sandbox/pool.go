@@ -223,16 +223,18 @@ func (p *pool) isClosed() bool {
 	return p.closed
 }
 
-// drop takes a cell down. Ids go back only when nothing can have them any more.
+// drop takes a cell down. Ids go back, and an unused network, only when nothing can
+// have them any more.
 func (p *pool) drop(w *warm) {
 	dropping(w)
-	if w.cell.End(); w.unused() {
+	w.cell.End()
+	leaked := p.leaked(errors.Join(w.group.Remove(), failing(stepRelease)))
+	if !leaked && w.unused() {
 		p.networks.keep(w.cell)
 	}
 	w.close()
 	w.cell.Close()
-	err := errors.Join(w.group.Remove(), failing(stepRelease))
-	if !p.leaked(err) && p.config.Ranges != nil {
+	if !leaked && p.config.Ranges != nil {
 		p.config.Ranges.Give(w.firstID)
 	}
 }

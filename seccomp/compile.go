@@ -18,7 +18,7 @@ import (
 type Program struct {
 	Arch   Arch
 	BPF    []byte // struct sock_filter[], 8 bytes each
-	Digest string // of the bytes
+	Digest string // of all that decides: the bytes, and what the daemon knows besides
 
 	profile string
 	told    []told
@@ -54,9 +54,12 @@ func Compile(r Rules, a Arch) (*Program, error) {
 	if len(code)/8 > maxInstructions {
 		return nil, fmt.Errorf("seccomp: program of %d instructions; at most %d are possible", len(code)/8, maxInstructions)
 	}
-	sum := sha256.Sum256(code)
-	p := &Program{Arch: a, BPF: code, Digest: hex.EncodeToString(sum[:8]), profile: r.Profile}
+	p := &Program{Arch: a, BPF: code, profile: r.Profile}
 	p.tell(allowed)
+	// A told call is reported whether it is allowed or not: two programs with the same
+	// bytes may differ in what the daemon answers.
+	sum := sha256.Sum256(fmt.Appendf(slices.Clone(code), "%q %v %t", p.profile, p.told, p.tells))
+	p.Digest = hex.EncodeToString(sum[:8])
 	return p, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -14,6 +15,13 @@ import (
 
 // Answers after which a job that goes on asking is ended.
 const maxAnswers = 1000
+
+// A job's first sockets are let through at once. Each costs the daemon some time that
+// no limit of the job holds, so one that makes them without end is slowed down.
+const (
+	quickSockets = 4096
+	socketPause  = 250 * time.Microsecond
+)
 
 // Denied counts how often one call was denied.
 type Denied struct {
@@ -28,6 +36,7 @@ type Listener struct {
 	kill    func(name string)
 	goOn    uint32 // the flag of an answer by which a call goes on
 	sockets atomic.Bool
+	made    int // calls let through, by Run alone
 
 	mu      sync.Mutex
 	counts  map[string]int64
@@ -111,6 +120,9 @@ func (l *Listener) one(fd uintptr) {
 // pointer, to where socketpair writes the descriptors, decides nothing.
 func (l *Listener) letGo(fd uintptr, id uint64, number int) {
 	l.sockets.Store(true)
+	if l.made++; l.made > quickSockets {
+		time.Sleep(socketPause)
+	}
 	var resp [respSize]byte
 	encodeResp(&resp, id, 0, l.goOn)
 	if ioctl(fd, ioctlSend, unsafe.Pointer(&resp)) != unix.EINVAL {

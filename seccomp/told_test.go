@@ -206,3 +206,26 @@ func TestLetsAllocatesNothing(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 }
+
+// A told call is reported whether it is allowed or denied, so the bytes may be the
+// same: what the daemon answers must still tell the programs apart.
+func TestDigestTellsToldCallsApart(t *testing.T) {
+	each(t, func(t *testing.T, profile string, a Arch) {
+		digests := map[string][]string{}
+		for _, deny := range [][]string{nil, {"socket"}, {"socketpair"}, {"socket", "socketpair"}} {
+			p, err := Compile(Rules{Profile: profile, Deny: deny}, a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if other, ok := digests[p.Digest]; ok && len(p.told) != 0 {
+				if profile != "strict" || slices.Contains(deny, "socketpair") != slices.Contains(other, "socketpair") {
+					t.Errorf("without %q the program is that without %q", deny, other)
+				}
+			}
+			digests[p.Digest] = deny
+		}
+		if want := map[bool]int{true: 2, false: 4}[profile == "strict"]; len(digests) != want { // which has no socket to begin with
+			t.Errorf("%d programs, want %d", len(digests), want)
+		}
+	})
+}

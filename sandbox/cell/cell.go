@@ -57,11 +57,21 @@ func (c *Cell) awaitDeath() {
 	if err != nil {
 		return
 	}
-	_ = raw.Read(func(fd uintptr) bool {
-		p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(p, 0)
-		return err == nil && n == 1
-	})
+	err = raw.Read(func(fd uintptr) bool { return isOver(fd, 0) })
+	if err != nil { // the runtime's poller cannot wait for it: a thread does
+		_ = raw.Control(func(fd uintptr) {
+			for !isOver(fd, -1) {
+			}
+		})
+	}
+}
+
+// isOver says whether the process of a pidfd has ended, and waits for that so many
+// milliseconds; -1: for ever.
+func isOver(pidfd uintptr, wait int) bool {
+	p := []unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}
+	n, err := unix.Poll(p, wait)
+	return err == nil && n == 1
 }
 
 // Pid is the host pid of init.

@@ -52,9 +52,12 @@ func Start(t Template) (*Server, error) {
 	}
 	defer program.Close()
 	s := &Server{template: t, conn: conn}
+	// The program is handed over like the socket: the child that executes it has only
+	// the descriptors that it is given for sure, others it may put something else in the
+	// place of. The server closes it first of all.
 	s.process = &exec.Cmd{
-		Path: fmt.Sprintf("/proc/self/fd/%d", program.Fd()), Args: []string{"cordon-cell"}, Env: []string{}, Dir: "/",
-		Stderr: os.Stderr, ExtraFiles: []*os.File{theirs},
+		Path: "/proc/self/fd/4", Args: []string{"cordon-cell"}, Env: []string{}, Dir: "/",
+		Stderr: os.Stderr, ExtraFiles: []*os.File{theirs, program}, // 3 and 4
 		SysProcAttr: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS, Setsid: true},
 	}
 	if err = failing(pointStartServer); err == nil {
