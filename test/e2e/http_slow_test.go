@@ -130,7 +130,7 @@ func answered(s *service, req *http.Request) ([]byte, error) {
 // withstand asks as a good client does while an attack goes on, and looks at the
 // service before, meanwhile and afterwards.
 func withstand(t *testing.T, d *testkit.Daemon, s *service, attack func(context.Context)) {
-	before := load(t, d, s)
+	before := atRest(t, d, s)
 	ctx, stop := context.WithTimeout(t.Context(), 12*time.Second)
 	defer stop()
 	var attacking sync.WaitGroup
@@ -195,6 +195,23 @@ func load(t *testing.T, d *testkit.Daemon, s *service) pressure {
 	files := float64(openFiles(t, testkit.Descendants(t, d.Pid)))
 	return pressure{m["process_resident_memory_bytes"], files, m["cordon_connections"], m["cordon_connections_dropped_total"],
 		m[`cordon_http_requests_total{route="other",status="4xx"}`]}
+}
+
+// atRest waits until the service has cleared up behind its jobs and has its warm
+// cells again: until then it has fewer descriptors, or more.
+func atRest(t *testing.T, d *testkit.Daemon, s *service) pressure {
+	t.Helper()
+	before := load(t, d, s)
+	for range 100 {
+		time.Sleep(200 * time.Millisecond)
+		now := load(t, d, s)
+		if now.fds == before.fds && metrics(t, s)["cordon_clearing_cells"] == 0 {
+			return now
+		}
+		before = now
+	}
+	t.Fatal("the service does not come to rest")
+	return pressure{}
 }
 
 // ownSlowClients keeps a thousand connections busy until ctx ends; one that the
