@@ -4,84 +4,39 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"os"
 	"strconv"
-	"strings"
+
+	"cordon/internal/processes"
 )
 
-// process of a service, as /proc shows it.
-type process struct {
-	pid, parent int
-	inner       string // its pid in its innermost namespace
-	name        string
-}
-
 // family lists a process and all below it.
-func family(pid int) ([]process, error) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil, err
-	}
-	children := map[int][]process{}
-	var out []process
-	for _, e := range entries {
-		n, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		p, ok := readProcess(n)
-		if !ok {
-			continue // it has ended meanwhile
-		}
-		if n == pid {
-			out = append(out, p)
-		}
-		children[p.parent] = append(children[p.parent], p)
-	}
-	for i := 0; i < len(out); i++ {
-		out = append(out, children[out[i].pid]...)
-	}
-	return out, nil
-}
-
-func readProcess(pid int) (process, bool) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return process{}, false
-	}
-	p := process{pid: pid}
-	p.name, _ = keyed(string(text), "Name")
-	parent, _ := keyed(string(text), "PPid")
-	inner, _ := keyed(string(text), "NSpid")
-	p.parent, err = strconv.Atoi(parent)
-	if f := strings.Fields(inner); len(f) > 1 {
-		p.inner = f[len(f)-1]
-	}
-	return p, err == nil
+func family(pid int) ([]processes.Process, error) {
+	all, err := processes.All()
+	return processes.Below(all, pid), err
 }
 
 // daemon is the process of a service that answers: the one that has the fork
 // servers below it.
-func daemon(all []process) (int, error) {
+func daemon(all []processes.Process) (int, error) {
 	for _, p := range all {
-		if p.name == "cordon-cell" {
-			return p.parent, nil
+		if p.Name == "cordon-cell" {
+			return p.Parent, nil
 		}
 	}
 	return 0, errors.New("the service has no fork server, by which its daemon is known")
 }
 
 // warmCells are the first processes of the cells of a service that runs no job.
-func warmCells(all []process) (pids []int) {
+func warmCells(all []processes.Process) (pids []int) {
 	servers := map[int]bool{}
 	for _, p := range all {
-		if p.name == "cordon-cell" {
-			servers[p.pid] = true
+		if p.Name == "cordon-cell" {
+			servers[p.Pid] = true
 		}
 	}
 	for _, p := range all {
-		if servers[p.parent] && p.inner == "1" {
-			pids = append(pids, p.pid)
+		if servers[p.Parent] && p.First() {
+			pids = append(pids, p.Pid)
 		}
 	}
 	return pids

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"cordon/internal/processes"
 )
 
 func TestFiguresAreSound(t *testing.T) {
@@ -191,14 +193,14 @@ func TestPeers(t *testing.T) {
 
 func TestProcesses(t *testing.T) {
 	all, err := family(os.Getpid())
-	if err != nil || len(all) == 0 || all[0].pid != os.Getpid() || all[0].parent != os.Getppid() {
+	if err != nil || len(all) == 0 || all[0].Pid != os.Getpid() || all[0].Parent != os.Getppid() {
 		t.Fatalf("%+v, %v", all, err)
 	}
 	if _, err := daemon(all); err == nil {
 		t.Error("this test has a daemon")
 	}
-	made := []process{{pid: 1}, {pid: 2, parent: 1, name: "cordon"}, {pid: 3, parent: 2, name: "cordon-cell"},
-		{pid: 4, parent: 3, inner: "1"}, {pid: 5, parent: 4, inner: "2"}}
+	made := []processes.Process{{Pid: 1}, {Pid: 2, Parent: 1, Name: "cordon"}, {Pid: 3, Parent: 2, Name: "cordon-cell"},
+		{Pid: 4, Parent: 3, Inner: []string{"4", "1"}}, {Pid: 5, Parent: 4, Inner: []string{"5", "2"}}}
 	if pid, err := daemon(made); err != nil || pid != 2 {
 		t.Errorf("the daemon is %d, %v", pid, err)
 	}

@@ -3,7 +3,6 @@ package cgroup
 import (
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -104,12 +103,16 @@ func (d dir) readAll(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := os.NewFile(uintptr(fd), d.path+"/"+name)
-	defer f.Close()
-	return io.ReadAll(f)
+	defer unix.Close(fd)
+	text, err := readWhole(fd)
+	if err != nil {
+		return nil, d.fail("read", name, err)
+	}
+	return text, nil
 }
 
-// readWhole reads an open file of the kernel's from its beginning, however long.
+// readWhole reads an open file of the kernel's from its beginning, in one call, however
+// long: the kernel writes such a file anew for each call.
 func readWhole(fd int) ([]byte, error) {
 	for size := 4096; ; size *= 2 {
 		buffer := make([]byte, size)

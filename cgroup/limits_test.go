@@ -45,7 +45,7 @@ func fakeGroup(version int, d dir) Group {
 	if err != nil {
 		quota = -1
 	}
-	return &v1Group{memory: d, pids: d, cpu: d, account: d, usage: opened(d, "cpuacct.usage"), all: opened(d, "cpuacct.usage_all"),
+	return &v1Group{driver: &v1Driver{}, lane: &lane{}, memory: d, pids: d, cpu: d, account: d, usage: opened(d, "cpuacct.usage"), all: opened(d, "cpuacct.usage_all"),
 		stat: opened(d, "cpu.stat"), control: opened(d, "memory.oom_control"), quota: quota}
 }
 

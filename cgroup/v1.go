@@ -31,12 +31,9 @@ type v1Base struct {
 // tcpAhead is more than the kernel charges to a group for sockets that hold nothing.
 const tcpAhead = 256 << 10
 
-// counts says whether this kernel has a file in every group. It is looked for once;
+// hasFile says whether this kernel has a file in every group. It is looked for once;
 // where it cannot be, it is taken to be there, and opening it says what is wrong.
-func (d *v1Driver) counts(in dir, file string) bool {
-	if d == nil { // a group of no driver
-		return in.has(file)
-	}
+func (d *v1Driver) hasFile(in dir, file string) bool {
 	if has, known := d.files.Load(file); known {
 		return has.(bool)
 	}
@@ -163,14 +160,14 @@ func (g *v1Group) SetLimits(l Limits) ([]Applied, error) {
 	if err := g.memory.limit("memory.limit_in_bytes", bytes, bytes); err != nil {
 		return nil, err
 	}
-	if g.driver.counts(g.memory, "memory.memsw.limit_in_bytes") {
+	if g.driver.hasFile(g.memory, "memory.memsw.limit_in_bytes") {
 		if err := g.memory.limit("memory.memsw.limit_in_bytes", bytes, bytes); err != nil {
 			return nil, err
 		}
 	} else if err := realHost.swapOff(); err != nil {
 		return nil, err
 	}
-	if g.driver.counts(g.memory, "memory.kmem.tcp.limit_in_bytes") {
+	if g.driver.hasFile(g.memory, "memory.kmem.tcp.limit_in_bytes") {
 		if err := g.memory.limit("memory.kmem.tcp.limit_in_bytes", bytes, bytes); err != nil {
 			return nil, err
 		}

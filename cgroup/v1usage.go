@@ -77,9 +77,7 @@ func (g *v1Group) Usage() (Usage, error) {
 		now.throttled = u.ThrottledNanos
 		u.ThrottledNanos -= g.before.throttled
 	}
-	if g.lane != nil {
-		g.lane.last, g.accounted = now, true
-	}
+	g.lane.last, g.accounted = now, true
 	return u, nil
 }
 

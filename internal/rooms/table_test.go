@@ -105,24 +105,25 @@ var only = []allowance{
 
 // arrows are the rooms and which others each may import.
 var arrows = map[string][]string{
-	"cmd/cordon":       {"*"},
-	"httpapi":          {"sandbox", "policy", "policies", "languages"},
-	"sandbox":          {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "internal/undo"},
-	"sandbox/cell":     {},
-	"policy":           {},
-	"policies":         {"policy"},
-	"languages":        {"policy"},
-	"userns":           {},
-	"seccomp":          {},
-	"cgroup":           {},
-	"rootfs":           {"policy", "sandbox/cell"},
-	"bench":            {"internal/child", "test/victims"}, // it looks at a service from outside, too; the victims are C to compile
-	"deploy":           {},
-	"internal/doctor":  {"cgroup", "userns", "languages"},
-	"internal/setup":   {"cgroup", "deploy"},
-	"internal/verify":  {"internal/child", "test/victims"}, // it looks at a service from outside
-	"internal/child":   {},
-	"internal/testkit": {},
-	"internal/undo":    {},
-	"internal/rooms":   {},
+	"cmd/cordon":         {"*"},
+	"httpapi":            {"sandbox", "policy", "policies", "languages"},
+	"sandbox":            {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "internal/undo"},
+	"sandbox/cell":       {},
+	"policy":             {},
+	"policies":           {"policy"},
+	"languages":          {"policy"},
+	"userns":             {},
+	"seccomp":            {},
+	"cgroup":             {},
+	"rootfs":             {"policy", "sandbox/cell"},
+	"bench":              {"internal/child", "internal/processes", "test/victims"}, // it looks at a service from outside, too; the victims are C to compile
+	"deploy":             {},
+	"internal/doctor":    {"cgroup", "userns", "languages"},
+	"internal/setup":     {"cgroup", "deploy"},
+	"internal/verify":    {"internal/child", "internal/processes", "test/victims"}, // it looks at a service from outside
+	"internal/child":     {},
+	"internal/processes": {},
+	"internal/testkit":   {"internal/processes"},
+	"internal/undo":      {},
+	"internal/rooms":     {},
 }

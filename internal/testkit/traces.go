@@ -11,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"cordon/internal/processes"
 )
 
 // Traces are what a service and its jobs can be seen by from outside, noted while
@@ -88,7 +90,7 @@ func (t *Traces) Left(tb testing.TB) []string {
 		if err != nil {
 			continue
 		}
-		p, ok := readProcess(pid)
+		p, ok := processes.Read(pid)
 		if !ok || p.State == "Z" {
 			continue
 		}
@@ -193,8 +195,8 @@ func (t *Traces) anothers(pid int) bool {
 // belowDaemon: an ancestor of the process is a living daemon. It is asked only
 // when the service that was killed has no living process any more.
 func belowDaemon(pid int) bool {
-	for p, ok := readProcess(pid); ok && p.Pid > 1; p, ok = readProcess(p.Parent) {
-		if arguments, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", p.Pid)); err == nil && strings.Contains(string(arguments), "\x00__inside-") {
+	for p, ok := processes.Read(pid); ok && p.Pid > 1; p, ok = processes.Read(p.Parent) {
+		if strings.Contains(p.Arguments(), " __inside-") {
 			return true
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"cordon/internal/processes"
 	"cordon/test/victims"
 )
 
@@ -46,8 +47,8 @@ func (s *session) daemonKilled(ctx context.Context, o *Outcome) {
 		o.problem("the jobs do not start:\n%s", second.logged())
 	}
 	for _, p := range all {
-		if p.kind() == "daemon" {
-			_ = unix.Kill(p.pid, unix.SIGKILL)
+		if kind(p) == "daemon" {
+			_ = unix.Kill(p.Pid, unix.SIGKILL)
 		}
 	}
 	wg.Wait()
@@ -72,23 +73,23 @@ func (s *session) daemonKilled(ctx context.Context, o *Outcome) {
 
 // untilRunning waits for so many jobs and lists the service's processes and the
 // groups of its cells.
-func (s *session) untilRunning(jobs int) (all []process, groups []string) {
+func (s *session) untilRunning(jobs int) (all []processes.Process, groups []string) {
 	for deadline := time.Now().Add(startWithin); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		every, err := processes()
+		every, err := processes.All()
 		if err != nil {
 			continue
 		}
-		all, groups = below(every, s.service.pid), nil
+		all, groups = processes.Below(every, s.service.pid), nil
 		seen, running := map[string]bool{}, map[int]bool{}
 		for _, p := range all {
-			for _, dir := range p.cellGroups() {
+			for _, dir := range cellGroups(p) {
 				if !seen[dir] {
 					seen[dir] = true
 					groups = append(groups, dir)
 				}
 			}
-			if len(p.inner) > 1 && !p.waiting() && p.name != "cordon-cell" {
-				running[p.parent] = true
+			if len(p.Inner) > 1 && !p.First() && p.Name != "cordon-cell" {
+				running[p.Parent] = true
 			}
 		}
 		if len(running) >= jobs {
@@ -99,11 +100,11 @@ func (s *session) untilRunning(jobs int) (all []process, groups []string) {
 }
 
 // gone waits for processes to end and says which do not.
-func gone(all []process) (left []process) {
+func gone(all []processes.Process) (left []processes.Process) {
 	for deadline := time.Now().Add(emptyWithin); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		left = nil
 		for _, p := range all {
-			if now, ok := read(p.pid); ok && now.name == p.name && now.uid == p.uid {
+			if now, ok := processes.Read(p.Pid); ok && !now.Ended() && now.Name == p.Name && now.UID == p.UID {
 				left = append(left, now)
 			}
 		}

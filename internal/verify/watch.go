@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"cordon/internal/processes"
 )
 
 // settleWithin is how long the service may take to tidy up behind a job, and to
@@ -38,17 +40,17 @@ type idRange struct{ first, count uint64 }
 // look describes the service as it is now.
 func (o *observer) look() (*state, error) {
 	s := &state{Processes: map[string]int{}, Fds: map[string]int{}}
-	all, err := processes()
+	all, err := processes.All()
 	if err != nil {
 		return nil, err
 	}
 	daemon, groups := 0, map[string]bool{}
-	for _, p := range below(all, o.pid) {
-		s.Processes[p.kind()]++
-		if p.kind() == "daemon" {
-			daemon = p.pid
+	for _, p := range processes.Below(all, o.pid) {
+		s.Processes[kind(p)]++
+		if kind(p) == "daemon" {
+			daemon = p.Pid
 		}
-		for _, dir := range p.cellGroups() {
+		for _, dir := range cellGroups(p) {
 			groups[dir] = true
 		}
 	}
@@ -56,7 +58,7 @@ func (o *observer) look() (*state, error) {
 		return nil, errors.New("the daemon is not there")
 	}
 	for _, p := range all {
-		if o.owns(p.uid) && !p.waiting() && !others(all, p, daemon) {
+		if o.owns(p.UID) && !p.First() && !others(all, p, daemon) {
 			s.Strangers = append(s.Strangers, p.String())
 		}
 	}
