@@ -73,8 +73,8 @@ type Group interface {
 	// Unthrottle lifts the CPU rate: a group that is to end needs the time to. A
 	// quota would stretch the death of many processes over minutes.
 	Unthrottle() error
-	// WaitEmpty returns when the group has no process left, or ctx is done.
-	WaitEmpty(ctx context.Context) error
+	// WaitFew returns when the group has so many processes at most, or ctx is done.
+	WaitFew(ctx context.Context, most int64) error
 	// Remove removes the group's directories and closes its files.
 	Remove() error
 }

@@ -257,31 +257,24 @@ func TestUsageOfManyDevices(t *testing.T) {
 	}
 }
 
-func TestWaitEmptyFiles(t *testing.T) {
-	for _, c := range []struct {
-		version    int
-		file, text string
-		ok         bool
-	}{
-		{1, "pids.current", "0\n", true}, {1, "pids.current", "x\n", false}, {1, "other", "", false},
-		{2, "cgroup.events", "populated 0\nfrozen 0\n", true}, {2, "cgroup.events", "frozen 0\n", false}, {2, "other", "", false},
-	} {
-		err := fakeGroup(c.version, fakeDir(t, map[string]string{c.file: c.text})).WaitEmpty(t.Context())
-		if (err == nil) != c.ok {
-			t.Errorf("v%d %s %q: %v", c.version, c.file, c.text, err)
-		}
-	}
-	for version, files := range map[int]map[string]string{1: {"pids.current": "1\n"}, 2: {"cgroup.events": "populated 1\n"}} {
-		d := fakeDir(t, files)
-		go func() {
-			time.Sleep(time.Millisecond)
-			for name, text := range files { // at once, as the kernel does
-				path := filepath.Join(d.path, name)
-				_ = os.WriteFile(path+".new", []byte(strings.Replace(text, "1", "0", 1)), 0o644)
-				_ = os.Rename(path+".new", path)
+func TestWaitFewFiles(t *testing.T) {
+	for version := 1; version <= 2; version++ {
+		for text, ok := range map[string]bool{"0\n": true, "1\n": true, "x\n": false, "": false} {
+			if err := fakeGroup(version, fakeDir(t, map[string]string{"pids.current": text})).WaitFew(t.Context(), 1); (err == nil) != ok {
+				t.Errorf("v%d %q: %v", version, text, err)
 			}
+		}
+		if err := fakeGroup(version, fakeDir(t, nil)).WaitFew(t.Context(), 1); err == nil {
+			t.Errorf("v%d: no pids.current, and no error", version)
+		}
+		d := fakeDir(t, map[string]string{"pids.current": "2\n"})
+		go func() { // at once, as the kernel does
+			time.Sleep(time.Millisecond)
+			path := filepath.Join(d.path, "pids.current")
+			_ = os.WriteFile(path+".new", []byte("1\n"), 0o644)
+			_ = os.Rename(path+".new", path)
 		}()
-		if err := fakeGroup(version, d).WaitEmpty(t.Context()); err != nil {
+		if err := fakeGroup(version, d).WaitFew(t.Context(), 1); err != nil {
 			t.Errorf("v%d: %v", version, err)
 		}
 	}

@@ -219,7 +219,7 @@ func finish(t *testing.T, g Group) Usage {
 	if err := g.Kill(); err != nil {
 		t.Errorf("kill: %v", err)
 	}
-	if err := g.WaitEmpty(within(t)); err != nil {
+	if err := g.WaitFew(within(t), 0); err != nil {
 		t.Errorf("wait: %v", err)
 	}
 	u, err := g.Usage()

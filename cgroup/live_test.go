@@ -196,7 +196,7 @@ func TestLiveOOM(t *testing.T) {
 		t.Errorf("the shell was ended by %v", s)
 	}
 	allKilled(t, nil)
-	if err := g.WaitEmpty(within(t)); err != nil {
+	if err := g.WaitFew(within(t), 0); err != nil {
 		t.Error(err)
 	}
 	u := finish(t, g)
@@ -271,7 +271,7 @@ func TestLiveKill(t *testing.T) {
 	})
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := g.WaitEmpty(cancelled); !errors.Is(err, context.Canceled) {
+	if err := g.WaitFew(cancelled, 12); !errors.Is(err, context.Canceled) {
 		t.Errorf("waited for a group with processes: %v", err)
 	}
 	pids := members(t, d, "job")

@@ -193,14 +193,8 @@ func (g *v1Group) Unthrottle() error { return g.cpu.writeTo(g.quota, "cpu.cfs_qu
 // Kill is the second lock behind the kill of the pid namespace.
 func (g *v1Group) Kill() error { return g.pids.killEach() }
 
-// WaitEmpty polls: v1 tells of no group's end. The pid namespace is dead when
-// this is called, so the first look is nearly always the last.
-func (g *v1Group) WaitEmpty(ctx context.Context) error {
-	return pollEmpty(ctx, func() (bool, error) {
-		n, err := g.pids.readInt("pids.current")
-		return n == 0, err
-	})
-}
+// WaitFew reads pids.current.
+func (g *v1Group) WaitFew(ctx context.Context, most int64) error { return g.pids.waitFew(ctx, most) }
 
 // Remove ends the watcher, closes and removes. The lane is used again only when all
 // else went well, and when what this group has used is known.

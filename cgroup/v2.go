@@ -180,22 +180,8 @@ func (g *v2Group) Kill() error {
 	return g.dir.killEach()
 }
 
-// WaitEmpty waits until cgroup.events says "populated 0"; the kernel wakes a
-// poller of the file when that changes (cgroup-v2.rst).
-func (g *v2Group) WaitEmpty(ctx context.Context) error {
-	return pollEmpty(ctx, func() (bool, error) {
-		var buffer [256]byte
-		text, err := g.dir.read("cgroup.events", buffer[:])
-		if err != nil {
-			return false, err
-		}
-		populated, ok := field(text, "populated")
-		if !ok {
-			return false, g.dir.fail("read", "cgroup.events", errors.New("populated is missing"))
-		}
-		return populated == 0, nil
-	})
-}
+// WaitFew reads pids.current: a process counts there until it has been reaped.
+func (g *v2Group) WaitFew(ctx context.Context, most int64) error { return g.dir.waitFew(ctx, most) }
 
 // Remove closes and removes the directory.
 func (g *v2Group) Remove() error {

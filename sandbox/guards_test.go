@@ -81,12 +81,12 @@ func (g *faultyGroup) Entry() cgroup.Entry {
 	return cgroup.Entry{Procs: append([]*os.File{null}, e.Procs...)}
 }
 
-// WaitEmpty fails when that is the step.
-func (g *faultyGroup) WaitEmpty(ctx context.Context) error {
+// WaitFew fails when that is the step.
+func (g *faultyGroup) WaitFew(ctx context.Context, most int64) error {
 	if g.step == "wait until empty" {
 		return errFault
 	}
-	return g.Group.WaitEmpty(ctx)
+	return g.Group.WaitFew(ctx, most)
 }
 
 // A guard that cannot be applied ends the job before its program starts, and the

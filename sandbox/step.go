@@ -46,7 +46,7 @@ func (r *running) kill() {
 // runs. Where the quota cannot be lifted the end only comes later.
 func (r *running) hurry() { _ = r.warm.group.Unthrottle() }
 
-// emptyWithin is how long a group may take to be empty after its init is gone.
+// emptyWithin is how long a group may take to be empty after the job's end.
 const emptyWithin = 5 * time.Second
 
 // stepInput is what a step gets besides its spec.
@@ -62,8 +62,8 @@ type stepOutcome struct {
 	setup, run, teardown int64 // ns
 }
 
-// runStep runs one program in one fresh cell. inspect is called when the group is
-// empty and the scratch still there; it may be nil. The error is ours.
+// runStep runs one program in one fresh cell. inspect is called when the job has no
+// process left and the scratch is still there; it may be nil. The error is ours.
 func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput, inspect func(*os.File, Verdict) error) (*stepOutcome, error) {
 	var u undo.Stack
 	defer u.Run()
@@ -193,7 +193,7 @@ func (r *running) trace(t *Trace, dead int64) {
 	t.at("exec", r.warm.cell.ExecNanos())
 	<-r.awaited
 	t.at("ended", r.end.EndNanos)
-	t.at("dead", dead)
+	t.at("gone", dead)
 }
 
 // over is when the program's own time was over: what follows is ours.
@@ -204,6 +204,18 @@ func (r *running) over(dead int64) int64 {
 	return dead
 }
 
+// alone: init has told all that it had to tell, and so that there is no process of
+// the job any more, and that none can be born. Its own end, and that of the cell's
+// namespaces, is then part of clearing up, for which no result waits.
+func (r *running) alone() bool {
+	select {
+	case <-r.awaited:
+		return r.endErr == nil && r.end.Complete
+	default:
+		return false
+	}
+}
+
 // account reads, once and after the last process is gone, what the step used. dead
 // is when that was.
 func (r *running) account(killed KillReason, dead int64) (*stepOutcome, error) {
@@ -212,15 +224,20 @@ func (r *running) account(killed KillReason, dead int64) (*stepOutcome, error) {
 	<-r.warm.stderr.done
 	ctx, cancel := context.WithTimeout(context.Background(), emptyWithin)
 	defer cancel()
-	if err := do(stepWaitEmpty, func() error { return r.warm.group.WaitEmpty(ctx) }); err != nil {
-		// The pid namespace is gone, so nothing of ours can be left; if there is
-		// something all the same it must not live on.
+	var init int64 // at its end, but perhaps not there yet
+	if r.alone() {
+		init = 1
+	}
+	if err := do(stepWaitEmpty, func() error { return r.warm.group.WaitFew(ctx, init) }); err != nil {
+		// Init has told that it is alone, or its pid namespace is gone: so nothing of
+		// the job can be left. If there is something all the same it must not live on.
 		return nil, errors.Join(err, r.warm.group.Kill())
 	}
 	used, err := try(stepUsage, r.warm.group.Usage)
 	if err != nil {
 		return nil, err
 	}
+	r.warm.listener.Close() // who could report is gone
 	<-r.listened
 	select {
 	case r.fatalSyscall = <-r.warm.denied: // the last call, with no time left to act

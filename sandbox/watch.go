@@ -23,8 +23,8 @@ const stuckAfter = 2 * time.Second
 const minCPUCheck = time.Millisecond
 
 // watch holds the limits that no kernel counter enforces: CPU time, wall time,
-// output, and the caller's patience. It returns when no process of the cell is
-// left, with the reason why it ended the cell, if it did.
+// output, and the caller's patience. It returns when no process of the job is left,
+// with the reason why it ended the cell, if it did.
 type watch struct {
 	running *running
 	limits  policy.Limits
@@ -64,6 +64,8 @@ func (w *watch) run(ctx context.Context) KillReason {
 			awaited = nil
 			if r.endErr != nil { // nobody would learn how the program ends
 				w.kill(KilledBlind)
+			} else if r.alone() {
+				return w.killed
 			}
 		case <-slow:
 			r.hurry()

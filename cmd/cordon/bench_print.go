@@ -178,7 +178,7 @@ func spread(s bench.Stat) string {
 var points = map[string]string{
 	"request": "the request's header is read", "read": "its body is", "decoded": "it is a job that may run", "taken": "a cell is there",
 	"limited": "its limits are written and read back", "sent": "the cell has the job", "exec": "the program is executed",
-	"ended": "the program has ended", "dead": "every process of the cell is gone", "accounted": "its counters are read",
+	"ended": "the program has ended", "gone": "no process of the job is left", "accounted": "its counters are read",
 	"collected": "its outputs are", "result": "the result is complete", "answered": "the answer is written",
 }
 
