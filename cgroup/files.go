@@ -156,25 +156,38 @@ func (d dir) optional(name string) (int64, error) {
 
 // limit writes a value and reads it back: a kernel that took another one has not
 // taken the limit.
-func (d dir) limit(name, value, want string) error {
+func (d dir) limit(name, value string) error {
 	fd, err := d.open(name, unix.O_RDWR)
 	if err != nil {
 		return err
 	}
 	defer unix.Close(fd)
-	return d.limitBy(fd, name, value, want)
+	return d.limitBy(fd, name, value)
 }
 
-func (d dir) limitBy(fd int, name, value, want string) error {
+// holdBy writes a value only where the kernel holds another one: in either case it
+// has been read when this returns.
+func (d dir) holdBy(fd int, name, value string) error {
+	if d.holds(fd, name, value) == nil {
+		return nil
+	}
+	return d.limitBy(fd, name, value)
+}
+
+func (d dir) limitBy(fd int, name, value string) error {
 	if err := d.writeTo(fd, name, value); err != nil {
 		return err
 	}
+	return d.holds(fd, name, value)
+}
+
+func (d dir) holds(fd int, name, value string) error {
 	var buffer [64]byte
 	n, err := readAt(fd, buffer[:])
 	if err != nil {
 		return d.fail("read", name, err)
 	}
-	if s := trim(buffer[:n]); s != want {
+	if s := trim(buffer[:n]); s != value {
 		return d.fail("read back", name, fmt.Errorf("wrote %s, the kernel holds %s", value, s))
 	}
 	return nil

@@ -157,27 +157,27 @@ func (g *v1Group) Entry() Entry { return Entry{Procs: g.procs} }
 // has neither, so the limit comes first.
 func (g *v1Group) SetLimits(l Limits) ([]Applied, error) {
 	bytes := strconv.FormatInt(pages(l.MemoryBytes), 10)
-	if err := g.memory.limit("memory.limit_in_bytes", bytes, bytes); err != nil {
+	if err := g.memory.limit("memory.limit_in_bytes", bytes); err != nil {
 		return nil, err
 	}
 	if g.driver.hasFile(g.memory, "memory.memsw.limit_in_bytes") {
-		if err := g.memory.limit("memory.memsw.limit_in_bytes", bytes, bytes); err != nil {
+		if err := g.memory.limit("memory.memsw.limit_in_bytes", bytes); err != nil {
 			return nil, err
 		}
 	} else if err := realHost.swapOff(); err != nil {
 		return nil, err
 	}
 	if g.driver.hasFile(g.memory, "memory.kmem.tcp.limit_in_bytes") {
-		if err := g.memory.limit("memory.kmem.tcp.limit_in_bytes", bytes, bytes); err != nil {
+		if err := g.memory.limit("memory.kmem.tcp.limit_in_bytes", bytes); err != nil {
 			return nil, err
 		}
 	}
 	pids := strconv.FormatInt(l.Pids, 10)
-	if err := g.pids.limit("pids.max", pids, pids); err != nil {
+	if err := g.pids.limit("pids.max", pids); err != nil {
 		return nil, err
 	}
 	quota := strconv.FormatInt(int64(l.CPUs*v1Period), 10)
-	if err := g.cpu.limitBy(g.quota, "cpu.cfs_quota_us", quota, quota); err != nil {
+	if err := g.cpu.holdBy(g.quota, "cpu.cfs_quota_us", quota); err != nil {
 		return nil, err
 	}
 	return []Applied{

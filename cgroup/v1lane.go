@@ -116,7 +116,7 @@ func cpuFiles(quota, usage, all, stat *int) []cpuFile {
 func (d *v1Driver) giveLane(l *lane) error {
 	if l.quota >= 0 {
 		cpu := l.dirs[slices.IndexFunc(d.bases, func(b v1Base) bool { return slices.Contains(b.controllers, "cpu") })]
-		if err := cpu.limitBy(l.quota, "cpu.cfs_quota_us", "-1", "-1"); err != nil {
+		if err := cpu.limitBy(l.quota, "cpu.cfs_quota_us", "-1"); err != nil {
 			return errors.Join(err, d.removeLane(l))
 		}
 	}

@@ -69,12 +69,12 @@ func (g *v2Group) SetLimits(l Limits) ([]Applied, error) {
 	bytes, pids := strconv.FormatInt(pages(l.MemoryBytes), 10), strconv.FormatInt(l.Pids, 10)
 	rate := fmt.Sprintf("%d %d", int64(l.CPUs*v2Period), v2Period)
 	for _, f := range [][2]string{{"memory.max", bytes}, {"memory.oom.group", "1"}, {"pids.max", pids}, {"cpu.max", rate}} {
-		if err := g.dir.limit(f[0], f[1], f[1]); err != nil {
+		if err := g.dir.limit(f[0], f[1]); err != nil {
 			return nil, err
 		}
 	}
 	if g.dir.has("memory.swap.max") {
-		if err := g.dir.limit("memory.swap.max", "0", "0"); err != nil {
+		if err := g.dir.limit("memory.swap.max", "0"); err != nil {
 			return nil, err
 		}
 	} else if err := realHost.swapOff(); err != nil {

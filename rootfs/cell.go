@@ -15,30 +15,43 @@ const maskDir = "/.mask"
 var masked = []string{"acpi", "asound", "bootconfig", "cgroups", "cmdline", "config.gz", "consoles", "devices", "diskstats", "driver", "interrupts", "irq",
 	"kallsyms", "key-users", "keys", "latency_stats", "misc", "modules", "partitions", "sched_debug", "scsi", "timer_list"}
 
-// cellOps is what each cell adds: its scratch and its own /proc.
+// cellOps is what each cell adds: its scratch and its own /proc. The scratch as a
+// whole must not be reached by the job, only the directories of it that are bound to
+// their places. Where the root is read-only it is mounted below the last of those: to
+// cover it costs half of what it costs to detach it, for which the kernel waits until
+// no processor can still be looking (namespace_unlock).
 func (b *builder) cellOps(writable bool, bytes, files int64) []cell.Op {
+	at, root := covered, ""
+	if writable {
+		at, root = scratch, scratch+"/root"
+	}
 	ops := []cell.Op{
-		{Kind: cell.OpTmpfs, Target: scratch, Data: scratchOptions(bytes, files) + ",mode=0711", Flags: noSuid | noDev},
+		{Kind: cell.OpTmpfs, Target: at, Data: scratchOptions(bytes, files) + ",mode=0711", Flags: noSuid | noDev},
 	}
-	for _, d := range []struct {
-		path string
-		mode uint32
-	}{{"/work", 0o755}, {"/tmp", 0o1777}, {"/shm", 0o1777}} {
-		ops = append(ops, cell.Op{Kind: cell.OpMkdir, Target: scratch + d.path, Mode: d.mode})
+	for _, d := range scratchDirs {
+		ops = append(ops, cell.Op{Kind: cell.OpMkdir, Target: at + d.in, Mode: d.mode})
 	}
-	ops = append(ops, cell.Op{Kind: cell.OpChown, Target: scratch + "/work", Mode: JobID})
-	root := ""
+	ops = append(ops, cell.Op{Kind: cell.OpChown, Target: at + "/work", Mode: JobID})
 	if writable {
-		root = scratch + "/root"
 		ops = append(ops, b.upper(root)...)
-	}
-	ops = append(ops, b.scratchBinds(root)...)
-	if writable {
+		ops = append(ops, scratchBinds(at, root)...)
+		ops = append(ops, b.proc(root)...)
 		// The whole old root, the scratch's mount with it, goes by the pivot.
-		return append(ops, cell.Op{Kind: cell.OpScratch, Target: scratch, Mode: 1}, cell.Op{Kind: cell.OpPivot, Target: root})
+		return append(ops, cell.Op{Kind: cell.OpScratch, Target: at}, cell.Op{Kind: cell.OpPivot, Target: root})
 	}
-	return append(ops, cell.Op{Kind: cell.OpScratch, Target: scratch})
+	ops = append(ops, cell.Op{Kind: cell.OpScratch, Target: at})
+	ops = append(ops, scratchBinds(at, root)...)
+	return append(ops, b.proc(root)...)
 }
+
+// covered is where the last of scratchDirs is bound.
+const covered = "/tmp"
+
+// scratchDirs are what a job may write to: where in the scratch, and where in its root.
+var scratchDirs = []struct {
+	in, at string
+	mode   uint32
+}{{"/work", "/work", 0o755}, {"/shm", "/dev/shm", 0o1777}, {"/tmp", covered, 0o1777}}
 
 // ScratchLimits are the tmpfs options that bound a scratch, by name. Inodes count
 // the cell's own as well.
@@ -51,12 +64,17 @@ func scratchOptions(bytes, files int64) string {
 	return "size=" + l["size"] + ",nr_inodes=" + l["nr_inodes"]
 }
 
-func (b *builder) scratchBinds(root string) []cell.Op {
+func scratchBinds(at, root string) []cell.Op {
 	var ops []cell.Op
-	for _, d := range [][2]string{{"/work", "/work"}, {"/tmp", "/tmp"}, {"/shm", "/dev/shm"}} {
-		ops = append(ops, cell.Op{Kind: cell.OpBind, Source: scratch + d[0], Target: root + d[1]}) // with the scratch's attributes
+	for _, d := range scratchDirs {
+		ops = append(ops, cell.Op{Kind: cell.OpBind, Source: at + d.in, Target: root + d.at}) // with the scratch's attributes
 	}
-	ops = append(ops, cell.Op{Kind: cell.OpProc, Target: root + "/proc", Flags: readOnly | noSuid | noDev | noExec})
+	return ops
+}
+
+// proc is the cell's own /proc, and what is covered of it.
+func (b *builder) proc(root string) []cell.Op {
+	ops := []cell.Op{{Kind: cell.OpProc, Target: root + "/proc", Flags: readOnly | noSuid | noDev | noExec}}
 	for _, name := range masked {
 		info, err := b.host.FS.Lstat("/proc/" + name)
 		if err != nil || info.Mode().Perm()&0o004 == 0 {

@@ -35,6 +35,7 @@ type pool struct {
 	filters  filters
 	networks networks
 	clearing clearing
+	yield    yield
 
 	mu      sync.Mutex
 	plans   map[string]*rootfs.Plan // by root: the host is looked at once for each
@@ -48,7 +49,7 @@ type pool struct {
 }
 
 func newPool(c *Config) *pool {
-	return &pool{config: c, clearing: newClearing(), kinds: map[string]*kind{}, plans: map[string]*rootfs.Plan{}}
+	return &pool{config: c, clearing: newClearing(), yield: newYield(), kinds: map[string]*kind{}, plans: map[string]*rootfs.Plan{}}
 }
 
 // take gives a warm cell, or makes one when none is there. Another is made
@@ -64,6 +65,7 @@ func (p *pool) take(k *kind) (*warm, error) {
 				continue
 			default:
 				k.demand.took(len(k.cells))
+				p.yield.taken(k)
 				return w, nil
 			}
 		default:
@@ -176,7 +178,7 @@ func (p *pool) fill(k *kind) {
 // fillOnce makes cells until there are enough. It is called again when a job took
 // one between the last look and the end.
 func (p *pool) fillOnce(k *kind) (again bool) {
-	for len(k.cells) < k.demand.wanted() && !p.isClosed() {
+	for len(k.cells) < k.demand.wanted() && p.yield.wait(k) {
 		w, err := p.makeOrRenew(k, false)
 		if err != nil {
 			p.config.Logger.Warn("no warm cell could be made", "kind", k.name, "error", err)
@@ -254,6 +256,7 @@ func (p *pool) close() {
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
+	p.yield.close()
 	p.fillers.Wait()
 	for _, k := range p.kinds {
 		p.retire(k)

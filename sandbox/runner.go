@@ -154,6 +154,7 @@ func (r *Runner) Run(ctx context.Context, job *Job) (*Result, error) {
 	defer func() { <-r.slots }()
 	r.running.Add(1)
 	defer r.running.Add(-1)
+	defer r.pool.yield.begin()()
 	result := &Result{ID: job.ID, Policy: grant.Policy, Isolation: r.isolation()}
 	result.Timings.QueuedNanos = monotonic() - queued
 	return result, r.runSpec(ctx, spec, result)

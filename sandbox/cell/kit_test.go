@@ -78,7 +78,7 @@ func smallTemplate(t testing.TB) cell.Template {
 	for _, d := range []string{"/proc", "/dev", "/work", "/tmp", "/etc"} {
 		root = append(root, cell.Op{Kind: cell.OpMkdir, Target: base + d, Mode: 0o755})
 	}
-	root = append(root, cell.Op{Kind: cell.OpMkdir, Target: base + "/.scratch", Mode: 0o700},
+	root = append(root,
 		cell.Op{Kind: cell.OpFile, Target: base + "/dev/null", Mode: 0o644},
 		cell.Op{Kind: cell.OpBind, Source: "/dev/null", Target: base + "/dev/null", Flags: unix.MOUNT_ATTR_NOSUID | unix.MOUNT_ATTR_NOEXEC},
 		cell.Op{Kind: cell.OpFile, Target: base + "/etc/made", Mode: 0o644, Data: "by the template\n"})
@@ -100,14 +100,14 @@ func smallTemplate(t testing.TB) cell.Template {
 // smallCell is what each cell of the small root adds.
 func smallCell() []cell.Op {
 	return []cell.Op{
-		{Kind: cell.OpTmpfs, Target: "/.scratch", Data: "size=4m,nr_inodes=64,mode=0711", Flags: private},
-		{Kind: cell.OpMkdir, Target: "/.scratch/work", Mode: 0o755},
-		{Kind: cell.OpMkdir, Target: "/.scratch/tmp", Mode: 0o1777},
-		{Kind: cell.OpChown, Target: "/.scratch/work", Mode: 1000},
-		{Kind: cell.OpBind, Source: "/.scratch/work", Target: "/work", Flags: private},
-		{Kind: cell.OpBind, Source: "/.scratch/tmp", Target: "/tmp", Flags: private},
+		{Kind: cell.OpTmpfs, Target: "/tmp", Data: "size=4m,nr_inodes=64,mode=0711", Flags: private},
+		{Kind: cell.OpMkdir, Target: "/tmp/work", Mode: 0o755},
+		{Kind: cell.OpMkdir, Target: "/tmp/tmp", Mode: 0o1777},
+		{Kind: cell.OpChown, Target: "/tmp/work", Mode: 1000},
+		{Kind: cell.OpScratch, Target: "/tmp"},
+		{Kind: cell.OpBind, Source: "/tmp/work", Target: "/work", Flags: private},
+		{Kind: cell.OpBind, Source: "/tmp/tmp", Target: "/tmp", Flags: private},
 		{Kind: cell.OpProc, Target: "/proc", Flags: lower | unix.MOUNT_ATTR_NOEXEC},
-		{Kind: cell.OpScratch, Target: "/.scratch"},
 	}
 }
 

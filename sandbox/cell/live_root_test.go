@@ -89,7 +89,7 @@ rm -f /usr/f /usr/local/f 2>/dev/null # where a lock is missing, these are the h
 echo "home $(ls -A /home | wc -l)"
 echo "shadow $(ls /etc/shadow 2>&1 | grep -c 'No such')"
 echo "user $(id -un) $(id -gn)"
-echo "scratch $(ls -A /.scratch 2>/dev/null | wc -l)"
+echo "scratch $(ls -A /.scratch /tmp/tmp /tmp/.. /work/.. 2>/dev/null | grep -cx -e shm -e layer0)"
 echo "null $(cat /dev/null | wc -c)"
 echo "zero $(head -c 5 /dev/zero | wc -c)"
 echo "random $(head -c 5 /dev/urandom | wc -c)"

@@ -98,14 +98,12 @@ static int pivot(const char *target)
 	return TRY(STEP_CHDIR_NEW_ROOT, chdir("/"));
 }
 
-// The scratch is reached by the job only through binds of its subdirectories.
-// The fd keeps the filesystem for collecting outputs; the mount itself goes.
+// The scratch is reached by the job only through binds of its subdirectories: a later
+// one of them covers its root, or a pivot drops it. The fd is for collecting outputs.
 static int keep_scratch(const struct cell_operation *o, int *scratch)
 {
 	*scratch = TRY(STEP_OPEN_SCRATCH, open(o->target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-	if (*scratch < 0)
-		return -1;
-	return o->mode ? 0 : TRY(STEP_DETACH_SCRATCH, umount2(o->target, MNT_DETACH)); // else a later pivot drops it
+	return *scratch < 0 ? -1 : 0;
 }
 
 static int run_operation(const struct cell_operation *o, int *scratch)

@@ -21,7 +21,7 @@ const (
 	OpAttr                      // add mount attributes Flags to Target, recursively when Mode != 0
 	OpPivot                     // make Target the root and drop the old one
 	OpChown                     // give Target to the id Mode
-	OpScratch                   // keep Target's filesystem for the daemon and detach its mount
+	OpScratch                   // keep Target, the scratch, for the daemon
 )
 
 var opNames = map[OpKind]string{OpTmpfs: "tmpfs", OpBind: "bind", OpMkdir: "mkdir", OpFile: "file",

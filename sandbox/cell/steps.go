@@ -51,7 +51,6 @@ var steps = [...]struct {
 	{"detach_old_root", StageMount},
 	{"chdir_new_root", StageMount},
 	{"open_scratch", StageMount},
-	{"detach_scratch", StageMount},
 	{"lift_descriptor", StageProtocol},
 	{"place_descriptor", StageProtocol},
 	{"close_range", StageProtocol},
