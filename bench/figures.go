@@ -66,8 +66,10 @@ func (f *Figure) Held() string {
 // figures are all that a full run has, in the order of the table.
 func figures() []Figure {
 	return []Figure{
-		{ID: "latency_over_bare", Group: Latency, Title: "POST /v1/run, one client, p50, over vfork+exec", Bar: 3, Aim: 2},
+		{ID: "latency_over_bare", Group: Latency, Title: "POST /v1/run, one client without a pause, p50, over vfork+exec", Bar: 3, Aim: 2},
 		{ID: "latency_over_go_judge", Group: Latency, Title: "the same over go-judge's", Bar: 0.5, Aim: 0.3},
+		{ID: "paced_over_bare", Group: Latency, Title: "POST /v1/run, 5 ms after the last answer, p50, over vfork+exec", Bar: 3, Aim: 2},
+		{ID: "paced_over_go_judge", Group: Latency, Title: "the same over go-judge's", Bar: 0.5, Aim: 0.3},
 		{ID: "throughput_2_over_go_judge", Group: Throughput, Title: "jobs/s at 2 clients over go-judge's", Bar: 1.6, Aim: 2.5, AtLeast: true},
 		{ID: "throughput_4_over_go_judge", Group: Throughput, Title: "jobs/s at 4 clients over go-judge's", Bar: 1.6, Aim: 2.5, AtLeast: true},
 		{ID: "throughput_8_over_go_judge", Group: Throughput, Title: "jobs/s at 8 clients over go-judge's", Bar: 1.6, Aim: 2.5, AtLeast: true},

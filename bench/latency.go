@@ -13,7 +13,10 @@ import (
 // noGoJudge is why the figures about go-judge are missing.
 const noGoJudge = "no go-judge was named: --peer go-judge=URL"
 
-// latency: one client.
+// pause of a paced client: longer than what the service does behind a job.
+const pause = 5 * time.Millisecond
+
+// latency: one client, without a pause and paced.
 func (s *session) latency(ctx context.Context) error {
 	rounds := pick(s.o.Effort, 2, 7, 15)
 	slice := pick(s.o.Effort, 200*time.Millisecond, time.Second, 2*time.Second)
@@ -25,26 +28,37 @@ func (s *session) latency(ctx context.Context) error {
 	for _, p := range peers {
 		turns = append(turns, turn{p.target, 1, slice})
 	}
+	judge := slices.IndexFunc(peers, func(p servedPeer) bool { return p.kind == goJudge })
+	s.report.missing(noGoJudge, "latency_over_go_judge", "paced_over_go_judge")
 	all, err := s.turns(ctx, Latency, rounds, turns)
 	if err != nil {
 		return err
 	}
-	s.report.set("latency_over_bare", ratios(all[1], all[0], sample.p50), "")
-	var tails []float64
+	s.latencies("latency", all, judge)
+	var tails, client []float64
 	for _, one := range all[1] {
 		tails = append(tails, one.p99()/one.p50())
-	}
-	s.report.set("p99_over_p50", statOf(tails), "")
-	var client []float64
-	for _, one := range all[1] {
 		client = append(client, float64(one.own.Microseconds())/float64(one.runs()))
 	}
+	s.report.set("p99_over_p50", statOf(tails), "")
 	s.amount(Latency, "CPU time of the client itself, each job", "µs", statOf(client))
-	s.report.missing(noGoJudge, "latency_over_go_judge")
-	if i := slices.IndexFunc(peers, func(p servedPeer) bool { return p.kind == goJudge }); i >= 0 {
-		s.report.set("latency_over_go_judge", ratios(all[1], all[2+i], sample.p50), "")
+	for i := range turns {
+		turns[i].target = turns[i].target.paced(pause)
 	}
+	if all, err = s.turns(ctx, Latency, rounds, turns); err != nil {
+		return err
+	}
+	s.latencies("paced", all, judge)
 	return nil
+}
+
+// latencies of the service over those of the bare program and of go-judge, which is
+// at that place of the peers, or at none.
+func (s *session) latencies(id string, all [][]sample, judge int) {
+	s.report.set(id+"_over_bare", ratios(all[1], all[0], sample.p50), "")
+	if judge >= 0 {
+		s.report.set(id+"_over_go_judge", ratios(all[1], all[2+judge], sample.p50), "")
+	}
 }
 
 // throughput: several clients, and a longer while.

@@ -36,6 +36,25 @@ func repeated(once func() (time.Duration, error)) loop {
 	}
 }
 
+// paced is a target whose clients rest after each run, so that it is over with all
+// that it does behind a run.
+func (t target) paced(rest time.Duration) target {
+	return target{t.name + ", paced", func() (loop, func(), error) {
+		run, done, err := t.client()
+		if err != nil {
+			return nil, nil, err
+		}
+		return repeated(func() (time.Duration, error) {
+			times, err := run(0, 1)
+			if err != nil {
+				return 0, err
+			}
+			time.Sleep(rest)
+			return times[0], nil
+		}), done, nil
+	}}
+}
+
 // sample is one slice of a series: what the runs of each client took, in their
 // order, and how long the slice lasted.
 type sample struct {

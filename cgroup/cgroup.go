@@ -34,7 +34,7 @@ type Applied struct {
 // Entry is how a process gets into the group. The files belong to the group.
 type Entry struct {
 	Dir   *os.File   // v2: for CLONE_INTO_CGROUP; nil on v1
-	Procs []*os.File // v1: cgroup.procs of each hierarchy, to write the pid into; nil on v2
+	Tasks []*os.File // v1: the file tasks of each hierarchy; a thread that writes 0 to it enters; nil on v2
 }
 
 // CPU is the CPU time used by the group so far, in nanoseconds.

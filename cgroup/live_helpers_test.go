@@ -114,7 +114,7 @@ func start(t *testing.T, g Group, script string) *job {
 		t.Fatal(err)
 	}
 	entry := g.Entry()
-	if (entry.Dir == nil) == (entry.Procs == nil) {
+	if (entry.Dir == nil) == (entry.Tasks == nil) {
 		t.Fatalf("one way in is wanted: %+v", entry)
 	}
 	if entry.Dir != nil {
@@ -125,7 +125,7 @@ func start(t *testing.T, g Group, script string) *job {
 	}
 	j := &job{cmd, in}
 	t.Cleanup(func() { _ = cmd.Process.Kill() }) // a no-op for one that was waited for
-	for _, f := range entry.Procs {
+	for _, f := range entry.Tasks {
 		if _, err := f.WriteString(strconv.Itoa(cmd.Process.Pid)); err != nil {
 			t.Fatalf("enter %s: %v", f.Name(), err)
 		}

@@ -70,21 +70,21 @@ func (d *v1Driver) Create(name string) (Group, error) {
 
 // enter adds a hierarchy to a new group.
 func (g *v1Group) enter(i int, b v1Base) error {
-	child, procs := g.lane.dirs[i], g.lane.procs[i]
+	child, tasks := g.lane.dirs[i], g.lane.tasks[i]
 	if !b.counts() {
 		var err error
 		if child, err = b.dir.child(g.name); err != nil {
 			return err
 		}
 		g.fresh = append(g.fresh, child)
-		fd, err := child.open("cgroup.procs", unix.O_WRONLY)
+		fd, err := child.open("tasks", unix.O_WRONLY)
 		if err != nil {
 			return err
 		}
-		procs = os.NewFile(uintptr(fd), "cgroup.procs")
-		g.own = append(g.own, procs)
+		tasks = os.NewFile(uintptr(fd), "tasks")
+		g.own = append(g.own, tasks)
 	}
-	g.procs = append(g.procs, procs)
+	g.tasks = append(g.tasks, tasks)
 	for _, c := range b.controllers {
 		switch c {
 		case "memory":
@@ -135,7 +135,7 @@ type v1Group struct {
 	driver                     *v1Driver
 	lane                       *lane
 	fresh                      []dir      // the others: the group's own
-	own, procs                 []*os.File // cgroup.procs of those, and of all
+	own, tasks                 []*os.File // the files tasks of those, and of all
 	memory, pids, cpu, account dir
 	oom                        chan struct{}
 	event                      *os.File
@@ -149,8 +149,8 @@ type v1Group struct {
 	accounted               bool         // lane.last is what this group has left
 }
 
-// Entry has the cgroup.procs files.
-func (g *v1Group) Entry() Entry { return Entry{Procs: g.procs} }
+// Entry has the files tasks.
+func (g *v1Group) Entry() Entry { return Entry{Tasks: g.tasks} }
 
 // SetLimits writes and reads back. memsw, where the kernel counts swap, may never
 // be below the memory limit, so the order depends on the direction; a fresh group
@@ -225,7 +225,7 @@ func (g *v1Group) Remove() error {
 			errs = append(errs, g.driver.removeLane(l))
 		}
 	}
-	g.fresh, g.own, g.procs, g.opened, g.lane = nil, nil, nil, nil, nil
+	g.fresh, g.own, g.tasks, g.opened, g.lane = nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }
 

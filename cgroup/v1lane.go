@@ -18,7 +18,7 @@ import (
 // rate, which is written and read back for each job (ADR 8).
 type lane struct {
 	dirs  []dir      // by hierarchy; unused where a group has its own
-	procs []*os.File // likewise
+	tasks []*os.File // likewise
 
 	// Kept open: cpu.cfs_quota_us, cpuacct.usage, cpuacct.usage_all, cpu.stat.
 	quota, usage, all, stat int
@@ -64,7 +64,7 @@ func (d *v1Driver) takeLane() (*lane, error) {
 }
 
 func (d *v1Driver) makeLane(name string) (*lane, error) {
-	l := &lane{dirs: make([]dir, len(d.bases)), procs: make([]*os.File, len(d.bases)), quota: -1, usage: -1, all: -1, stat: -1}
+	l := &lane{dirs: make([]dir, len(d.bases)), tasks: make([]*os.File, len(d.bases)), quota: -1, usage: -1, all: -1, stat: -1}
 	for i, b := range d.bases {
 		if !b.counts() {
 			continue
@@ -83,11 +83,11 @@ func (d *v1Driver) makeLane(name string) (*lane, error) {
 
 // open opens what is kept of one hierarchy.
 func (l *lane) open(i int, b v1Base) error {
-	fd, err := l.dirs[i].open("cgroup.procs", unix.O_WRONLY)
+	fd, err := l.dirs[i].open("tasks", unix.O_WRONLY)
 	if err != nil {
 		return err
 	}
-	l.procs[i] = os.NewFile(uintptr(fd), "cgroup.procs")
+	l.tasks[i] = os.NewFile(uintptr(fd), "tasks")
 	for _, f := range cpuFiles(&l.quota, &l.usage, &l.all, &l.stat) {
 		if !slices.Contains(b.controllers, f.controller) {
 			continue
@@ -141,8 +141,8 @@ func (d *v1Driver) removeLane(l *lane) error {
 		}
 	}
 	for i, b := range d.bases {
-		if l.procs[i] != nil {
-			l.procs[i].Close()
+		if l.tasks[i] != nil {
+			l.tasks[i].Close()
 		}
 		if l.dirs[i].path != "" {
 			errs = append(errs, removeGroup(b.dir.fd, l.dirs[i].name(), l.dirs[i].path))

@@ -78,7 +78,7 @@ func (g *faultyGroup) Entry() cgroup.Entry {
 	if e.Dir != nil {
 		return cgroup.Entry{Dir: null}
 	}
-	return cgroup.Entry{Procs: append([]*os.File{null}, e.Procs...)}
+	return cgroup.Entry{Tasks: append([]*os.File{null}, e.Tasks...)}
 }
 
 // WaitFew fails when that is the step.

@@ -106,7 +106,7 @@ func (p *pool) make(k *kind, server *cell.Server, now bool) (*warm, error) {
 	w.group = group
 	u.Add(func() { left = p.leaked(group.Remove()) })
 	entry := group.Entry()
-	order.Group, order.Procs = entry.Dir, entry.Procs
+	order.Group, order.Tasks = entry.Dir, entry.Tasks
 	order.Network = p.networks.take()
 	if w.cell, err = try(stepMakeCell, func() (*cell.Cell, error) { return server.Cell(order) }); err != nil {
 		if order.Network != nil {

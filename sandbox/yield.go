@@ -3,13 +3,17 @@ package sandbox
 import "sync"
 
 // yield has those who fill the pool make way for running jobs: what is made for later
-// shall not take a processor from what runs now. While at least half of the cells
-// that are wanted are there, they wait for a moment in which no job runs; below
-// that they go on, so that jobs which follow each other without a pause find cells,
-// too.
+// shall not take a processor from what runs now. They go on at the end of a job, one
+// cell for each, and whenever less than half of the cells that are wanted are there.
+//
+// To make several at once later would be dearer, and not only because jobs that follow
+// each other without a pause leave no time for it: a process enters a group of cgroup
+// v1 at once only while others do so every few milliseconds. After a longer pause it
+// waits for a grace period of RCU, 5 to 15 ms (cgroup_threadgroup_rwsem, rcu_sync).
 type yield struct {
 	changed *sync.Cond // its lock guards the rest
 	running int
+	ends    int // of jobs so far
 	waiting int
 	closed  bool
 }
@@ -18,23 +22,31 @@ func newYield() yield { return yield{changed: sync.NewCond(new(sync.Mutex))} }
 
 // begin notes a job; what it returns notes its end.
 func (y *yield) begin() (end func()) {
-	y.add(1)
-	return func() { y.add(-1) }
-}
-
-func (y *yield) add(n int) {
 	y.changed.L.Lock()
 	defer y.changed.L.Unlock()
-	if y.running += n; y.running == 0 {
-		y.changed.Broadcast()
-	}
+	y.running++
+	return y.end
+}
+
+func (y *yield) end() {
+	y.changed.L.Lock()
+	defer y.changed.L.Unlock()
+	y.running--
+	y.ends++
+	y.wake()
 }
 
 // taken notes that a cell was taken.
 func (y *yield) taken(k *kind) {
 	y.changed.L.Lock()
 	defer y.changed.L.Unlock()
-	if y.waiting > 0 && !enough(k) {
+	if !enough(k) {
+		y.wake()
+	}
+}
+
+func (y *yield) wake() {
+	if y.waiting > 0 {
 		y.changed.Broadcast()
 	}
 }
@@ -47,7 +59,7 @@ func (y *yield) wait(k *kind) bool {
 	y.changed.L.Lock()
 	defer y.changed.L.Unlock()
 	y.waiting++
-	for !y.closed && y.running > 0 && enough(k) {
+	for ends := y.ends; !y.closed && y.running > 0 && y.ends == ends && enough(k); {
 		y.changed.Wait()
 	}
 	y.waiting--

@@ -76,8 +76,8 @@ func runPrototype(ctx context.Context, c *config, p bench.Prototype) (made bench
 func prototypeGroups(group cgroup.Group) (version int, dirs []string, err error) {
 	entry := group.Entry()
 	if entry.Dir == nil {
-		for _, procs := range entry.Procs {
-			file, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", procs.Fd()))
+		for _, tasks := range entry.Tasks {
+			file, err := os.Readlink(fmt.Sprintf("/proc/self/fd/%d", tasks.Fd()))
 			if err != nil {
 				return 0, nil, err
 			}

@@ -54,7 +54,7 @@ enum cell_step {
 	STEP_NONE = 0,
 	// server.c
 	STEP_RECEIVE_TEMPLATE, STEP_SEND_TEMPLATE_DONE, STEP_RECEIVE_ORDER, STEP_PIPE2, STEP_CLONE3, STEP_WRITE_UID_MAP,
-	STEP_WRITE_GID_MAP, STEP_WRITE_CGROUP_PROCS, STEP_WRITE_GO, STEP_SEND_CELL_MADE,
+	STEP_WRITE_GID_MAP, STEP_WRITE_GO, STEP_SEND_CELL_MADE,
 	// network.c
 	STEP_UNSHARE_HOME, STEP_OPEN_HOME, STEP_UNSHARE_NETWORK, STEP_TCP_RMEM, STEP_TCP_WMEM, STEP_LOOPBACK_SOCKET, STEP_LOOPBACK_UP,
 	STEP_OPEN_NETWORK, STEP_JOIN_NETWORK, STEP_LEAVE_NETWORK,
@@ -63,7 +63,7 @@ enum cell_step {
 	STEP_OPEN_FILE, STEP_WRITE_FILE, STEP_FCHMOD, STEP_SYMLINK, STEP_CHOWN, STEP_CHDIR_ROOT, STEP_PIVOT_ROOT,
 	STEP_DETACH_OLD_ROOT, STEP_CHDIR_NEW_ROOT, STEP_OPEN_SCRATCH,
 	// init.c
-	STEP_LIFT_DESCRIPTOR, STEP_PLACE_DESCRIPTOR, STEP_CLOSE_RANGE, STEP_READ_GO, STEP_UNSHARE_CGROUP,
+	STEP_ENTER_CGROUP, STEP_LIFT_DESCRIPTOR, STEP_PLACE_DESCRIPTOR, STEP_CLOSE_RANGE, STEP_READ_GO, STEP_UNSHARE_CGROUP,
 	STEP_MAX_USER_NAMESPACES, STEP_MAX_INOTIFY_INSTANCES, STEP_MAX_INOTIFY_WATCHES, STEP_OOM_SCORE_ADJ, STEP_SETGROUPS, STEP_SETRESGID, STEP_SETRESUID, STEP_READ_BACK_IDS,
 	STEP_PLACE_SCRATCH, STEP_SETHOSTNAME,
 	STEP_SET_DUMPABLE, STEP_DROP_BOUNDING, STEP_CLEAR_AMBIENT, STEP_SET_SECUREBITS, STEP_CAPSET, STEP_SIGPROCMASK,
@@ -139,7 +139,7 @@ enum cell_op {
 	OP_ATTR,      // target, flags: MOUNT_ATTR_* to add, recursive when mode != 0
 	OP_PIVOT,     // target becomes /, the old root is gone
 	OP_CHOWN,     // target, mode: owner and group
-	OP_SCRATCH,   // target: keep an fd of this directory; detach its mount unless mode is set
+	OP_SCRATCH,   // target: keep an fd of this directory
 };
 
 struct cell_op_head {
@@ -218,7 +218,9 @@ int run_operations(const uint8_t *ops, size_t size, uint32_t *index, int *scratc
 struct cell_order {
 	int control; // SEQPACKET to the daemon
 	int filter;  // memfd with the compiled filter
-	int go;      // read end of a pipe: one byte when ids and cgroups are in place
+	int go;      // read end of a pipe: one byte when the ids are in place
+	const int *tasks; // cgroup v1: files by which a thread enters a group
+	int tasks_count;
 	uint64_t flags;
 	const uint8_t *ops; // the cell's own mount operations
 	size_t ops_size;

@@ -40,13 +40,25 @@ static int64_t monotonic(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+// cgroup v1 has no birth inside a group. A thread that enters by itself, by the file
+// "tasks", is all that moves, so the kernel need not keep every process from forking
+// meanwhile: to get that lock can take a grace period of RCU, 5 to 15 ms
+// (cgroup_procs_write_start). Allowed while the ids are still the server's: the files
+// are the daemon's, and afterwards the kernel would refuse.
+static int enter_cgroups(const struct cell_order *order)
+{
+	for (int i = 0; i < order->tasks_count; i++)
+		if (TRY(STEP_ENTER_CGROUP, write(order->tasks[i], "0", 1)) != 1)
+			return -1;
+	return 0;
+}
+
 // The order's descriptors may sit anywhere: they are lifted out of the way
 // first, so that placing one cannot close another.
 static int place_descriptors(const struct cell_order *order)
 {
 	const int from[] = {order->control, order->filter, order->go}, to[] = {FD_CONTROL, FD_FILTER, FD_GO};
 	int lifted[3];
-	control = order->control;
 	for (int i = 0; i < 3; i++)
 		if ((lifted[i] = TRY(STEP_LIFT_DESCRIPTOR, fcntl(from[i], F_DUPFD_CLOEXEC, 16))) < 0)
 			return -1;
@@ -61,7 +73,7 @@ static int place_descriptors(const struct cell_order *order)
 	return (int)TRY(STEP_CLOSE_RANGE, syscall(SYS_close_range, FD_SIGNALS, ~0U, 0));
 }
 
-// The server sends one byte when the id maps are written and the cgroups entered.
+// The server sends one byte when the id maps are written.
 // End of file means it could not; it reports that itself.
 static int wait_for_go(void)
 {
@@ -315,12 +327,16 @@ static void end_strays(struct cell_head *ended)
 // init_main never returns. The caller is the child of clone3 in fresh namespaces.
 _Noreturn void init_main(const struct cell_order *order)
 {
-	uint32_t stage = STAGE_PROTOCOL;
+	uint32_t stage = STAGE_CGROUP;
 	int listener = -1;
 	struct cell_head ended = {.version = CELL_VERSION, .kind = MSG_ENDED};
 	cell_flags = order->flags;
 	signal(SIGCHLD, SIG_DFL); // the server ignores these, and ignoring is inherited
 	signal(SIGINT, SIG_DFL);
+	control = order->control;
+	if (enter_cgroups(order) < 0)
+		fail(MSG_READY, stage, errno);
+	stage = STAGE_PROTOCOL;
 	if (place_descriptors(order) < 0 || wait_for_go() < 0 || build_cell(order, &stage) < 0 ||
 	    lock_down(&stage, &listener) < 0)
 		fail(MSG_READY, stage, errno);

@@ -51,7 +51,7 @@ func testStages(t *testing.T, k *kit) {
 	}
 	defer full.Close()
 	o = k.order(k.open)
-	o.Procs = []*os.File{full}
+	o.Tasks = []*os.File{full}
 	wantFailure(t, "a group that cannot be entered", ready(t, k.server, o), cell.StageCgroup, unix.ENOSPC)
 	o = k.order(k.open)
 	o.Group = full

@@ -88,18 +88,6 @@ static int write_maps(pid_t pid, const struct cell_head *head)
 	return TRY(STEP_WRITE_GID_MAP, write_proc(pid, "gid_map", map));
 }
 
-// cgroup v1 has no birth inside a group. The pid is written here, while the
-// child's uid is still ours: afterwards the kernel would refuse (cgroup1_procs_write).
-static int enter_cgroups(pid_t pid, const int *fds, int count)
-{
-	char text[16];
-	int n = snprintf(text, sizeof text, "%d", (int)pid);
-	for (int i = 0; i < count; i++)
-		if (TRY(STEP_WRITE_CGROUP_PROCS, write(fds[i], text, (size_t)n)) != n)
-			return -1;
-	return 0;
-}
-
 static pid_t clone_init(const struct cell_head *head, int cgroup, int *pidfd)
 {
 	struct clone_args args = {
@@ -166,20 +154,17 @@ static pid_t clone_in(const struct cell_head *head, const struct descriptors *d,
 	return pid;
 }
 
-// settle does what only the server may do for a new init: ids and cgroups.
-static int settle(pid_t pid, const struct cell_head *head, const struct descriptors *d, int go, uint32_t *stage)
+// settle does what only the server may do for a new init: its ids.
+static int settle(pid_t pid, const struct cell_head *head, int go, uint32_t *stage)
 {
 	*stage = STAGE_IDMAP;
 	if (write_maps(pid, head) < 0)
-		return -1;
-	*stage = STAGE_CGROUP;
-	if (!(head->c & CELL_CGROUP_V2) && enter_cgroups(pid, d->cgroups, d->cgroup_count) < 0)
 		return -1;
 	*stage = STAGE_CLONE;
 	return TRY(STEP_WRITE_GO, write(go, "g", 1)) == 1 ? 0 : -1;
 }
 
-// make_cell: closing the go pipe unwritten ends a child whose maps or cgroups failed.
+// make_cell: closing the go pipe unwritten ends a child whose maps failed.
 static void make_cell(const struct cell_head *head, const int *fds, int count)
 {
 	struct descriptors d;
@@ -196,10 +181,11 @@ static void make_cell(const struct cell_head *head, const int *fds, int count)
 	pid_t pid = clone_in(head, &d, &made[1], &made[0], &stage);
 	if (pid == 0) {
 		close(go[1]);
-		init_main(&(struct cell_order){.control = d.control, .filter = d.filter, .go = go[0], .ops = cell_ops,
+		init_main(&(struct cell_order){.control = d.control, .filter = d.filter, .go = go[0], .tasks = d.cgroups,
+		                               .tasks_count = head->c & CELL_CGROUP_V2 ? 0 : d.cgroup_count, .ops = cell_ops,
 		                               .flags = cell_flags_of(head->c), .ops_size = cell_ops_size});
 	}
-	int failed = pid < 0 || settle(pid, head, &d, go[1], &stage) < 0;
+	int failed = pid < 0 || settle(pid, head, go[1], &stage) < 0;
 	int error = failed ? errno : 0;
 	close(go[0]);
 	close(go[1]);

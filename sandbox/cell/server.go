@@ -139,7 +139,7 @@ type Order struct {
 	Filter   *os.File   // compiled seccomp program
 	Network  *os.File   // a network namespace that nobody has used, of an earlier Cell; nil: a new one is made
 	Group    *os.File   // cgroup v2: directory to be born into
-	Procs    []*os.File // cgroup v1: cgroup.procs files to be entered
+	Tasks    []*os.File // cgroup v1: tasks files, by which init enters
 }
 
 // Cell makes a cell and returns at once; Ready waits for it to be warm. The cell
@@ -150,8 +150,8 @@ func (s *Server) Cell(o Order) (*Cell, error) {
 		return nil, err
 	}
 	defer theirs.Close()
-	h := head{kind: msgCell, a: int64(o.FirstID), b: int64(len(o.Procs))}
-	files := append([]*os.File{theirs, o.Filter}, o.Procs...)
+	h := head{kind: msgCell, a: int64(o.FirstID), b: int64(len(o.Tasks))}
+	files := append([]*os.File{theirs, o.Filter}, o.Tasks...)
 	if o.Group != nil {
 		h.b, h.c = 1, flagCgroupV2
 		files = []*os.File{theirs, o.Filter, o.Group}
