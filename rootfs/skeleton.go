@@ -5,6 +5,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"cordon/sandbox/cell"
 )
 
 // skeleton makes the part of the root that is always ours: mount points, /dev,
@@ -18,7 +20,7 @@ func (b *builder) skeleton() {
 	}{
 		{"/proc", 0o555}, {"/sys", 0o555}, {"/dev", 0o755}, {"/dev/shm", 0o755}, {"/work", 0o755}, {"/tmp", 0o755},
 		{scratch, 0o700}, {"/etc", 0o755}, {"/run", 0o755}, {"/var", 0o755},
-		{"/home", 0o755}, {"/root", 0o700}, {lowerDir, 0o555}, {maskDir, 0o555}, {maskDir + "/dir", 0o555},
+		{"/home", 0o755}, {cell.LayerPath, 0o555}, {"/root", 0o700}, {lowerDir, 0o555}, {maskDir, 0o555}, {maskDir + "/dir", 0o555},
 	} {
 		b.mkdir(d.path, d.mode)
 	}

@@ -38,6 +38,7 @@ enum cell_stage {
 	STAGE_SYSCTL,   // limits of inotify, and the OOM score
 	STAGE_CAPS,     // bounding set, securebits, capabilities
 	STAGE_SECCOMP,  // no_new_privs and the filter
+	STAGE_LAYER,    // showing a waiting cell a tree of the job's
 	STAGE_SPAWN,    // starting the job's process
 	STAGE_JOB_IDS,
 	STAGE_FILES,    // index = file
@@ -54,10 +55,12 @@ enum cell_step {
 	STEP_NONE = 0,
 	// server.c
 	STEP_RECEIVE_TEMPLATE, STEP_SEND_TEMPLATE_DONE, STEP_RECEIVE_ORDER, STEP_PIPE2, STEP_CLONE3, STEP_WRITE_UID_MAP,
-	STEP_WRITE_GID_MAP, STEP_WRITE_GO, STEP_SEND_CELL_MADE,
+	STEP_WRITE_GID_MAP, STEP_WRITE_GO, STEP_SEND_CELL_MADE, STEP_SEND_LAYER_SHOWN,
 	// network.c
 	STEP_UNSHARE_HOME, STEP_OPEN_HOME, STEP_UNSHARE_NETWORK, STEP_TCP_RMEM, STEP_TCP_WMEM, STEP_LOOPBACK_SOCKET, STEP_LOOPBACK_UP,
 	STEP_OPEN_NETWORK, STEP_JOIN_NETWORK, STEP_LEAVE_NETWORK,
+	// layer.c
+	STEP_OPEN_OWN_MOUNTS, STEP_ENTER_MOUNTS, STEP_MOVE_LAYER, STEP_LEAVE_MOUNTS,
 	// mounts.c
 	STEP_DECODE_OPERATION, STEP_MOUNT, STEP_MOUNT_SETATTR, STEP_OPEN_TREE, STEP_MOVE_MOUNT, STEP_MKDIR, STEP_CHMOD,
 	STEP_OPEN_FILE, STEP_WRITE_FILE, STEP_FCHMOD, STEP_SYMLINK, STEP_CHOWN, STEP_CHDIR_ROOT, STEP_PIVOT_ROOT,
@@ -104,6 +107,8 @@ enum cell_kind {
 	MSG_FAILED,    // init -> daemon: the job never ran
 	MSG_ENDED,     // init -> daemon: the main process ended
 	MSG_STRAYS,    // init -> daemon: what was still alive then, if anything was
+	MSG_LAYER,     // daemon -> server: pidfd of a waiting init, a tree to be shown to its cell
+	MSG_LAYER_SHOWN,
 };
 
 // Every message starts with this. All integers are little endian.
@@ -210,6 +215,11 @@ int write_text(const char *path, const char *text);
 int make_home(void);
 int enter_network(int given, int *made);
 int leave_network(void);
+
+// layer.c
+int remember_mounts(void);
+int show_layer(int pidfd, int tree);
+int leave_mounts(void);
 
 // mounts.c
 int run_operations(const uint8_t *ops, size_t size, uint32_t *index, int *scratch);

@@ -81,7 +81,7 @@ func constants() map[string]int64 {
 		"OP_PIVOT": int64(OpPivot), "OP_CHOWN": int64(OpChown), "OP_SCRATCH": int64(OpScratch),
 		"MSG_TEMPLATE": int64(msgTemplate), "MSG_TEMPLATE_DONE": int64(msgTemplateDone), "MSG_CELL": int64(msgCell),
 		"MSG_CELL_MADE": int64(msgCellMade), "MSG_READY": int64(msgReady), "MSG_RUN": int64(msgRun),
-		"MSG_FAILED": int64(msgFailed), "MSG_ENDED": int64(msgEnded), "MSG_STRAYS": int64(msgStrays),
+		"MSG_FAILED": int64(msgFailed), "MSG_ENDED": int64(msgEnded), "MSG_STRAYS": int64(msgStrays), "MSG_LAYER": int64(msgLayer), "MSG_LAYER_SHOWN": int64(msgLayerShown),
 	}
 	for i := range steps[1:] {
 		c["STEP_"+strings.ToUpper(Step(i+1).String())] = int64(i + 1)

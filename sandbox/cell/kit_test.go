@@ -75,7 +75,7 @@ func smallTemplate(t testing.TB) cell.Template {
 	t.Helper()
 	base := t.TempDir()
 	root := []cell.Op{{Kind: cell.OpTmpfs, Target: base, Data: "mode=0755,size=1m", Flags: private}}
-	for _, d := range []string{"/proc", "/dev", "/work", "/tmp", "/etc"} {
+	for _, d := range []string{"/proc", "/dev", "/work", "/tmp", "/etc", cell.LayerPath} {
 		root = append(root, cell.Op{Kind: cell.OpMkdir, Target: base + d, Mode: 0o755})
 	}
 	root = append(root,

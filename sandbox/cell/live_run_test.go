@@ -33,6 +33,7 @@ var live = []struct {
 	{"files", testFiles},
 	{"files-refused", testFilesRefused},
 	{"stages", testStages},
+	{"layer", testLayer},
 	{"template-fails", testTemplateFails},
 	{"protocol", testProtocol},
 	{"state", testState},

@@ -20,6 +20,8 @@ const (
 	pointWriteInput
 	pointSealInput
 	pointReopenInput
+	pointSendLayer
+	pointReceiveLayerShown
 	pointSendJob
 	pointReceiveEnd
 	pointKill
@@ -42,6 +44,8 @@ var pointNames = [pointCount]string{
 	pointWriteInput:          "write input",
 	pointSealInput:           "seal input",
 	pointReopenInput:         "reopen input",
+	pointSendLayer:           "send layer",
+	pointReceiveLayerShown:   "receive layer shown",
 	pointSendJob:             "send job",
 	pointReceiveEnd:          "receive end",
 	pointKill:                "kill",

@@ -19,6 +19,8 @@ import (
 //	  | <- cell made [pidfd, new network] - |                        | mounts,
 //	  | <- ready [scratch, listener] ------------------------------- | caps, filter
 //	  |          … warm: nobody waits …                              |
+//	  | -- layer [pidfd, tree] -----------> | where the job has one
+//	  | <- layer shown -------------------- |                        |
 //	  | -- run [pack, stdin, stdout, stderr] ----------------------> | vfork, exec
 //	  | <- failed (the job never ran) | ended (wait status, time) -- |
 //	  | <- strays (how many were still alive, if any) -------------- |
@@ -47,6 +49,8 @@ const (
 	msgFailed
 	msgEnded
 	msgStrays
+	msgLayer
+	msgLayerShown
 )
 
 // Flags of msgCell.
@@ -78,6 +82,7 @@ const (
 	StageSysctl
 	StageCaps
 	StageSeccomp
+	StageLayer
 	StageSpawn
 	StageJobIDs
 	StageFiles
@@ -89,7 +94,7 @@ const (
 )
 
 var stageNames = [stageCount]string{"none", "protocol", "template", "clone", "idmap", "cgroup", "ids",
-	"mount", "network", "hostname", "userns", "sysctl", "caps", "seccomp", "spawn", "job-ids", "files", "rlimit",
+	"mount", "network", "hostname", "userns", "sysctl", "caps", "seccomp", "layer", "spawn", "job-ids", "files", "rlimit",
 	"stdio", "exec", "end"}
 
 // String is the name used in errors and documents.

@@ -62,6 +62,10 @@ static void build_template(void)
 		send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_NETWORK, 0, errno);
 		_exit(1);
 	}
+	if (remember_mounts() < 0) {
+		send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_LAYER, 0, errno);
+		_exit(1);
+	}
 	if (TRY(STEP_SEND_TEMPLATE_DONE, send_failure(FD_DAEMON, MSG_TEMPLATE_DONE, STAGE_NONE, 0, 0)) < 0)
 		_exit(1);
 }
@@ -198,6 +202,23 @@ static void make_cell(const struct cell_head *head, const int *fds, int count)
 			close(made[i]);
 }
 
+// add_layer shows a cell that waits for its job a tree of that job's.
+static void add_layer(const int *fds, int count)
+{
+	int error = 0;
+	uint32_t failed = STEP_NONE;
+	if (count != 2 || show_layer(fds[0], fds[1]) < 0) {
+		error = count != 2 ? EBADMSG : errno;
+		failed = cell_step;
+	}
+	if (leave_mounts() < 0)
+		_exit(1); // in a cell's mounts for good: the next cell would be made of them
+	struct cell_head head = {.version = CELL_VERSION, .kind = MSG_LAYER_SHOWN, .stage = error ? STAGE_LAYER : STAGE_NONE,
+	                         .error = error, .a = failed};
+	if (TRY(STEP_SEND_LAYER_SHOWN, send_message(FD_DAEMON, &head, NULL, 0)) < 0)
+		_exit(1);
+}
+
 // default_signals: what a daemon below nohup(1) ignores must not reach a job. By
 // the system call itself: the C library refuses the two signals that it keeps for
 // its threads, and those can be inherited as ignored all the same.
@@ -227,6 +248,8 @@ _Noreturn void server_main(void)
 			_exit(n < 0);
 		if (n == (ssize_t)sizeof head && head.version == CELL_VERSION && head.kind == MSG_CELL)
 			make_cell(&head, fds, count);
+		else if (n == (ssize_t)sizeof head && head.version == CELL_VERSION && head.kind == MSG_LAYER)
+			add_layer(fds, count);
 		else
 			report(STAGE_PROTOCOL, 0, NULL, 0, EBADMSG);
 		for (int i = 0; i < count; i++)

@@ -166,7 +166,7 @@ func (s *Server) Cell(o Order) (*Cell, error) {
 		want = 1
 	}
 	h.c |= cellFault()
-	made, got, err := s.ask(h, files)
+	made, got, err := s.ask(h, fdsOf(files), pointSendOrder, pointReceiveCellMade)
 	if err != nil {
 		conn.Close()
 		return nil, err
@@ -205,16 +205,17 @@ func firstFailure(conn *os.File, f *Failure) *Failure {
 	return f
 }
 
-func (s *Server) ask(h head, files []*os.File) (head, []int, error) {
+// ask sends an order and waits for its answer.
+func (s *Server) ask(h head, fds []int, sending, receiving point) (head, []int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.conn.SetDeadline(time.Now().Add(answerWithin)); err != nil { // it is closed
 		return head{}, nil, fmt.Errorf("fork server: %w: %w", ErrGone, err)
 	}
-	if err := send(pointSendOrder, s.conn, h.encode(make([]byte, 0, headSize)), files...); err != nil {
+	if err := sendFDs(sending, s.conn, h.encode(make([]byte, 0, headSize)), fds); err != nil {
 		return head{}, nil, fmt.Errorf("fork server: %w", gone(err))
 	}
-	made, got, err := receive(pointReceiveCellMade, s.conn)
+	made, got, err := receive(receiving, s.conn)
 	if err != nil {
 		// An answer that comes after all would be taken for the next one.
 		_ = s.process.Process.Kill()

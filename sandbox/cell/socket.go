@@ -40,15 +40,23 @@ func pollable(fd int, name string) (*os.File, error) {
 
 // send writes one packet with descriptors.
 func send(p point, c *os.File, b []byte, files ...*os.File) error {
+	return sendFDs(p, c, b, fdsOf(files))
+}
+
+func fdsOf(files []*os.File) []int {
+	fds := make([]int, len(files))
+	for i, f := range files {
+		fds[i] = int(f.Fd())
+	}
+	return fds
+}
+
+func sendFDs(p point, c *os.File, b []byte, fds []int) error {
 	if err := failing(p); err != nil {
 		return err
 	}
 	var rights []byte
-	if len(files) > 0 {
-		fds := make([]int, len(files))
-		for i, f := range files {
-			fds[i] = int(f.Fd())
-		}
+	if len(fds) > 0 {
 		rights = unix.UnixRights(fds...)
 	}
 	raw, err := c.SyscallConn()
