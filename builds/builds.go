@@ -56,7 +56,7 @@ type entry[T any] struct {
 
 // Build is a finished build, in use until Release.
 type Build[T any] struct {
-	Dir     *os.File // O_PATH, of the directory with what was left
+	Dir     *os.File // the directory with what was left
 	Names   []string // of what lies directly in it
 	Bytes   int64
 	Account T
@@ -96,16 +96,16 @@ func Open[T any](c Config) (*Cache[T], error) {
 // the next one makes it itself. An empty key is nobody else's. The build is returned
 // also when it is not to be kept, and is gone then with its Release.
 func (c *Cache[T]) Get(ctx context.Context, key string, build func(dir *os.File) (Left[T], error)) (*Build[T], error) {
+	defer c.sweep()
 	for {
 		e, mine := c.claim(key)
 		if mine {
-			defer c.sweep()
 			return c.make(e, build)
 		}
 		select {
 		case <-e.done:
-			if b := c.use(e); b != nil {
-				return b, nil
+			if b, err := c.use(e); b != nil || err != nil {
+				return b, err
 			}
 		case <-ctx.Done():
 			return nil, ctx.Err()
@@ -129,12 +129,17 @@ func (c *Cache[T]) claim(key string) (e *entry[T], mine bool) {
 	return e, true
 }
 
-// use takes a finished entry; nil when it was not kept, or is gone meanwhile.
-func (c *Cache[T]) use(e *entry[T]) *Build[T] {
+// use takes a finished entry; nil when it was not kept, or is gone meanwhile. Who uses
+// it has a descriptor of its own: those that nobody uses have none.
+func (c *Cache[T]) use(e *entry[T]) (*Build[T], error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !e.kept || c.entries[e.key] != e {
-		return nil
+		return nil, nil
+	}
+	dir, err := os.Open(filepath.Join(c.config.Dir, e.name))
+	if err != nil {
+		return nil, err
 	}
 	c.stats.Hits++
 	if e.unused != nil {
@@ -143,8 +148,17 @@ func (c *Cache[T]) use(e *entry[T]) *Build[T] {
 	}
 	e.users++
 	b := e.build
-	b.Cached, b.release = true, sync.OnceFunc(func() { c.drop(e); c.sweep() })
-	return &b
+	b.Dir, b.Cached = dir, true
+	b.release = c.releasing(e, dir)
+	return &b, nil
+}
+
+func (c *Cache[T]) releasing(e *entry[T], dir *os.File) func() {
+	return sync.OnceFunc(func() {
+		dir.Close()
+		c.drop(e)
+		c.sweep()
+	})
 }
 
 // make runs a build in a directory of its own.
@@ -165,7 +179,7 @@ func (c *Cache[T]) make(e *entry[T], build func(*os.File) (Left[T], error)) (*Bu
 		c.forget(e)
 	}
 	c.evict()
-	b.release = sync.OnceFunc(func() { c.drop(e); c.sweep() })
+	b.release = c.releasing(e, b.Dir)
 	return &b, nil
 }
 
@@ -224,7 +238,6 @@ func (c *Cache[T]) forget(e *entry[T]) {
 func (c *Cache[T]) destroy(e *entry[T]) {
 	c.stats.Builds--
 	c.stats.Bytes -= e.build.Bytes
-	e.build.Dir.Close()
 	c.gone = append(c.gone, e.name)
 }
 

@@ -7,5 +7,6 @@
 // together) → guard.go (recovery, log, token) with hosts.go (for us, and from no
 // other site) and attempts.go → admission.go → body.go → run.go → decode.go
 // (strict) → job.go (request to job) → result.go (result to JSON), with problem.go
-// for everything that goes wrong.
+// for everything that goes wrong. Files by their content go another way: files.go,
+// and pace.go for their times.
 package httpapi

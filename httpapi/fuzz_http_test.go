@@ -75,7 +75,7 @@ func tell(t *testing.T, socket string, text []byte) []byte {
 
 // judge holds every answer of a connection against openapi.yaml. Answers that
 // net/http gives before there is a request are text, and the last.
-func judge(t *testing.T, requests, answers []byte) {
+func verify(t *testing.T, requests, answers []byte) {
 	in, asked := bufio.NewReader(bytes.NewReader(answers)), bufio.NewReader(bytes.NewReader(requests))
 	for {
 		if _, err := in.Peek(1); err != nil {
@@ -145,7 +145,7 @@ func FuzzRequest(f *testing.F) {
 		if len(answers) == 0 && len(headers) == 0 {
 			t.Fatalf("no answer to %q", text)
 		}
-		judge(t, text, answers)
+		verify(t, text, answers)
 		if s.runner.count() > before && (method != "POST" || !strings.Contains(target, runPath)) {
 			t.Fatalf("a job ran for %q", text)
 		}
@@ -168,7 +168,7 @@ func FuzzConnection(f *testing.F) {
 		if bytes.Contains(text, []byte(canary)) {
 			return
 		}
-		judge(t, text, tell(t, socket, text))
+		verify(t, text, tell(t, socket, text))
 		if s.runner.count() != 0 {
 			t.Fatalf("a job ran for %q", text)
 		}

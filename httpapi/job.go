@@ -33,7 +33,7 @@ func (s *Server) job(r *RunRequest) (*sandbox.Job, *Problem) {
 		j.Policy = DefaultPolicy
 	}
 	if r.Build != nil {
-		j.Build, j.BuildLimits = r.Build.Command, r.Build.Limits
+		j.Build, j.BuildLimits, j.BuildFresh = r.Build.Command, r.Build.Limits, r.Build.Fresh
 	}
 	if p := input(j, r); p != nil {
 		return nil, p
@@ -48,33 +48,35 @@ func (s *Server) job(r *RunRequest) (*sandbox.Job, *Problem) {
 	if p := runnable(j, r); p != nil {
 		return nil, p
 	}
-	grant, err := s.config.Policies.Resolve(j.Policy, j.Request())
-	if err != nil {
-		return nil, refusal(err)
+	if p := s.tests(j, r); p != nil {
+		return nil, p
 	}
-	if plan != nil {
-		fill(j, r, plan, grant)
+	grant, p := s.granted(j, j.Request(), "")
+	if p != nil || plan == nil {
+		return j, p
 	}
-	return j, nil
+	fill(j, r, plan, grant)
+	return j, s.fillTests(j, r, plan)
+}
+
+// granted asks the job's policy. at is the part of the request that q is about, "" for
+// the job itself.
+func (s *Server) granted(j *sandbox.Job, q policy.Request, at string) (*policy.Grant, *Problem) {
+	grant, err := s.config.Policies.Resolve(j.Policy, q)
+	if err == nil {
+		return grant, nil
+	}
+	if at != "" {
+		err = policy.Within(err, at)
+	}
+	return nil, refusal(err)
 }
 
 // plan looks the language up and places the source.
 func (s *Server) plan(j *sandbox.Job, r *RunRequest) (*languages.Plan, *Problem) {
-	if r.Language == "" {
-		return nil, problem(CodeInvalidField, "language", "source is given without language; name a language of GET /v1/languages, or use files")
-	}
-	plan, err := s.config.Languages.Plan(r.Language)
-	switch {
-	case errors.Is(err, languages.ErrMissing):
-		return nil, problem(CodeMissingLanguage, "language", err.Error())
-	case err != nil:
-		return nil, problem(CodeUnknownLanguage, "language", err.Error())
-	}
-	if r.Source != nil {
-		if slices.ContainsFunc(j.Files, func(f sandbox.File) bool { return f.Path == plan.SourceFile }) {
-			return nil, problem(CodeInvalidField, "source", fmt.Sprintf("files has %q too, which is the name of the source; give one of them", plan.SourceFile))
-		}
-		j.Files = append(j.Files, sandbox.File{Path: plan.SourceFile, Mode: 0o644, Data: []byte(*r.Source)})
+	plan, p := s.planned(r.Language, r.Source, &j.Files, "")
+	if p != nil {
+		return nil, p
 	}
 	// What the policy decides about does not depend on the options that follow
 	// from the limits: these lists only say that there is a build.
@@ -83,6 +85,27 @@ func (s *Server) plan(j *sandbox.Job, r *RunRequest) (*languages.Plan, *Problem)
 	}
 	if len(j.Command) == 0 {
 		j.Command = plan.Run
+	}
+	return plan, nil
+}
+
+// planned finds a language, and adds the source to the files.
+func (s *Server) planned(name string, source *string, files *[]sandbox.File, at string) (*languages.Plan, *Problem) {
+	if name == "" {
+		return nil, problem(CodeInvalidField, at+"language", "source is given without language; name a language of GET /v1/languages, or use files")
+	}
+	plan, err := s.config.Languages.Plan(name)
+	switch {
+	case errors.Is(err, languages.ErrMissing):
+		return nil, problem(CodeMissingLanguage, at+"language", err.Error())
+	case err != nil:
+		return nil, problem(CodeUnknownLanguage, at+"language", err.Error())
+	}
+	if source != nil {
+		if slices.ContainsFunc(*files, func(f sandbox.File) bool { return f.Path == plan.SourceFile }) {
+			return nil, problem(CodeInvalidField, at+"source", fmt.Sprintf("files has %q too, which is the name of the source; give one of them", plan.SourceFile))
+		}
+		*files = append(*files, sandbox.File{Path: plan.SourceFile, Mode: 0o644, Data: []byte(*source)})
 	}
 	return &plan, nil
 }
@@ -117,28 +140,12 @@ func runnable(j *sandbox.Job, r *RunRequest) *Problem {
 
 // input decodes standard input, files and variables.
 func input(j *sandbox.Job, r *RunRequest) *Problem {
-	j.Stdin = []byte(r.Stdin)
-	if r.StdinBase64 != "" {
-		if r.Stdin != "" {
-			return problem(CodeInvalidField, "stdin_base64", "stdin is given too; give one of them")
-		}
-		data, err := base64.StdEncoding.DecodeString(r.StdinBase64)
-		if err != nil {
-			return problem(CodeInvalidField, "stdin_base64", "not base64 (RFC 4648 with padding): "+err.Error())
-		}
-		j.Stdin = data
+	var p *Problem
+	if j.Stdin, p = stdin(r.Stdin, r.StdinBase64, ""); p != nil {
+		return p
 	}
-	seen := map[string]bool{}
-	for i := range r.Files {
-		f, p := file(&r.Files[i], fmt.Sprintf("files[%d]", i))
-		if p != nil {
-			return p
-		}
-		if seen[f.Path] {
-			return problem(CodeInvalidField, fmt.Sprintf("files[%d].path", i), fmt.Sprintf("%q is given twice", f.Path))
-		}
-		seen[f.Path] = true
-		j.Files = append(j.Files, *f)
+	if j.Files, p = files(r.Files, ""); p != nil {
+		return p
 	}
 	for i, pattern := range r.Outputs {
 		if err := sandbox.CheckPattern(pattern); err != nil {
@@ -146,6 +153,39 @@ func input(j *sandbox.Job, r *RunRequest) *Problem {
 		}
 	}
 	return variables(j, r.Env)
+}
+
+// stdin is standard input, given in one of two ways. at is what stands before the
+// names of the fields.
+func stdin(text, encoded, at string) ([]byte, *Problem) {
+	if encoded == "" {
+		return []byte(text), nil
+	}
+	if text != "" {
+		return nil, problem(CodeInvalidField, at+"stdin_base64", "stdin is given too; give one of them")
+	}
+	data, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil {
+		return nil, problem(CodeInvalidField, at+"stdin_base64", "not base64 (RFC 4648 with padding): "+err.Error())
+	}
+	return data, nil
+}
+
+func files(list []FileRequest, at string) (out []sandbox.File, p *Problem) {
+	seen := map[string]bool{}
+	for i := range list {
+		name := fmt.Sprintf("%sfiles[%d]", at, i)
+		f, p := file(&list[i], name)
+		if p != nil {
+			return nil, p
+		}
+		if seen[f.Path] {
+			return nil, problem(CodeInvalidField, name+".path", fmt.Sprintf("%q is given twice", f.Path))
+		}
+		seen[f.Path] = true
+		out = append(out, *f)
+	}
+	return out, nil
 }
 
 func file(f *FileRequest, at string) (*sandbox.File, *Problem) {

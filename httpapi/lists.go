@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"strconv"
 
+	"cordon/languages"
 	"cordon/policy"
 )
 
@@ -63,6 +64,8 @@ type LanguageList struct {
 type LanguageInfo struct {
 	ID         string   `json:"id"`
 	Name       string   `json:"name"`
+	Family     string   `json:"family,omitempty" doc:"Id of the language that this is a version of; of a language with versions its own id"`
+	Default    string   `json:"default,omitempty" doc:"Of a language with versions: the one that its own names mean; absent: the tools that build and run name"`
 	Aliases    []string `json:"aliases,omitempty"`
 	Status     string   `json:"status" enum:"ok,missing"`
 	Version    string   `json:"version,omitempty"`
@@ -70,13 +73,38 @@ type LanguageInfo struct {
 	SourceFile string   `json:"source_file" doc:"Name that source gets below /work"`
 	Build      []string `json:"build,omitempty"`
 	Run        []string `json:"run,omitempty"`
+
+	Minimum *LanguageMinimum `json:"minimum,omitempty" doc:"The least limits under which a program of one line was seen to work. They are advice: a job with less is run all the same"`
+}
+
+// LanguageMinimum is what the smallest program of a language needs.
+type LanguageMinimum struct {
+	Build *Need `json:"build,omitempty"`
+	Run   *Need `json:"run,omitempty"`
+}
+
+// Need is what one step needs.
+type Need struct {
+	MemoryBytes int64 `json:"memory_bytes"`
+	Pids        int64 `json:"pids"`
+}
+
+func need(n *languages.Need) *Need {
+	if n == nil {
+		return nil
+	}
+	return &Need{MemoryBytes: n.MemoryMiB << 20, Pids: n.Pids}
 }
 
 func (s *Server) listLanguages(context.Context, *empty) (*answer[LanguageList], error) {
 	out := LanguageList{Languages: []LanguageInfo{}}
 	for _, l := range s.config.Languages.List() {
-		out.Languages = append(out.Languages, LanguageInfo{ID: l.ID, Name: l.Name, Aliases: l.Aliases, Status: l.Status,
-			Version: l.Version, Missing: l.Missing, SourceFile: l.SourceFile, Build: l.Build, Run: l.Run})
+		info := LanguageInfo{ID: l.ID, Name: l.Name, Family: l.Family, Default: l.Default, Aliases: l.Aliases, Status: l.Status,
+			Version: l.Version, Missing: l.Missing, SourceFile: l.SourceFile, Build: l.Build, Run: l.Run}
+		if l.RunMinimum != nil {
+			info.Minimum = &LanguageMinimum{Build: need(l.BuildMinimum), Run: need(l.RunMinimum)}
+		}
+		out.Languages = append(out.Languages, info)
 	}
 	return &answer[LanguageList]{out}, nil
 }

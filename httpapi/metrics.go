@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"cordon/sandbox"
+	"cordon/store"
 )
 
 // metrics are counted here; labels come from closed sets only: verdicts, the
@@ -47,7 +48,23 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 		gauge("cordon_free_id_ranges", "Subordinate id ranges that no cell uses.", stat(func(s sandbox.Stats) int64 { return s.FreeIDs })),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cordon_leaks_total",
 			Help: "Cells, cgroups or files that could not be taken down."}, stat(func(s sandbox.Stats) int64 { return s.Leaks })))
+	if c.Files != nil {
+		reg.MustRegister(fileMetrics(c.Files)...)
+	}
 	return m
+}
+
+// fileMetrics are those of the files that are kept.
+func fileMetrics(f Files) []prometheus.Collector {
+	stat := func(pick func(store.Stats) float64) func() float64 { return func() float64 { return pick(f.Stats()) } }
+	return []prometheus.Collector{
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cordon_store_files", Help: "Files that are kept."},
+			stat(func(s store.Stats) float64 { return float64(s.Files) })),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cordon_store_bytes", Help: "Bytes of the files that are kept."},
+			stat(func(s store.Stats) float64 { return float64(s.Bytes) })),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cordon_store_evicted_total", Help: "Files that were removed to make room, or for their age."},
+			stat(func(s store.Stats) float64 { return float64(s.Evicted + s.Expired) })),
+	}
 }
 
 func (m *metrics) finished(r *sandbox.Result) {

@@ -36,13 +36,16 @@ func TestOpenAPICommitted(t *testing.T) {
 // TestOpenAPIRoutes: what is described is there, and needs the token unless it
 // says otherwise.
 func TestOpenAPIRoutes(t *testing.T) {
-	s := start(t, nil)
+	s := startWithFiles(t, nil)
 	c := agreed(t)
-	if len(c.known) != 8 || c.request == nil {
+	if len(c.known) != 12 || c.request == nil {
 		t.Errorf("%d operations: %v", len(c.known), c.known)
 	}
 	for name := range c.known {
 		method, path, _ := strings.Cut(name, " ")
+		if path == filesPath {
+			path = s.put(t, "{}") // which is there then
+		}
 		if r := s.send(t, method, path, strings.NewReader("{}")); r.status == 404 || r.status == 405 {
 			t.Errorf("%s: %d", name, r.status)
 		}
@@ -75,8 +78,17 @@ func TestCodes(t *testing.T) {
 		}
 		seen[code] = true
 		// What no path and no other method have does not belong to an operation.
-		if code != CodeNotFound && code != CodeMethodNotAllowed && len(c.answers["POST "+runPath+" "+strconv.Itoa(statusOf[code])]) == 0 {
-			t.Errorf("%s: POST %s does not declare %d", code, runPath, statusOf[code])
+		where := "POST " + runPath
+		switch code {
+		case CodeNotFound, CodeMethodNotAllowed:
+			return true
+		case CodeContentMismatch, CodeStoreFull:
+			where = "PUT " + filesPath
+		case CodeUnknownFile, CodeFileInUse:
+			where = "DELETE " + filesPath
+		}
+		if len(c.answers[where+" "+strconv.Itoa(statusOf[code])]) == 0 {
+			t.Errorf("%s: %s does not declare %d", code, where, statusOf[code])
 		}
 		return true
 	})

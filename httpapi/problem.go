@@ -57,6 +57,10 @@ const (
 	CodeQueueFull        Code = "queue_full"
 	CodeShuttingDown     Code = "shutting_down"
 	CodeCancelled        Code = "cancelled"
+	CodeUnknownFile      Code = "unknown_file"
+	CodeContentMismatch  Code = "content_mismatch"
+	CodeFileInUse        Code = "file_in_use"
+	CodeStoreFull        Code = "store_full"
 	CodeInternal         Code = "internal_error"
 )
 
@@ -67,6 +71,7 @@ var statusOf = map[Code]int{
 	CodeUnknownLanguage: 422, CodeMissingLanguage: 422, CodeUnsupportedHost: 503, CodeUnauthorized: 401,
 	CodeTooManyAttempts: 429, CodeUnknownHost: 421, CodeNotJSON: 415, CodeEncoded: 415, CodeTooManyHeaders: 431,
 	CodeCrossOrigin: 403, CodeNotFound: 404, CodeMethodNotAllowed: 405, CodeTimeout: 408,
+	CodeUnknownFile: 404, CodeContentMismatch: 422, CodeFileInUse: 409, CodeStoreFull: 507,
 	CodeQueueFull: 503, CodeShuttingDown: 503, CodeCancelled: 499, CodeInternal: 500,
 }
 

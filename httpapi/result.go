@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"unicode/utf8"
 
+	"cordon/judge"
 	"cordon/sandbox"
 )
 
@@ -13,14 +14,46 @@ type RunResult struct {
 	Policy    string `json:"policy"`
 	Isolation string `json:"isolation" enum:"subuid,single-uid" doc:"subuid: the job had a subordinate id of its own; single-uid: this host has no range, the job had the service user's id"`
 	StepResult
-	Build   *StepResult   `json:"build,omitempty" doc:"Account of the build step"`
-	Files   []FileResult  `json:"files,omitempty" doc:"What outputs asked for"`
-	Timings TimingsResult `json:"timings"`
+	Difference *judge.Difference `json:"difference,omitempty" doc:"The first place where the output is not what was expected"`
+	Build      *BuildResult      `json:"build,omitempty" doc:"Account of the build step"`
+	Tests      []TestResult      `json:"tests,omitempty" doc:"Account of each test, in the order of the request; those that were not run are skipped"`
+	Summary    *SummaryResult    `json:"summary,omitempty" doc:"Of the tests"`
+	Checker    *BuildResult      `json:"checker_build,omitempty" doc:"Account of the checker's build, where that ended badly"`
+	Files      []FileResult      `json:"files,omitempty" doc:"What outputs asked for"`
+	Timings    TimingsResult     `json:"timings"`
+}
+
+// BuildResult is the account of a build.
+type BuildResult struct {
+	StepResult
+	Cached bool `json:"cached" doc:"The same was built before: this is the account of that"`
+}
+
+// TestResult is the account of one test.
+type TestResult struct {
+	Name string `json:"name"`
+	StepResult
+	Difference *judge.Difference `json:"difference,omitempty"`
+	Points     *float64          `json:"points,omitempty" doc:"As the checker gave them"`
+	Checker    *StepResult       `json:"checker,omitempty" doc:"Account of the checker's own run"`
+}
+
+// SummaryResult is what the tests say together.
+type SummaryResult struct {
+	Verdict         string   `json:"verdict" doc:"The worst of all"`
+	Total           int      `json:"total"`
+	Run             int      `json:"run" doc:"Those that were run to their end"`
+	Passed          int      `json:"passed"`
+	Parallel        int      `json:"parallel" doc:"How many could run at once"`
+	CPUNanos        int64    `json:"max_cpu_ns"`
+	WallNanos       int64    `json:"max_wall_ns"`
+	MemoryPeakBytes int64    `json:"max_memory_peak_bytes"`
+	Points          *float64 `json:"points,omitempty" doc:"All together, where the checker gives any"`
 }
 
 // StepResult is the account of one cell.
 type StepResult struct {
-	Verdict      string                 `json:"verdict" enum:"internal_error,interrupted,cancelled,build_failed,exec_failed,memory_limit,cpu_limit,wall_limit,output_limit,syscall_denied,signaled,nonzero,wrong_answer,ok"`
+	Verdict      string                 `json:"verdict" enum:"internal_error,interrupted,cancelled,checker_failed,build_failed,exec_failed,memory_limit,cpu_limit,wall_limit,output_limit,syscall_denied,signaled,nonzero,wrong_answer,skipped,ok"`
 	ExitCode     *int                   `json:"exit_code" nullable:"true" doc:"null when a signal ended the program, or when it never started"`
 	Signal       *string                `json:"signal" doc:"Name of the signal that ended the program, such as SIGSEGV"`
 	Message      string                 `json:"message" doc:"The verdict in a sentence; empty when ok"`
@@ -68,14 +101,33 @@ type TimingsResult struct {
 func NewResult(r *sandbox.Result) *RunResult {
 	out := &RunResult{ID: r.ID, Policy: r.Policy, Isolation: r.Isolation, StepResult: newStep(&r.Step), Timings: TimingsResult(r.Timings)}
 	if r.Build != nil {
-		build := newStep(r.Build)
-		out.Build = &build
+		out.Build = &BuildResult{newStep(r.Build), r.BuildCached}
+	}
+	if r.CheckerBuild != nil {
+		out.Checker = &BuildResult{newStep(r.CheckerBuild), false}
+	}
+	out.Difference = r.Difference
+	for i := range r.Tests {
+		out.Tests = append(out.Tests, newTest(&r.Tests[i]))
+	}
+	if r.Summary != nil {
+		s := *r.Summary
+		out.Summary = &SummaryResult{string(s.Verdict), s.Total, s.Run, s.Passed, s.Parallel, s.CPUNanos, s.WallNanos, s.MemoryPeakBytes, s.Points}
 	}
 	for _, f := range r.Files {
 		file := FileResult{Size: f.Size, Error: f.Error}
 		file.Path, file.PathBase64 = text([]byte(f.Path))
 		file.Content, file.Base64 = text(f.Data)
 		out.Files = append(out.Files, file)
+	}
+	return out
+}
+
+func newTest(t *sandbox.TestResult) TestResult {
+	out := TestResult{Name: t.Name, StepResult: newStep(&t.Step), Difference: t.Difference, Points: t.Points}
+	if t.Checker != nil {
+		checker := newStep(t.Checker)
+		out.Checker = &checker
 	}
 	return out
 }

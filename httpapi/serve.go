@@ -25,9 +25,11 @@ type patience struct {
 	// in memory.
 	answer time.Duration
 	idle   time.Duration // between two requests
+	// rate is how many bytes of a file make a second more, both ways.
+	rate int64
 }
 
-var defaultPatience = patience{headers: 5 * time.Second, body: 30 * time.Second, answer: time.Minute, idle: 30 * time.Second}
+var defaultPatience = patience{headers: 5 * time.Second, body: 30 * time.Second, answer: time.Minute, idle: 30 * time.Second, rate: 128 << 10}
 
 // Serve answers on the listeners until ctx is done. Then no new job is taken,
 // running ones get the drain time to end, and what is left is cut off: their

@@ -48,6 +48,7 @@ type Config struct {
 	Languages Languages
 	// Doctor looks at the host; its answer is served as it is.
 	Doctor   func(context.Context) (any, error)
+	Files    Files    // nil: none are kept
 	Hosts    []string // names under which clients reach the service, besides the listeners' own; see CheckHost
 	MaxBody  int64    // bytes of a request; 0: DefaultMaxBody
 	MaxJobs  int      // jobs that run or wait at once
@@ -71,6 +72,7 @@ type Server struct {
 	config    Config
 	metrics   *metrics
 	admission *admission
+	transfers *admission // of files
 	api       huma.API
 	handler   http.Handler
 	openapi   []byte
@@ -91,7 +93,7 @@ func New(c Config) (*Server, error) {
 		c.Registry = prometheus.NewRegistry()
 	}
 	c.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1)), attempts: newAttempts(), patience: defaultPatience}
+	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1)), transfers: newAdmission(transfers(c.MaxConns)), attempts: newAttempts(), patience: defaultPatience}
 	s.config.Hosts = nil
 	for _, host := range c.Hosts {
 		if err := CheckHost(host); err != nil {
@@ -103,6 +105,7 @@ func New(c Config) (*Server, error) {
 	mux := http.NewServeMux()
 	s.api = humago.New(&tapped{mux, s}, description(c.Version))
 	s.register()
+	s.registerFiles(mux)
 	var err error
 	if s.openapi, err = s.api.OpenAPI().YAML(); err != nil {
 		return nil, err
@@ -160,7 +163,7 @@ func exact(mux *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
 		_, path, _ := strings.Cut(pattern, " ")
-		if pattern != "" && path == r.URL.EscapedPath() {
+		if pattern != "" && asWritten(path, r.URL.EscapedPath()) {
 			mux.ServeHTTP(w, r)
 			return
 		}
@@ -177,6 +180,17 @@ func exact(mux *http.ServeMux) http.Handler {
 		}
 		turnAway(w, r, problem(CodeNotFound, "", "no such path; /openapi.yaml lists those there are"))
 	})
+}
+
+// asWritten: a path is its route's letter for letter; where that has a name in braces
+// at its end, one part without escapes stands there.
+func asWritten(route, path string) bool {
+	before, _, named := strings.Cut(route, "{")
+	if !named {
+		return route == path
+	}
+	last, found := strings.CutPrefix(path, before)
+	return found && last != "" && !strings.ContainsAny(last, "/%")
 }
 
 type headerOnly struct{ header http.Header }

@@ -16,11 +16,17 @@ import (
 // is that a connection ends at all, never how soon.
 func impatient(t *testing.T, change func(*patience)) *served {
 	t.Helper()
+	return impatientWith(t, change, nil)
+}
+
+// impatientWith is impatient with another configuration.
+func impatientWith(t *testing.T, change func(*patience), configure func(*Config)) *served {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &served{service: start(t, nil), addr: l.Addr().String(), done: make(chan error, 1), client: &http.Client{Transport: &http.Transport{}}}
+	s := &served{service: start(t, configure), addr: l.Addr().String(), done: make(chan error, 1), client: &http.Client{Transport: &http.Transport{}}}
 	s.url = "http://" + s.addr
 	s.patience = patience{headers: time.Hour, body: time.Hour, answer: time.Hour, idle: time.Hour}
 	change(&s.patience)

@@ -32,3 +32,11 @@ func unitOrCount(unit string) string {
 	}
 	return unit
 }
+
+// With is q with what more asks for instead.
+func (q LimitRequest) With(more LimitRequest) LimitRequest {
+	for _, f := range fields {
+		f.over(&q, &more)
+	}
+	return q
+}

@@ -34,6 +34,10 @@ var capFields = []capField{
 		"set fewer variables, or place them in a file",
 		func(r *CapRules) **CapRule { return &r.EnvVars }, func(c *Caps) *int64 { return &c.EnvVars },
 		func(q Request) int64 { return int64(len(q.Env)) }},
+	{"tests", "", "tests of one job, each in a cell of its own", 1 << 16, "tests",
+		"send fewer tests, or several jobs: the same build is not made twice",
+		func(r *CapRules) **CapRule { return &r.Tests }, func(c *Caps) *int64 { return &c.Tests },
+		func(q Request) int64 { return int64(q.Tests) }},
 }
 
 // CapField describes one cap for documents and schemas.

@@ -39,3 +39,18 @@ func (e *DeniedError) Error() string {
 
 // Unwrap lets errors.Is find ErrDenied.
 func (e *DeniedError) Unwrap() error { return ErrDenied }
+
+// Within names the fields of a denial below another one: tests[3].limits.cpu_ms. Any
+// other error stays what it is.
+func Within(err error, field string) error {
+	var denied *DeniedError
+	if !errors.As(err, &denied) {
+		return err
+	}
+	out := &DeniedError{denied.Policy, nil}
+	for _, d := range denied.Denials {
+		d.Field = field + "." + d.Field
+		out.Denials = append(out.Denials, d)
+	}
+	return out
+}

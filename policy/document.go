@@ -88,6 +88,7 @@ type CapRules struct {
 	Outputs    *CapRule `json:"outputs,omitempty"`
 	OutputFile *CapRule `json:"output_file_bytes,omitempty"`
 	EnvVars    *CapRule `json:"env_vars,omitempty"`
+	Tests      *CapRule `json:"tests,omitempty"`
 }
 
 // CapRule is one cap. A cap has no default: a job uses as much of it as it

@@ -25,6 +25,7 @@ type access interface {
 	rule(*LimitRules) (r rule, ok bool)
 	asked(*LimitRequest) (v float64, ok bool)
 	ask(*LimitRequest, string) error
+	over(q, more *LimitRequest) // what more asks for wins
 	put(*Limits, float64)
 	value(*Limits) float64
 	merge(parent, child *LimitRules) // fills in what child leaves out
@@ -128,6 +129,12 @@ func (a reach[N]) ask(q *LimitRequest, text string) error {
 	}
 	*a.wanted(q) = &v
 	return nil
+}
+
+func (a reach[N]) over(q, more *LimitRequest) {
+	if v := *a.wanted(more); v != nil {
+		*a.wanted(q) = v
+	}
 }
 
 func (a reach[N]) put(l *Limits, v float64) { *a.limit(l) = N(v) }

@@ -12,6 +12,7 @@ type Request struct {
 	StdinBytes   int64    // size of the given standard input
 	Outputs      []string // patterns of files to collect
 	Env          []string // names of the variables the job sets
+	Tests        int      // number of tests
 	WritableRoot bool     // asks for a tmpfs upper over the root
 	RootDirs     []string // asks for these directory trees as lowers instead of the policy's root
 }
@@ -59,4 +60,5 @@ type Caps struct {
 	Outputs    int64 `json:"outputs"`           // files collected
 	OutputFile int64 `json:"output_file_bytes"` // one collected file
 	EnvVars    int64 `json:"env_vars"`          // variables set by the job
+	Tests      int64 `json:"tests"`             // tests of one job
 }

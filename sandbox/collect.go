@@ -197,11 +197,11 @@ func list(work *os.File, dir string) ([]string, error) {
 	return names, nil
 }
 
-// tree reads everything below /work as entries for another cell: what a build
-// left is what the run starts from. Special files are left out.
-func tree(scratch *os.File, maxBytes, maxFiles int64) ([]cell.Entry, error) {
+// tree reads everything below a directory as entries for a cell: what a build left
+// is what the run starts from. Special files are left out.
+func tree(dir *os.File, name string, maxBytes, maxFiles int64) ([]cell.Entry, error) {
 	t := &treeReader{bytes: maxBytes, files: maxFiles}
-	if err := t.dir(int(scratch.Fd()), "work", "", 0); err != nil {
+	if err := t.dir(int(dir.Fd()), name, "", 0); err != nil {
 		return nil, err
 	}
 	return append(t.entries, t.links...), nil

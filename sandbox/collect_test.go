@@ -254,7 +254,7 @@ func TestCollectAmidSwaps(t *testing.T) {
 			}
 			read += len(f.Data)
 		}
-		entries, err := tree(s.file, 1<<20, 100)
+		entries, err := tree(s.file, "work", 1<<20, 100)
 		if err != nil {
 			continue // what was seen as a directory is a link by now
 		}
@@ -278,7 +278,7 @@ func TestCollectWithoutWork(t *testing.T) {
 	if out, err := collectOutputs(s.file, []string{"secret"}, 9, 100); err == nil {
 		t.Errorf("%+v through a link in the place of work", out)
 	}
-	if out, err := tree(s.file, 100, 100); err == nil {
+	if out, err := tree(s.file, "work", 100, 100); err == nil {
 		t.Errorf("%+v through a link in the place of work", out)
 	}
 }

@@ -35,6 +35,14 @@ var shapes = []shape{
 	{OK, func() *Job {
 		j := shell("echo started; cat made")
 		j.Build = []string{"/bin/sh", "-c", "echo x > made"}
+		j.BuildFresh = true
+		return j
+	}},
+	{OK, func() *Job {
+		j := shell("echo started; cat made; sleep 1000 &")
+		j.Build = []string{"/bin/sh", "-c", "echo x > made"}
+		j.BuildFresh, j.KeepOutput = true, 100
+		j.Tests = []Test{{Stdin: []byte("in")}}
 		return j
 	}},
 	{CPULimit, func() *Job {
@@ -42,6 +50,9 @@ var shapes = []shape{
 		return &j
 	}},
 }
+
+// suiteShape has a test, whose cell is shown what the build left.
+var suiteShape = shapes[2]
 
 // writable has a root of its own shape: overlays, and a second pivot.
 var writable = shape{OK, func() *Job {
@@ -69,6 +80,9 @@ func newBench(t *testing.T, change ...func(*Config)) *bench {
 		}
 	}
 	t.Cleanup(func() { cell.Arm(cell.Fault{}); disarm(); dropped = nil })
+	if _, err := b.builds(); err != nil { // its directory is there from now on
+		t.Fatal(err)
+	}
 	b.empty = b.holds(t)
 	b.before = b.empty
 	return b
@@ -89,6 +103,9 @@ func (b *bench) fails(t *testing.T, s shape, late bool, want ...string) bool {
 	r := b.run(t, job)
 	b.pool.clearing.waitAll()
 	if r.Verdict == s.verdict {
+		if len(r.Tests) > 0 {
+			r.Stdout = r.Tests[0].Stdout
+		}
 		if n := b.programs.Load(); n == 0 || r.Verdict == OK && !strings.HasPrefix(string(r.Stdout), "started") {
 			t.Fatalf("%d programs started in a job that ended well: %q", n, r.Stdout)
 		}
@@ -154,6 +171,7 @@ func (b *bench) each(t *testing.T, s shape, late bool, arm func(try int), want .
 var mute = map[string]string{
 	"send_template_done": "stage template: start fork server", "receive_order": "stage cell: make", "send_cell_made": "stage cell: make",
 	"send_ready": "stage cell: make ready", "send_ended": "stage cell: read its account", "send_strays": "stage cell: read its account",
+	"send_layer_shown": "stage cell: show the build", "leave_mounts": "stage cell: show the build",
 }
 
 // mentions is what a Result says of a step that failed.
@@ -175,12 +193,17 @@ func TestEveryStepOfTheCellFailsClosed(t *testing.T) {
 	for name, c := range map[string]struct {
 		template bool
 		shape    shape
-	}{"template": {true, shapes[0]}, "cell": {false, shapes[0]}, "writable template": {true, writable}, "writable cell": {false, writable}} {
+	}{"template": {true, shapes[0]}, "cell": {false, shapes[0]}, "writable template": {true, writable}, "writable cell": {false, writable},
+		"cell of a test": {false, suiteShape}} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			for step := cell.Step(1); step < cell.Steps(); step++ {
 				mounts := step.Stage() == cell.StageMount
-				home := step.Stage() == cell.StageNetwork && strings.HasSuffix(step.String(), "_home")
+				home := step.Stage() == cell.StageNetwork && strings.HasSuffix(step.String(), "_home") || step.String() == "open_own_mounts"
+				layer := step.Stage() == cell.StageLayer && !home || step.String() == "send_layer_shown"
+				if layer != (len(c.shape.job().Tests) > 0) {
+					continue // only a test has one, and all else is tried by the others
+				}
 				if !mounts && (c.shape.job().WritableRoot || c.template && step.Stage() != cell.StageProtocol && !home) {
 					continue // as with the other root; and not the template's
 				}
@@ -266,7 +289,7 @@ func TestEveryPointOfTheProtocolFailsClosed(t *testing.T) {
 
 // lateSteps come when the program has been started.
 var lateSteps = map[step]bool{stepWatchCPU: true, stepKill: true, stepAwait: true, stepWaitEmpty: true, stepUsage: true,
-	stepOpenWork: true, stepListOutputs: true, stepOpenOutput: true, stepStatOutput: true, stepReadOutput: true, stepReadTree: true}
+	stepOpenWork: true, stepListOutputs: true, stepOpenOutput: true, stepStatOutput: true, stepReadOutput: true, stepReadTree: true, stepKeepTree: true}
 
 // Every step of the runner.
 func TestEveryStepOfTheRunnerFailsClosed(t *testing.T) {

@@ -29,6 +29,17 @@ type Job struct {
 	// capped copy in the Result (cordon run).
 	Stdout, Stderr io.Writer
 
+	// Expect is what the program has to print; nil: anything.
+	Expect *Expectation
+	// Tests are run instead of one run, each in a cell of its own, with what the build
+	// has left, or the files.
+	Tests              []Test
+	Checker            *Checker
+	StopOnFirstFailure bool
+	ParallelTests      int   // at once, at most; 0: one after the other
+	KeepOutput         int64 // bytes of each stream of a test that the Result keeps
+	BuildFresh         bool  // no build that was made for another job
+
 	WritableRoot bool
 	RootDirs     []string
 }

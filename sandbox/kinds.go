@@ -23,7 +23,8 @@ type kind struct {
 	cells    chan *warm // warm ones
 	demand   *demand    // how many there should be
 	filling  atomic.Bool
-	users    int // jobs and fillers that hold it; guarded by pool.mu
+	asked    atomic.Bool // by a job, since the filler has begun its last cell
+	users    int         // jobs and fillers that hold it; guarded by pool.mu
 }
 
 // warmBytes and warmFiles are the size of the scratch before the job is known:

@@ -117,7 +117,7 @@ func newLab(t testing.TB, change ...func(*Config)) *lab {
 	if l.base, err = os.MkdirTemp("", "root-"); err != nil {
 		t.Fatal(err)
 	}
-	c := Config{Policies: resolver{set}, Cgroups: l.cgroups, Ranges: userns.NewRanges(mapped, nil), Parallel: 4,
+	c := Config{Policies: resolver{set}, Cgroups: l.cgroups, Ranges: userns.NewRanges(mapped, nil), Parallel: 4, BuildsBytes: 64 << 20,
 		Host:   rootfs.Host{Base: l.base, FS: rootfs.HostFS{}, CPUs: runtime.NumCPU()},
 		Logger: slog.New(slog.NewTextHandler(l.log, nil))}
 	for _, f := range change {

@@ -162,7 +162,11 @@ func (p *pool) dropOneWarm() bool {
 func (p *pool) fill(k *kind) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.closed || p.config.Warm == 0 || !k.filling.CompareAndSwap(false, true) {
+	if p.closed || p.config.Warm == 0 {
+		return
+	}
+	k.asked.Store(true)
+	if !k.filling.CompareAndSwap(false, true) {
 		return
 	}
 	p.fillers.Add(1)
@@ -179,11 +183,13 @@ func (p *pool) fill(k *kind) {
 // one between the last look and the end.
 func (p *pool) fillOnce(k *kind) (again bool) {
 	for len(k.cells) < k.demand.wanted() && p.yield.wait(k) {
+		k.asked.Store(false)
 		w, err := p.makeOrRenew(k, false)
 		if err != nil {
 			p.config.Logger.Warn("no warm cell could be made", "kind", k.name, "error", err)
 			k.filling.Store(false)
-			return false // the next job tries again and tells its caller
+			// Else the next job tries again, and tells its caller.
+			return k.asked.Load() && k.filling.CompareAndSwap(false, true)
 		}
 		if len(k.cells) >= k.demand.wanted() { // fewer are wanted than when it was begun
 			p.discard(w)

@@ -1,6 +1,10 @@
 package sandbox
 
-import "syscall"
+import (
+	"syscall"
+
+	"cordon/judge"
+)
 
 // Result is the account of a finished job, whatever its verdict.
 type Result struct {
@@ -9,8 +13,15 @@ type Result struct {
 	Isolation string // "subuid" (own subordinate ID) or "single-uid" (no range on this host)
 	Step             // of the run; of the build when the verdict is build_failed
 	Build     *Step  // set when the job has a build
-	Files     []OutputFile
-	Timings   Timings
+	// BuildCached: the build was made for an earlier job, and this is its account.
+	BuildCached bool
+	Difference  *judge.Difference // where the output is not what was expected
+	Tests       []TestResult      // set when the job has tests, in their order
+	Summary     *Summary          // likewise
+	// CheckerBuild is set when the job has a checker that could not be built.
+	CheckerBuild *Step
+	Files        []OutputFile
+	Timings      Timings
 }
 
 // Step is the account of one cell: the build or the run.

@@ -30,7 +30,11 @@ type Config struct {
 	Parallel int            // jobs that run at once; others wait
 	Warm     int            // warm cells kept of each kind, at least; 0: none
 	WarmMost int            // as many as the pool may learn that it needs
-	Logger   *slog.Logger
+	// BuildsDir is where builds are kept, emptied at the start, and BuildsBytes how much
+	// of them. Without a directory they are in one of their own, which is gone with Close.
+	BuildsDir   string
+	BuildsBytes int64
+	Logger      *slog.Logger
 }
 
 // Runner runs jobs. Its methods may be called concurrently.
@@ -48,6 +52,10 @@ type Runner struct {
 	coreErr   error
 	hard      hardLimits
 	limitsErr error
+
+	buildsOnce sync.Once
+	buildsKept *Builds
+	buildsErr  error
 }
 
 // New makes a Runner. Nothing is started before the first job or Prepare.
@@ -143,6 +151,9 @@ func (r *Runner) Run(ctx context.Context, job *Job) (*Result, error) {
 			"see cordon doctor", ErrUnsupportedHost, grant.Policy)
 	}
 	spec := &Spec{Job: job, Grant: grant}
+	if err := r.resolveTests(spec); err != nil {
+		return nil, err
+	}
 	queued := monotonic()
 	select {
 	case r.slots <- struct{}{}:
@@ -154,7 +165,6 @@ func (r *Runner) Run(ctx context.Context, job *Job) (*Result, error) {
 	defer func() { <-r.slots }()
 	r.running.Add(1)
 	defer r.running.Add(-1)
-	defer r.pool.yield.begin()()
 	result := &Result{ID: job.ID, Policy: grant.Policy, Isolation: r.isolation()}
 	result.Timings.QueuedNanos = monotonic() - queued
 	return result, r.runSpec(ctx, spec, result)
@@ -167,8 +177,8 @@ func (r *Runner) isolation() string {
 	return "subuid"
 }
 
-// runSpec runs the build, if there is one, and then the run. Each has a cell of
-// its own; what the build left in /work is what the run starts from.
+// runSpec runs the build, if there is one, and then the run or the tests. Each has a
+// cell of its own; what the build left in /work is what the others start from.
 func (r *Runner) runSpec(ctx context.Context, s *Spec, result *Result) error {
 	if err := r.rlimitsHold(s.Grant); err != nil {
 		return r.ours(result, err)
@@ -178,89 +188,55 @@ func (r *Runner) runSpec(ctx context.Context, s *Spec, result *Result) error {
 		return r.ours(result, err)
 	}
 	defer r.pool.release(k)
-	inodes := s.Grant.Limits.DiskFiles
-	if len(s.Job.Build) > 0 {
-		inodes = s.Grant.BuildLimits.DiskFiles
+	if len(s.Job.Tests) > 0 {
+		err = r.runTests(ctx, k, s, result)
+	} else {
+		err = r.runOnce(ctx, k, s, result)
 	}
-	files, err := entries(s.Job.Files, inodes)
 	if err != nil {
-		return err
-	}
-	if len(s.Job.Build) > 0 {
-		built, tree, err := r.build(ctx, k, s, files)
-		if err != nil {
-			return r.ours(result, err)
-		}
-		result.add(built)
-		result.Build = &built.Step
-		if built.Verdict != OK {
-			result.Step = built.Step
-			result.Verdict = builtVerdict(built.Verdict)
-			r.logOurs(result, nil)
-			return nil
-		}
-		files = tree
-	}
-	if err := r.run(ctx, k, s, files, result); err != nil {
 		return r.ours(result, err)
 	}
 	r.logOurs(result, nil)
 	return nil
 }
 
-// builtVerdict: a build that ends badly is build_failed, with its own verdict in
-// the build's account. What says nothing about the program stays what it is.
-func builtVerdict(v Verdict) Verdict {
-	if v == InternalError || v == Interrupted || v == Cancelled {
-		return v
-	}
-	return BuildFailed
-}
-
-func (r *Runner) build(ctx context.Context, k *kind, s *Spec, files []cell.Entry) (*stepOutcome, []cell.Entry, error) {
-	g := s.Grant
-	spec := &stepSpec{limits: g.BuildLimits, core: r.core, args: s.Job.Build, entries: files,
-		env: mergeEnv(fixedEnv, s.Job.BuildEnv, s.Job.Env)}
-	var left []cell.Entry
-	tooLarge := false
-	out, err := r.runStep(ctx, k, spec, stepInput{}, func(scratch *os.File, v Verdict) error {
-		if v != OK {
-			return nil
-		}
-		return do(stepReadTree, func() (err error) {
-			left, err = tree(scratch, treeBytes(g.Limits), g.Limits.DiskFiles)
-			if tooLarge = errors.Is(err, errTreeTooLarge); tooLarge {
-				return nil
-			}
+func (r *Runner) runOnce(ctx context.Context, k *kind, s *Spec, result *Result) error {
+	if len(s.Job.Build) == 0 {
+		files, err := entries(s.Job.Files, s.Grant.Limits.DiskFiles)
+		if err != nil {
 			return err
-		})
-	})
-	if err == nil && tooLarge {
-		out.Verdict = OutputLimit
-		out.Message = fmt.Sprintf("the build left more in /work than the run may hold: limits.disk_bytes and limits.memory_bytes allow %d bytes, limits.disk_files is %d, "+
-			"paths have at most %d directories and %d bytes", treeBytes(g.Limits), g.Limits.DiskFiles, maxDepth, maxPath)
+		}
+		return r.run(ctx, k, s, files, result)
 	}
-	return out, left, err
+	b, err := r.build(ctx, k, s.buildSpec(), s.Grant)
+	if err != nil {
+		return err
+	}
+	defer b.Release()
+	if !result.built(b) {
+		return nil
+	}
+	files, err := r.left(b, s.Grant.Limits)
+	if errors.Is(err, errTreeTooLarge) {
+		result.leftTooMuch(s.Grant.Limits)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return r.run(ctx, k, s, files, result)
 }
-
-// treeBytes: what a build leaves is placed by the run, in its memory. A file with
-// holes is as large as it says.
-func treeBytes(l policy.Limits) int64 { return min(l.DiskBytes, l.MemoryBytes) }
-
-// errTreeTooLarge: what a build left does not fit the run's scratch.
-var errTreeTooLarge = errors.New("too large for the run's scratch")
 
 func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, result *Result) error {
 	g, job := s.Grant, s.Job
 	spec := &stepSpec{limits: g.Limits, core: r.core, args: job.Command, entries: files, env: mergeEnv(fixedEnv, job.RunEnv, job.Env)}
 	in := stepInput{stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr}
-	if in.stdin == nil && len(job.Stdin) > 0 {
-		stdin, err := try(stepStdin, func() (*os.File, error) { return cell.Input(job.Stdin) })
+	if in.stdin == nil {
+		done, err := in.feed(job.Stdin)
 		if err != nil {
 			return err
 		}
-		defer stdin.Close()
-		in.stdin = stdin
+		defer done()
 	}
 	out, err := r.runStep(ctx, k, spec, in, func(scratch *os.File, _ Verdict) error {
 		var err error
@@ -272,7 +248,21 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	}
 	result.Step = out.Step
 	result.add(out)
+	if e := job.Expect; e != nil && result.Verdict == OK {
+		if result.Difference = e.Comparison.Compare(e.Output, out.Stdout); result.Difference != nil {
+			result.Verdict, result.Message = WrongAnswer, result.Difference.Message
+		}
+	}
 	return nil
+}
+
+// feed makes bytes the program's input; done lets go of them.
+func (in *stepInput) feed(stdin []byte) (done func(), err error) {
+	if len(stdin) == 0 {
+		return func() {}, nil
+	}
+	in.stdin, err = try(stepStdin, func() (*os.File, error) { return cell.Input(stdin) })
+	return func() { in.stdin.Close() }, err
 }
 
 // add sums a step's times.
@@ -329,4 +319,9 @@ func (r *Runner) Close() {
 	close(r.stop)
 	r.jobs.Wait()
 	r.pool.close()
+	if r.buildsKept != nil {
+		if err := r.buildsKept.Close(); err != nil {
+			r.config.Logger.Warn("builds are left", "error", err)
+		}
+	}
 }

@@ -14,8 +14,10 @@ import (
 // Spec is all a job needs to run: the job and its grant, resolved. It does not
 // change any more.
 type Spec struct {
-	Job   *Job
-	Grant *policy.Grant
+	Job     *Job
+	Grant   *policy.Grant
+	Tests   []*policy.Grant // of each test
+	Checker *policy.Grant   // where there is one
 }
 
 // stepSpec is one cell's part of a Spec.
@@ -53,7 +55,7 @@ func mergeEnv(lists ...[]string) []string {
 // Request is the part of a job that its policy decides about.
 func (j *Job) Request() policy.Request {
 	q := policy.Request{Limits: j.Limits, BuildLimits: j.BuildLimits, HasBuild: len(j.Build) > 0,
-		Files: len(j.Files), StdinBytes: int64(len(j.Stdin)), Outputs: j.Outputs,
+		Files: len(j.Files), StdinBytes: int64(len(j.Stdin)), Outputs: j.Outputs, Tests: len(j.Tests),
 		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
 	for _, f := range j.Files {
 		q.FileBytes += wholePages(int64(len(f.Data)))
@@ -143,4 +145,52 @@ func CheckPath(p string) error {
 		}
 	}
 	return nil
+}
+
+// top is the first part of a path.
+func top(name string) string {
+	first, _, _ := strings.Cut(name, "/")
+	return first
+}
+
+// resolveTests has the policy decide about each test, and about the checker.
+func (r *Runner) resolveTests(s *Spec) error {
+	for i := range s.Job.Tests {
+		t := &s.Job.Tests[i]
+		grant, err := r.config.Policies.Resolve(s.Job.Policy, s.Job.TestRequest(t))
+		if err != nil {
+			return policy.Within(err, fmt.Sprintf("tests[%d]", i))
+		}
+		s.Tests = append(s.Tests, grant)
+	}
+	if c := s.Job.Checker; c != nil {
+		grant, err := r.config.Policies.Resolve(s.Job.Policy, s.Job.CheckerRequest())
+		if err != nil {
+			return policy.Within(err, "checker")
+		}
+		s.Checker = grant
+	}
+	return nil
+}
+
+// TestRequest is the part of a test that the policy decides about: its own limits win
+// over the job's.
+func (j *Job) TestRequest(t *Test) policy.Request {
+	q := policy.Request{Limits: j.Limits.With(t.Limits), Files: len(t.Files), StdinBytes: int64(len(t.Stdin)),
+		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
+	for _, f := range t.Files {
+		q.FileBytes += wholePages(int64(len(f.Data)))
+	}
+	return q
+}
+
+// CheckerRequest is that of the checker. It runs in the job's kind of cell.
+func (j *Job) CheckerRequest() policy.Request {
+	c := j.Checker
+	q := policy.Request{Limits: c.Limits, BuildLimits: c.BuildLimits, HasBuild: len(c.Build) > 0, Files: len(c.Files),
+		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
+	for _, f := range c.Files {
+		q.FileBytes += wholePages(int64(len(f.Data)))
+	}
+	return q
 }

@@ -53,7 +53,8 @@ const emptyWithin = 5 * time.Second
 type stepInput struct {
 	stdin          *os.File // nil: empty
 	stdout, stderr io.Writer
-	trace          *Trace // nil: none
+	layer          *os.File // a tree to be shown at cell.LayerPath; nil: none
+	trace          *Trace   // nil: none
 }
 
 // stepOutcome is a step's account and its times.
@@ -67,6 +68,7 @@ type stepOutcome struct {
 func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput, inspect func(*os.File, Verdict) error) (*stepOutcome, error) {
 	var u undo.Stack
 	defer u.Run()
+	defer r.pool.yield.begin()()
 	in.trace = TraceOf(ctx)
 	run, err := r.begin(k, s, in, &u)
 	if err != nil {
@@ -121,6 +123,11 @@ func (r *Runner) beginOnce(k *kind, s *stepSpec, in stepInput, started int64, u 
 		return nil, err
 	}
 	in.trace.Mark("limited")
+	if in.layer != nil {
+		if err := do(stepLayer, func() error { return w.cell.Layer(in.layer) }); err != nil {
+			return nil, err
+		}
+	}
 	err = run.start(in, u)
 	in.trace.Mark("sent")
 	return run, err

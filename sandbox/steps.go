@@ -37,6 +37,7 @@ const (
 	stepStderr
 	stepGivePipes
 	stepListen
+	stepLayer
 	stepStartJob
 	stepWatchCPU
 	stepKill
@@ -48,6 +49,7 @@ const (
 	stepOpenOutput
 	stepStatOutput
 	stepReadOutput
+	stepKeepTree
 	stepReadTree
 	stepRelease
 	stepCount
@@ -79,6 +81,7 @@ var steps = [stepCount]struct{ stage, op string }{
 	stepStderr:         {"stdio", "stderr"},
 	stepGivePipes:      {"stdio", "give the pipe to the job"},
 	stepListen:         {"seccomp", "listen"},
+	stepLayer:          {"cell", "show the build"},
 	stepStartJob:       {"cell", "start the job"},
 	stepWatchCPU:       {"cgroup", "watch CPU time"},
 	stepKill:           {"cell", "kill"},
@@ -90,6 +93,7 @@ var steps = [stepCount]struct{ stage, op string }{
 	stepOpenOutput:     {"collect", "open an output"},
 	stepStatOutput:     {"collect", "look at an output"},
 	stepReadOutput:     {"collect", "read an output"},
+	stepKeepTree:       {"build", "keep what was left"},
 	stepReadTree:       {"collect", "read what the build left"},
 	stepRelease:        {"release", "take the cell down"},
 }

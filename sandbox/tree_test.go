@@ -39,7 +39,7 @@ func (s *scratchDir) place(entries []cell.Entry) {
 
 func (s *scratchDir) tree(maxBytes, maxFiles int64) []cell.Entry {
 	s.t.Helper()
-	entries, err := tree(s.file, maxBytes, maxFiles)
+	entries, err := tree(s.file, "work", maxBytes, maxFiles)
 	s.try(err)
 	return entries
 }
@@ -101,7 +101,7 @@ func TestTreeLimits(t *testing.T) {
 	}{
 		{3 * 4096, 4, true}, {3*4096 - 1, 4, false}, {3 * 4096, 3, false}, {0, 4, false}, {1 << 20, 0, false},
 	} {
-		entries, err := tree(s.file, test.bytes, test.files)
+		entries, err := tree(s.file, "work", test.bytes, test.files)
 		if test.fits != (err == nil) || err != nil && !errors.Is(err, errTreeTooLarge) || test.fits != (len(entries) == 4) {
 			t.Errorf("%d bytes, %d files: %d entries, %v", test.bytes, test.files, len(entries), err)
 		}
@@ -109,7 +109,7 @@ func TestTreeLimits(t *testing.T) {
 	// Of a sparse file the size counts, and nothing is read before.
 	s.write("huge", "")
 	s.try(os.Truncate(s.at("huge"), 1<<40))
-	if _, err := tree(s.file, 1<<30, 100); !errors.Is(err, errTreeTooLarge) {
+	if _, err := tree(s.file, "work", 1<<30, 100); !errors.Is(err, errTreeTooLarge) {
 		t.Errorf("1 TiB: %v", err)
 	}
 }
@@ -139,7 +139,7 @@ func TestTreeDepth(t *testing.T) {
 	} {
 		s := newScratch(t)
 		s.deep(strings.Repeat("d", test.length), test.depth)
-		entries, err := tree(s.file, 1<<20, 10_000)
+		entries, err := tree(s.file, "work", 1<<20, 10_000)
 		if test.fits != (err == nil) || err != nil && !errors.Is(err, errTreeTooLarge) || test.fits && len(entries) != test.depth {
 			t.Errorf("%d directories with names of %d bytes: %d entries, %v", test.depth, test.length, len(entries), err)
 		}

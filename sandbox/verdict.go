@@ -16,6 +16,7 @@ const (
 	InternalError Verdict = "internal_error"
 	Interrupted   Verdict = "interrupted"
 	Cancelled     Verdict = "cancelled"
+	CheckerFailed Verdict = "checker_failed"
 	BuildFailed   Verdict = "build_failed"
 	ExecFailed    Verdict = "exec_failed"
 	MemoryLimit   Verdict = "memory_limit"
@@ -26,18 +27,20 @@ const (
 	Signaled      Verdict = "signaled"
 	Nonzero       Verdict = "nonzero"
 	WrongAnswer   Verdict = "wrong_answer"
+	Skipped       Verdict = "skipped" // of a test that was not run
 	OK            Verdict = "ok"
 )
 
 // Verdicts lists every verdict in order of precedence.
 func Verdicts() []Verdict {
-	return []Verdict{InternalError, Interrupted, Cancelled, BuildFailed, ExecFailed, MemoryLimit,
-		CPULimit, WallLimit, OutputLimit, SyscallDenied, Signaled, Nonzero, WrongAnswer, OK}
+	return []Verdict{InternalError, Interrupted, Cancelled, CheckerFailed, BuildFailed, ExecFailed, MemoryLimit,
+		CPULimit, WallLimit, OutputLimit, SyscallDenied, Signaled, Nonzero, WrongAnswer, Skipped, OK}
 }
 
 // Decide names the outcome of one step. It is pure, and it never guesses from a
 // signal or an exit number what a limit did: each limit has its own evidence.
-// BuildFailed and WrongAnswer belong to a whole job and are decided there.
+// CheckerFailed, BuildFailed, WrongAnswer and Skipped belong to a job or a test, and are
+// decided there.
 func Decide(e *Evidence) Verdict {
 	switch {
 	case e.Internal != nil, e.setupFailed():

@@ -59,7 +59,7 @@ func (y *yield) wait(k *kind) bool {
 	y.changed.L.Lock()
 	defer y.changed.L.Unlock()
 	y.waiting++
-	for ends := y.ends; !y.closed && y.running > 0 && y.ends == ends && enough(k); {
+	for !y.closed && y.running > 0 && enough(k) {
 		y.changed.Wait()
 	}
 	y.waiting--

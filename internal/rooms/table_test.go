@@ -71,7 +71,7 @@ var forbidden = []rule{
 		reason:  "flags and tables are the command line's; a room takes its settings as values",
 	},
 	{
-		except:  []string{"policies", "languages", "cmd/cordon", "test"},
+		except:  []string{"policies", "languages", "judge/problem", "cmd/cordon", "test"},
 		imports: []string{"github.com/goccy/go-yaml"},
 		reason:  "documents are decoded strictly, in the rooms that own them",
 	},
@@ -100,22 +100,29 @@ var only = []allowance{
 	{"sandbox/cell", func(i string) bool {
 		return standard(i) || in(i, "golang.org/x/sys")
 	}, "the child side and its protocol stand alone, so that they can be read and tested alone"},
+	{"store", func(i string) bool {
+		return standard(i) && !in(i, "C", "net", "unsafe", "plugin") || in(i, "golang.org/x/sys")
+	}, "files by content are kept the same way for whoever brings and wants them"},
 	{"internal/undo", func(i string) bool { return standard(i) && i != "C" }, "a stack of functions needs nothing"},
 }
 
 // arrows are the rooms and which others each may import.
 var arrows = map[string][]string{
 	"cmd/cordon":         {"*"},
-	"httpapi":            {"sandbox", "policy", "policies", "languages"},
-	"sandbox":            {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "internal/undo"},
+	"httpapi":            {"sandbox", "policy", "policies", "languages", "store", "judge"},
+	"sandbox":            {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "store", "internal/undo", "judge", "builds"},
 	"sandbox/cell":       {},
 	"policy":             {},
 	"policies":           {"policy"},
 	"languages":          {"policy"},
+	"builds":             {},
+	"judge":              {},
+	"judge/problem":      {},
 	"userns":             {},
 	"seccomp":            {},
 	"cgroup":             {},
 	"rootfs":             {"policy", "sandbox/cell"},
+	"store":              {},
 	"bench":              {"internal/child", "internal/processes", "test/victims"}, // it looks at a service from outside, too; the victims are C to compile
 	"deploy":             {},
 	"internal/doctor":    {"cgroup", "userns", "languages"},

@@ -1,0 +1,109 @@
+package sandbox
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"cordon/judge"
+	"cordon/policy"
+	"cordon/sandbox/cell"
+)
+
+// checker is a job's checker, built. It runs in a cell of its own: what it does is
+// never laid to the program that it judges.
+type checker struct {
+	*Checker
+	grant *policy.Grant
+	build *built
+	links []cell.Entry
+}
+
+// Names of the files that a checker sees.
+const (
+	checkerInput    = "input.txt"
+	checkerOutput   = "output.txt"
+	checkerAnswer   = "answer.txt"
+	checkerFeedback = "feedback" // a directory
+)
+
+// makeChecker builds it; nil when that ended badly, which the result then tells.
+func (r *Runner) makeChecker(ctx context.Context, k *kind, s *Spec, result *Result) (*checker, error) {
+	c := s.Job.Checker
+	b, err := r.build(ctx, k, &buildSpec{args: c.Build, env: mergeEnv(fixedEnv, c.BuildEnv), files: c.Files,
+		limits: s.Checker.BuildLimits}, s.Checker)
+	if err != nil {
+		return nil, err
+	}
+	if out := b.Account.outcome; out != nil && out.Verdict != OK {
+		result.CheckerBuild = &out.Step
+		result.Step = out.Step
+		result.Verdict = builtVerdict(out.Verdict)
+		if result.Verdict == BuildFailed {
+			result.Verdict = CheckerFailed
+		}
+		result.Message = "the build of the checker: " + out.Message
+		b.Release()
+		return nil, nil
+	}
+	return &checker{c, s.Checker, b, links(b.Names, []File{{Path: checkerInput}, {Path: checkerOutput}, {Path: checkerAnswer}, {Path: checkerFeedback}})}, nil
+}
+
+// ask has the checker say what it thinks of an output.
+func (c *checker) ask(ctx context.Context, t *suite, test *Test, r *TestResult) error {
+	r.Difference = nil
+	file := func(name string, data []byte) cell.Entry { return cell.Entry{Path: name, Mode: 0o644, Data: data} }
+	spec := &stepSpec{limits: c.grant.Limits, core: t.runner.core, env: mergeEnv(fixedEnv, c.RunEnv)}
+	var answer []byte
+	if test.Expect != nil {
+		answer = test.Expect.Output
+	}
+	spec.entries = []cell.Entry{file(checkerInput, test.Stdin), file(checkerAnswer, answer)}
+	in := stepInput{layer: c.build.Dir}
+	if c.Style == judge.Kattis {
+		spec.args = slices.Concat(c.Command, []string{checkerInput, checkerAnswer, checkerFeedback})
+		spec.entries = append(spec.entries, cell.Entry{Path: checkerFeedback, Kind: cell.Dir, Mode: 0o755})
+		done, err := in.feed(r.Stdout)
+		if err != nil {
+			return err
+		}
+		defer done()
+	} else {
+		spec.args = slices.Concat(c.Command, []string{checkerInput, checkerOutput, checkerAnswer})
+		spec.entries = append(spec.entries, file(checkerOutput, r.Stdout))
+	}
+	spec.entries = append(spec.entries, c.links...)
+	out, err := t.runner.runStep(ctx, t.kind, spec, in, nil)
+	if err != nil {
+		return err
+	}
+	r.Checker = &out.Step
+	c.rule(r)
+	keep(&out.Stdout, &out.StdoutTruncated, t.spec.Job.KeepOutput)
+	keep(&out.Stderr, &out.StderrTruncated, t.spec.Job.KeepOutput)
+	return nil
+}
+
+// rule turns the checker's end into the test's verdict.
+func (c *checker) rule(r *TestResult) {
+	s := r.Checker
+	if s.Verdict == Cancelled || s.Verdict == Interrupted {
+		r.Verdict, r.Message = s.Verdict, s.Message
+		return
+	}
+	if s.ExitCode == nil || s.Verdict != OK && s.Verdict != Nonzero {
+		r.Verdict, r.Message = CheckerFailed, fmt.Sprintf("the checker: %s: %s", s.Verdict, s.Message)
+		return
+	}
+	opinion := judge.Outcome(c.Style, *s.ExitCode, s.Stderr)
+	r.Points = opinion.Points
+	switch {
+	case opinion.Failed:
+		r.Verdict, r.Message = CheckerFailed, strings.TrimSuffix("the checker has failed: "+opinion.Message, ": ")
+	case !opinion.Accepted:
+		r.Verdict, r.Message = WrongAnswer, opinion.Message
+	default:
+		r.Message = opinion.Message
+	}
+}

@@ -1,0 +1,195 @@
+package sandbox
+
+import (
+	"errors"
+	"os"
+	"path"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"cordon/sandbox/cell"
+)
+
+// copyTree copies what a build has left below /work to a directory of the service's:
+// regular files, directories and links, readable for everybody, because the cells that
+// are shown it have other ids. Special files, set-id bits and owners stay behind. The
+// data never comes into the service's memory, and holes stay holes.
+//
+// It returns what the copy takes, in bytes, with a page for each inode.
+func copyTree(scratch, to *os.File) (int64, error) {
+	c := &treeCopier{}
+	work, err := openBeneath(int(scratch.Fd()), "work", unix.O_DIRECTORY)
+	if err != nil {
+		return 0, os.NewSyscallError("openat2", err)
+	}
+	defer work.Close()
+	err = c.entries(work, int(to.Fd()), "", 0)
+	return c.bytes, err
+}
+
+type treeCopier struct{ bytes int64 }
+
+// entries copies what lies in from, which is dir below /work.
+func (c *treeCopier) entries(from *os.File, to int, dir string, depth int) error {
+	if depth > maxDepth {
+		return errTreeTooLarge
+	}
+	names, err := from.Readdirnames(-1)
+	if err != nil {
+		return err
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if len(path.Join(dir, name)) > maxPath { // made step by step; nobody could name it
+			return errTreeTooLarge
+		}
+		if err := c.entry(int(from.Fd()), to, dir, name, depth); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *treeCopier) entry(from, to int, dir, name string, depth int) error {
+	var st unix.Stat_t
+	if err := unix.Fstatat(from, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return os.NewSyscallError("fstatat", err)
+	}
+	c.bytes += int64(os.Getpagesize())
+	switch st.Mode & unix.S_IFMT {
+	case unix.S_IFDIR:
+		return c.directory(from, to, dir, name, depth)
+	case unix.S_IFLNK:
+		buffer := make([]byte, maxPath+1)
+		n, err := unix.Readlinkat(from, name, buffer)
+		if err != nil {
+			return os.NewSyscallError("readlinkat", err)
+		}
+		return os.NewSyscallError("symlinkat", unix.Symlinkat(string(buffer[:n]), to, name))
+	case unix.S_IFREG:
+		return c.regular(from, to, name, &st)
+	}
+	return nil
+}
+
+func (c *treeCopier) directory(from, to int, dir, name string, depth int) error {
+	if err := unix.Mkdirat(to, name, 0o755); err != nil {
+		return os.NewSyscallError("mkdirat", err)
+	}
+	f, err := openBeneath(from, name, unix.O_DIRECTORY)
+	if err != nil {
+		return os.NewSyscallError("openat2", err)
+	}
+	defer f.Close()
+	made, err := unix.Openat(to, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return os.NewSyscallError("openat", err)
+	}
+	defer unix.Close(made)
+	return c.entries(f, made, path.Join(dir, name), depth+1)
+}
+
+func (c *treeCopier) regular(from, to int, name string, st *unix.Stat_t) error {
+	f, err := openBeneath(from, name, 0)
+	if err != nil {
+		return os.NewSyscallError("openat2", err)
+	}
+	defer f.Close()
+	mode := st.Mode&0o777 | 0o444
+	if mode&0o111 != 0 {
+		mode |= 0o111
+	}
+	made, err := unix.Openat(to, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+	if err != nil {
+		return os.NewSyscallError("openat", err)
+	}
+	defer unix.Close(made)
+	if err := unix.Fchmod(made, mode); err != nil { // whatever the umask is
+		return os.NewSyscallError("fchmod", err)
+	}
+	if err := c.data(int(f.Fd()), made, st.Size); err != nil {
+		return err
+	}
+	return os.NewSyscallError("ftruncate", unix.Ftruncate(made, st.Size)) // a hole at the end
+}
+
+// data copies the parts of a file that hold any (lseek(2), SEEK_DATA).
+func (c *treeCopier) data(from, to int, size int64) error {
+	for at := int64(0); at < size; {
+		start, err := unix.Seek(from, at, unix.SEEK_DATA)
+		if err == unix.ENXIO { // only a hole is left
+			return nil
+		}
+		if err != nil {
+			return os.NewSyscallError("lseek", err)
+		}
+		if at, err = unix.Seek(from, start, unix.SEEK_HOLE); err != nil {
+			return os.NewSyscallError("lseek", err)
+		}
+		c.bytes += at - start
+		if err := send(from, to, start, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// send copies within the kernel.
+func send(from, to int, at, end int64) error {
+	if _, err := unix.Seek(to, at, unix.SEEK_SET); err != nil {
+		return os.NewSyscallError("lseek", err)
+	}
+	for at < end {
+		n, err := unix.Sendfile(to, from, &at, int(min(end-at, 1<<30)))
+		if err != nil && err != unix.EINTR {
+			return os.NewSyscallError("sendfile", err)
+		}
+		if n == 0 && err == nil { // shorter than it was: nobody writes here any more
+			return os.NewSyscallError("sendfile", unix.EIO)
+		}
+	}
+	return nil
+}
+
+// writeTree writes files of a job as copyTree would copy them.
+func writeTree(files []cell.Entry, to *os.File) (int64, error) {
+	root, err := os.OpenRoot(to.Name())
+	if err != nil {
+		return 0, err
+	}
+	defer root.Close()
+	var bytes int64
+	for i := range files { // directories and files first, links last
+		e := &files[i]
+		bytes += int64(os.Getpagesize()) + int64(len(e.Data))
+		if err := root.MkdirAll(path.Dir(e.Path), 0o755); err != nil {
+			return 0, err
+		}
+		switch e.Kind {
+		case cell.Dir:
+			err = root.MkdirAll(e.Path, 0o755)
+		case cell.Symlink:
+			err = root.Symlink(e.Target, e.Path)
+		default:
+			err = writeFile(root, e)
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return bytes, nil
+}
+
+func writeFile(root *os.Root, e *cell.Entry) error {
+	mode := os.FileMode(e.Mode)&0o777 | 0o444
+	if mode&0o111 != 0 {
+		mode |= 0o111
+	}
+	f, err := root.OpenFile(e.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(e.Data)
+	return errors.Join(err, f.Chmod(mode), f.Close())
+}

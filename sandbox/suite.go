@@ -1,0 +1,279 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+
+	"cordon/policy"
+	"cordon/sandbox/cell"
+)
+
+// suite runs the tests of one job. The build is made once and shown to the cell of
+// each test, read-only, at cell.LayerPath; /work has a link to everything in it.
+type suite struct {
+	runner  *Runner
+	kind    *kind
+	spec    *Spec
+	layer   *os.File
+	links   []cell.Entry
+	checker *checker // nil: none
+	results []TestResult
+
+	mu      sync.Mutex
+	next    int
+	failed  bool // and no further test is to be begun
+	err     error
+	stop    context.CancelCauseFunc
+	begun   chan struct{} // closed when every test has been begun
+	timings Timings
+}
+
+// errEnough ends tests that need not be run any more.
+var errEnough = errors.New("another test has failed")
+
+// runTests builds, and runs the tests.
+func (r *Runner) runTests(ctx context.Context, k *kind, s *Spec, result *Result) error {
+	b, err := r.build(ctx, k, s.buildSpec(), s.Grant)
+	if err != nil {
+		return err
+	}
+	defer b.Release()
+	t := &suite{runner: r, kind: k, spec: s, layer: b.Dir, links: links(b.Names, nil), results: make([]TestResult, len(s.Job.Tests))}
+	for i := range t.results {
+		t.results[i] = TestResult{Name: s.Job.Tests[i].Name, Step: Step{Verdict: Skipped, Events: Events{DeniedSyscalls: []DeniedSyscall{}}}}
+	}
+	result.Tests = t.results
+	if !result.built(b) {
+		result.Summary = summarize(t.results)
+		result.Summary.Verdict = result.Verdict
+		return nil
+	}
+	if s.Job.Checker != nil {
+		if t.checker, err = r.makeChecker(ctx, k, s, result); err != nil {
+			return err
+		}
+		if t.checker == nil {
+			result.Summary = summarize(t.results)
+			result.Summary.Verdict = result.Verdict
+			return nil
+		}
+		defer t.checker.build.Release()
+	}
+	if err := t.run(ctx); err != nil {
+		return err
+	}
+	t.tell(result)
+	return nil
+}
+
+// tell sums up.
+func (t *suite) tell(result *Result) {
+	result.Summary = summarize(t.results)
+	result.Summary.Parallel = t.parallel()
+	result.Step = Step{Verdict: result.Summary.Verdict, Events: Events{DeniedSyscalls: []DeniedSyscall{}}}
+	result.Timings.SetupNanos += t.timings.SetupNanos
+	result.Timings.RunNanos += t.timings.RunNanos
+	result.Timings.TeardownNanos += t.timings.TeardownNanos
+	for i := range t.results {
+		r := &t.results[i]
+		result.Usage.add(&r.Usage)
+		if r.Verdict == result.Verdict && result.Verdict != OK && result.Message == "" {
+			result.Message = fmt.Sprintf("test %d", i+1)
+			if r.Name != "" {
+				result.Message += " (" + r.Name + ")"
+			}
+			result.Message += ": " + r.Message
+			result.Limits = r.Limits
+		}
+	}
+	if result.Limits == nil && len(t.results) > 0 {
+		result.Limits = t.results[0].Limits
+	}
+}
+
+// add sums what can be summed, and takes the most of what is a peak.
+func (u *Usage) add(more *Usage) {
+	u.WallNanos += more.WallNanos
+	u.CPUNanos += more.CPUNanos
+	u.UserNanos += more.UserNanos
+	u.SystemNanos += more.SystemNanos
+	u.ThrottledNanos += more.ThrottledNanos
+	u.MemoryPeakBytes = max(u.MemoryPeakBytes, more.MemoryPeakBytes)
+	u.PidsPeak = max(u.PidsPeak, more.PidsPeak)
+	u.DiskBytes = max(u.DiskBytes, more.DiskBytes)
+	u.IOReadBytes = sum(u.IOReadBytes, more.IOReadBytes)
+	u.IOWriteBytes = sum(u.IOWriteBytes, more.IOWriteBytes)
+}
+
+// sum of counters that not every host has: -1 then.
+func sum(a, b int64) int64 {
+	if a < 0 || b < 0 {
+		return -1
+	}
+	return a + b
+}
+
+// links lead to what lies in the layer, but for names that the files take.
+func links(names []string, files []File) []cell.Entry {
+	var out []cell.Entry
+	for _, name := range slices.Sorted(slices.Values(names)) {
+		if !slices.ContainsFunc(files, func(f File) bool { return top(f.Path) == name }) {
+			out = append(out, cell.Entry{Path: name, Kind: cell.Symlink, Target: cell.LayerPath + "/" + name})
+		}
+	}
+	return out
+}
+
+// run starts as many workers as were asked for. The first has the job's own place
+// among the running jobs; the others take one for each test, so that other jobs
+// come in between.
+func (t *suite) run(ctx context.Context) error {
+	t.begun = make(chan struct{})
+	ctx, t.stop = context.WithCancelCause(ctx)
+	defer t.stop(nil)
+	var workers sync.WaitGroup
+	for i := range t.parallel() {
+		workers.Go(func() { t.work(ctx, i == 0) })
+	}
+	workers.Wait()
+	return t.err
+}
+
+// parallel is how many tests may run at once.
+func (t *suite) parallel() int {
+	return min(max(t.spec.Job.ParallelTests, 1), cap(t.runner.slots), len(t.results))
+}
+
+func (t *suite) work(ctx context.Context, own bool) {
+	for {
+		if !own {
+			select {
+			case t.runner.slots <- struct{}{}:
+			case <-t.begun:
+				return
+			case <-ctx.Done():
+				return
+			case <-t.runner.stop:
+				return
+			}
+			t.runner.running.Add(1)
+		}
+		more := t.one(ctx)
+		if !own {
+			t.runner.running.Add(-1)
+			<-t.runner.slots
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+// one runs the next test; false when there is none.
+func (t *suite) one(ctx context.Context) bool {
+	t.mu.Lock()
+	i := t.next
+	more := i < len(t.results) && !t.failed
+	if t.next++; t.next == len(t.results) {
+		close(t.begun)
+	}
+	t.mu.Unlock()
+	if !more {
+		return false
+	}
+	err := t.test(ctx, i)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err != nil {
+		t.err = errors.Join(t.err, err)
+	}
+	if err != nil || t.spec.Job.StopOnFirstFailure && t.results[i].Verdict != OK {
+		if !t.failed {
+			t.stop(errEnough)
+		}
+		t.failed = true
+	}
+	return true
+}
+
+// test runs one test and judges it.
+func (t *suite) test(ctx context.Context, i int) error {
+	test, g := &t.spec.Job.Tests[i], t.spec.Tests[i]
+	files, err := entries(test.Files, g.Limits.DiskFiles)
+	if err != nil {
+		return err
+	}
+	command, env := t.spec.Job.Command, t.spec.Job.RunEnv
+	if test.Command != nil {
+		command = test.Command
+	}
+	if test.RunEnv != nil {
+		env = test.RunEnv
+	}
+	spec := &stepSpec{limits: g.Limits, core: t.runner.core, args: slices.Concat(command, test.Args),
+		entries: append(files, t.linksFor(test)...), env: mergeEnv(fixedEnv, env, t.spec.Job.Env)}
+	in := stepInput{layer: t.layer}
+	done, err := in.feed(test.Stdin)
+	if err != nil {
+		return err
+	}
+	defer done()
+	out, err := t.runner.runStep(ctx, t.kind, spec, in, nil)
+	if err != nil {
+		return err
+	}
+	result := &t.results[i]
+	if out.Verdict == Cancelled && errors.Is(context.Cause(ctx), errEnough) {
+		return nil // as if it had not been begun
+	}
+	result.Step = out.Step
+	if err := t.judge(ctx, test, g, result); err != nil {
+		return err
+	}
+	keep(&result.Stdout, &result.StdoutTruncated, t.spec.Job.KeepOutput)
+	keep(&result.Stderr, &result.StderrTruncated, t.spec.Job.KeepOutput)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.timings.SetupNanos += out.setup
+	t.timings.RunNanos += out.run
+	t.timings.TeardownNanos += out.teardown
+	return nil
+}
+
+func (t *suite) linksFor(test *Test) []cell.Entry {
+	if len(test.Files) == 0 {
+		return t.links
+	}
+	return slices.DeleteFunc(slices.Clone(t.links), func(e cell.Entry) bool {
+		return slices.ContainsFunc(test.Files, func(f File) bool { return top(f.Path) == e.Path })
+	})
+}
+
+// keep cuts an output to what is to be returned of it. What is cut is let go of.
+func keep(output *[]byte, cut *bool, most int64) {
+	if int64(len(*output)) > most {
+		*output, *cut = slices.Clone((*output)[:most]), true
+	}
+}
+
+// judge compares the output of a program that has ended well.
+func (t *suite) judge(ctx context.Context, test *Test, g *policy.Grant, r *TestResult) error {
+	if r.Verdict != OK {
+		return nil
+	}
+	if t.checker != nil {
+		return t.checker.ask(ctx, t, test, r)
+	}
+	if test.Expect == nil {
+		return nil
+	}
+	r.Difference = test.Expect.Comparison.Compare(test.Expect.Output, r.Stdout)
+	if r.Difference != nil {
+		r.Verdict, r.Message = WrongAnswer, r.Difference.Message
+	}
+	return nil
+}

@@ -1,0 +1,98 @@
+package sandbox
+
+import (
+	"cordon/judge"
+	"cordon/policy"
+)
+
+// Test is one run of a job's program, in a cell of its own.
+type Test struct {
+	Name string
+	Args []string // behind those of the command
+	// Command and RunEnv are instead of the job's; nil: they are the job's.
+	Command []string
+	RunEnv  []string
+	Stdin   []byte
+	Files   []File // beside what the build left
+	Limits  policy.LimitRequest
+	Expect  *Expectation // nil: any output will do
+}
+
+// Expectation is what a program has to print.
+type Expectation struct {
+	Output     []byte
+	Comparison judge.Comparison // not looked at where the job has a checker
+}
+
+// Checker is a program that says whether an output is right. It is built as the job's
+// own program is, and sees the files input.txt, output.txt and answer.txt.
+type Checker struct {
+	Style            judge.Style
+	Command          []string // the names of the files, or what else the style has, come behind it
+	Build            []string // empty: no build
+	Files            []File
+	RunEnv, BuildEnv []string
+	Limits           policy.LimitRequest
+	BuildLimits      policy.LimitRequest
+}
+
+// TestResult is the account of one test.
+type TestResult struct {
+	Name string
+	Step
+	Difference *judge.Difference // where the output is wrong, for wrong_answer without a checker
+	Points     *float64          // as the checker gave them
+	Checker    *Step             // of the checker's own run
+}
+
+// Summary of a job's tests.
+type Summary struct {
+	Verdict         Verdict // the worst
+	Total           int
+	Run             int // were run to their end
+	Passed          int
+	Parallel        int   // could run at once
+	CPUNanos        int64 // most that a test used
+	WallNanos       int64
+	MemoryPeakBytes int64
+	Points          *float64 // all together; nil where the checker gave none
+}
+
+// summarize looks at all tests.
+func summarize(tests []TestResult) *Summary {
+	s := &Summary{Verdict: OK, Total: len(tests)}
+	for i := range tests {
+		t := &tests[i]
+		s.Verdict = worse(s.Verdict, t.Verdict)
+		if t.Verdict == Skipped {
+			continue
+		}
+		s.Run++
+		if t.Verdict == OK {
+			s.Passed++
+		}
+		s.CPUNanos = max(s.CPUNanos, t.Usage.CPUNanos)
+		s.WallNanos = max(s.WallNanos, t.Usage.WallNanos)
+		s.MemoryPeakBytes = max(s.MemoryPeakBytes, t.Usage.MemoryPeakBytes)
+		if t.Points != nil {
+			if s.Points == nil {
+				s.Points = new(float64)
+			}
+			*s.Points += *t.Points
+		}
+	}
+	return s
+}
+
+// worse is the one that Verdicts has first; a test that was not run says nothing.
+func worse(a, b Verdict) Verdict {
+	for _, v := range Verdicts() {
+		if v == Skipped {
+			continue
+		}
+		if v == a || v == b {
+			return v
+		}
+	}
+	return a
+}
