@@ -22,6 +22,7 @@ type RunRequest struct {
 	Tolerance    *ToleranceRequest `json:"tolerance,omitempty" doc:"For compare float: how far numbers may be off"`
 	Tests        []TestRequest     `json:"tests,omitempty" doc:"Runs of the program that was built once, instead of one run, each in a cell of its own: what the build left is there read-only, as links below /work"`
 	Checker      *CheckerRequest   `json:"checker,omitempty" doc:"A program that judges the outputs of the tests, instead of compare"`
+	Interactor   *CheckerRequest   `json:"interactor,omitempty" doc:"A program that talks with the program of each test: each reads what the other writes, by pipes of the kernel. It ends as a checker does"`
 	Parallel     int64             `json:"parallel_tests,omitempty" doc:"Tests that run at once, at most; granted as far as the service runs so many jobs" minimum:"0"`
 	StopOnFirst  bool              `json:"stop_on_first_failure,omitempty" doc:"Begin no further test when one is not ok"`
 	KeepOutput   *int64            `json:"keep_output_bytes,omitempty" doc:"Of stdout and stderr of each test, so much is in the result; 4096 when absent" minimum:"0"`

@@ -48,12 +48,22 @@ func (s *Server) tests(j *sandbox.Job, r *RunRequest) *Problem {
 	if r.Parallel < 0 {
 		return problem(CodeInvalidField, "parallel_tests", fmt.Sprintf("%d given, allowed is 0 or more; what the service cannot run at once it does not", r.Parallel))
 	}
-	return s.checker(j, r.Checker)
+	if r.Interactor == nil {
+		return s.checker(j, r.Checker, "checker")
+	}
+	if r.Checker != nil {
+		return problem(CodeInvalidField, "interactor", "checker is given too; give one of them: an interactor judges what it has read")
+	}
+	p = s.checker(j, r.Interactor, "interactor")
+	if j.Checker != nil {
+		j.Checker.Interactive = true
+	}
+	return p
 }
 
 // single is what one run has of all that.
 func single(j *sandbox.Job, r *RunRequest, c judge.Comparison) *Problem {
-	for field, given := range map[string]bool{"checker": r.Checker != nil, "parallel_tests": r.Parallel != 0,
+	for field, given := range map[string]bool{"checker": r.Checker != nil, "interactor": r.Interactor != nil, "parallel_tests": r.Parallel != 0,
 		"stop_on_first_failure": r.StopOnFirst, "keep_output_bytes": r.KeepOutput != nil} {
 		if given {
 			return problem(CodeInvalidField, field, "belongs to a job with tests; give tests, or leave it out")
@@ -136,7 +146,7 @@ func test(r *TestRequest, at string, c judge.Comparison) (*sandbox.Test, *Proble
 }
 
 // checker turns the request's checker into a job's, as job does for the program.
-func (s *Server) checker(j *sandbox.Job, r *CheckerRequest) *Problem {
+func (s *Server) checker(j *sandbox.Job, r *CheckerRequest, at string) *Problem {
 	if r == nil {
 		return nil
 	}
@@ -146,19 +156,19 @@ func (s *Server) checker(j *sandbox.Job, r *CheckerRequest) *Problem {
 		c.Style = judge.Testlib
 	case judge.Testlib, judge.Kattis:
 	default:
-		return problem(CodeInvalidField, "checker.style", fmt.Sprintf("%q given, allowed is testlib or kattis", clip(r.Style)))
+		return problem(CodeInvalidField, at+".style", fmt.Sprintf("%q given, allowed is testlib or kattis", clip(r.Style)))
 	}
 	if r.Build != nil {
 		c.Build, c.BuildLimits = r.Build.Command, r.Build.Limits
 	}
 	var p *Problem
-	if c.Files, p = files(r.Files, "checker."); p != nil {
+	if c.Files, p = files(r.Files, at+"."); p != nil {
 		return p
 	}
 	j.Checker = c
 	var plan *languages.Plan
 	if r.Language != "" || r.Source != nil {
-		if plan, p = s.planned(r.Language, r.Source, &c.Files, "checker."); p != nil {
+		if plan, p = s.planned(r.Language, r.Source, &c.Files, at+"."); p != nil {
 			return p
 		}
 		if len(c.Build) == 0 {
@@ -169,24 +179,24 @@ func (s *Server) checker(j *sandbox.Job, r *CheckerRequest) *Problem {
 		}
 	}
 	if len(c.Command) == 0 {
-		return problem(CodeInvalidField, "checker.command", "nothing to run: give command, or language with source")
+		return problem(CodeInvalidField, at+".command", "nothing to run: give command, or language with source")
 	}
-	if p := words(c.Command, "checker.command", true); p != nil {
+	if p := words(c.Command, at+".command", true); p != nil {
 		return p
 	}
-	if p := words(c.Build, "checker.build.command", true); p != nil {
+	if p := words(c.Build, at+".build.command", true); p != nil {
 		return p
 	}
 	if plan == nil {
 		return nil
 	}
-	return s.fillChecker(j, r, plan)
+	return s.fillChecker(j, r, plan, at)
 }
 
 // fillChecker gives the checker what its language makes of the limits that it gets.
-func (s *Server) fillChecker(j *sandbox.Job, r *CheckerRequest, plan *languages.Plan) *Problem {
+func (s *Server) fillChecker(j *sandbox.Job, r *CheckerRequest, plan *languages.Plan, at string) *Problem {
 	c := j.Checker
-	grant, p := s.granted(j, j.CheckerRequest(), "checker")
+	grant, p := s.granted(j, j.CheckerRequest(), at)
 	if p != nil {
 		return p
 	}

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -53,13 +52,7 @@ func (r *Runner) makeChecker(ctx context.Context, k *kind, s *Spec, result *Resu
 // ask has the checker say what it thinks of an output.
 func (c *checker) ask(ctx context.Context, t *suite, test *Test, r *TestResult) error {
 	r.Difference = nil
-	file := func(name string, data []byte) cell.Entry { return cell.Entry{Path: name, Mode: 0o644, Data: data} }
-	spec := &stepSpec{limits: c.grant.Limits, core: t.runner.core, env: mergeEnv(fixedEnv, c.RunEnv)}
-	var answer []byte
-	if test.Expect != nil {
-		answer = test.Expect.Output
-	}
-	spec.entries = []cell.Entry{file(checkerInput, test.Stdin), file(checkerAnswer, answer)}
+	spec := &stepSpec{limits: c.grant.Limits, core: t.runner.core, env: mergeEnv(fixedEnv, c.RunEnv), entries: c.files(test)}
 	in := stepInput{layer: c.build.Dir}
 	if c.Style == judge.Kattis {
 		spec.args = slices.Concat(c.Command, []string{checkerInput, checkerAnswer, checkerFeedback})
@@ -71,7 +64,7 @@ func (c *checker) ask(ctx context.Context, t *suite, test *Test, r *TestResult) 
 		defer done()
 	} else {
 		spec.args = slices.Concat(c.Command, []string{checkerInput, checkerOutput, checkerAnswer})
-		spec.entries = append(spec.entries, file(checkerOutput, r.Stdout))
+		spec.entries = append(spec.entries, placed(checkerOutput, r.Stdout))
 	}
 	spec.entries = append(spec.entries, c.links...)
 	out, err := t.runner.runStep(ctx, t.kind, spec, in, nil)
@@ -85,6 +78,19 @@ func (c *checker) ask(ctx context.Context, t *suite, test *Test, r *TestResult) 
 	return nil
 }
 
+// files that it sees of a test.
+func (c *checker) files(test *Test) []cell.Entry {
+	var answer []byte
+	if test.Expect != nil {
+		answer = test.Expect.Output
+	}
+	return []cell.Entry{placed(checkerInput, test.Stdin), placed(checkerAnswer, answer)}
+}
+
+func placed(name string, data []byte) cell.Entry {
+	return cell.Entry{Path: name, Mode: 0o644, Data: data}
+}
+
 // rule turns the checker's end into the test's verdict.
 func (c *checker) rule(r *TestResult) {
 	s := r.Checker
@@ -92,11 +98,7 @@ func (c *checker) rule(r *TestResult) {
 		r.Verdict, r.Message = s.Verdict, s.Message
 		return
 	}
-	if s.ExitCode == nil || s.Verdict != OK && s.Verdict != Nonzero {
-		r.Verdict, r.Message = CheckerFailed, fmt.Sprintf("the checker: %s: %s", s.Verdict, s.Message)
-		return
-	}
-	opinion := judge.Outcome(c.Style, *s.ExitCode, s.Stderr)
+	opinion := c.opinion(s)
 	r.Points = opinion.Points
 	switch {
 	case opinion.Failed:

@@ -166,11 +166,19 @@ func (r *Runner) resolveTests(s *Spec) error {
 	if c := s.Job.Checker; c != nil {
 		grant, err := r.config.Policies.Resolve(s.Job.Policy, s.Job.CheckerRequest())
 		if err != nil {
-			return policy.Within(err, "checker")
+			return policy.Within(err, c.field())
 		}
 		s.Checker = grant
 	}
 	return nil
+}
+
+// field of the API that it is given by.
+func (c *Checker) field() string {
+	if c.Interactive {
+		return "interactor"
+	}
+	return "checker"
 }
 
 // TestRequest is the part of a test that the policy decides about: its own limits win

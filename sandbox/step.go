@@ -52,6 +52,7 @@ const emptyWithin = 5 * time.Second
 // stepInput is what a step gets besides its spec.
 type stepInput struct {
 	stdin          *os.File // nil: empty
+	pipes          *ends    // instead of stdin and a kept stdout: both lead to another cell; nil: none
 	stdout, stderr io.Writer
 	layer          *os.File // a tree to be shown at cell.LayerPath; nil: none
 	trace          *Trace   // nil: none
@@ -69,6 +70,7 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	var u undo.Stack
 	defer u.Run()
 	defer r.pool.yield.begin()()
+	defer in.pipes.close()
 	in.trace = TraceOf(ctx)
 	run, err := r.begin(k, s, in, &u)
 	if err != nil {
@@ -171,12 +173,17 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 	if stdin == nil {
 		stdin = w.stdin
 	}
+	stdio := cell.Stdio{In: stdin, Out: w.stdout.theirs, Err: w.stderr.theirs}
+	if in.pipes != nil {
+		stdio.In, stdio.Out = in.pipes.in, in.pipes.out
+	}
 	r.sent = monotonic()
 	program := &cell.Program{Args: r.spec.args, Env: r.spec.env, Entries: r.spec.entries,
 		Rlimits: rlimits(r.spec.limits, r.spec.core), Umask: 0o022}
 	err := do(stepStartJob, func() error {
-		return w.cell.Run(program, cell.Stdio{In: stdin, Out: w.stdout.theirs, Err: w.stderr.theirs})
+		return w.cell.Run(program, stdio)
 	})
+	in.pipes.close()
 	w.stdout.handedOver()
 	w.stderr.handedOver()
 	if err != nil {

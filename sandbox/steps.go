@@ -37,6 +37,7 @@ const (
 	stepStderr
 	stepGivePipes
 	stepListen
+	stepPipes
 	stepLayer
 	stepStartJob
 	stepWatchCPU
@@ -81,6 +82,7 @@ var steps = [stepCount]struct{ stage, op string }{
 	stepStderr:         {"stdio", "stderr"},
 	stepGivePipes:      {"stdio", "give the pipe to the job"},
 	stepListen:         {"seccomp", "listen"},
+	stepPipes:          {"stdio", "join two programs"},
 	stepLayer:          {"cell", "show the build"},
 	stepStartJob:       {"cell", "start the job"},
 	stepWatchCPU:       {"cgroup", "watch CPU time"},

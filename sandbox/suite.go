@@ -8,7 +8,6 @@ import (
 	"slices"
 	"sync"
 
-	"cordon/policy"
 	"cordon/sandbox/cell"
 )
 
@@ -216,28 +215,20 @@ func (t *suite) test(ctx context.Context, i int) error {
 	}
 	spec := &stepSpec{limits: g.Limits, core: t.runner.core, args: slices.Concat(command, test.Args),
 		entries: append(files, t.linksFor(test)...), env: mergeEnv(fixedEnv, env, t.spec.Job.Env)}
-	in := stepInput{layer: t.layer}
-	done, err := in.feed(test.Stdin)
+	var result TestResult
+	out, err := t.judged(ctx, test, spec, &result)
 	if err != nil {
 		return err
 	}
-	defer done()
-	out, err := t.runner.runStep(ctx, t.kind, spec, in, nil)
-	if err != nil {
-		return err
-	}
-	result := &t.results[i]
-	if out.Verdict == Cancelled && errors.Is(context.Cause(ctx), errEnough) {
+	if result.Verdict == Cancelled && errors.Is(context.Cause(ctx), errEnough) {
 		return nil // as if it had not been begun
 	}
-	result.Step = out.Step
-	if err := t.judge(ctx, test, g, result); err != nil {
-		return err
-	}
+	result.Name = test.Name
 	keep(&result.Stdout, &result.StdoutTruncated, t.spec.Job.KeepOutput)
 	keep(&result.Stderr, &result.StderrTruncated, t.spec.Job.KeepOutput)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.results[i] = result
 	t.timings.SetupNanos += out.setup
 	t.timings.RunNanos += out.run
 	t.timings.TeardownNanos += out.teardown
@@ -260,8 +251,27 @@ func keep(output *[]byte, cut *bool, most int64) {
 	}
 }
 
+// judged runs a test's program and has it judged.
+func (t *suite) judged(ctx context.Context, test *Test, spec *stepSpec, r *TestResult) (*stepOutcome, error) {
+	if t.checker != nil && t.checker.Interactive {
+		return t.interact(ctx, test, spec, r)
+	}
+	in := stepInput{layer: t.layer}
+	done, err := in.feed(test.Stdin)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	out, err := t.runner.runStep(ctx, t.kind, spec, in, nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Step = out.Step
+	return out, t.judge(ctx, test, r)
+}
+
 // judge compares the output of a program that has ended well.
-func (t *suite) judge(ctx context.Context, test *Test, g *policy.Grant, r *TestResult) error {
+func (t *suite) judge(ctx context.Context, test *Test, r *TestResult) error {
 	if r.Verdict != OK {
 		return nil
 	}

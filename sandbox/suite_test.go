@@ -249,7 +249,7 @@ func TestChecker(t *testing.T) {
 	if p := r.Tests[4].Points; p == nil || *p != 2.5 || r.Summary.Points == nil || *r.Summary.Points != 2.5 {
 		t.Errorf("points %v", p)
 	}
-	if m := r.Tests[3].Message; !strings.Contains(m, "the checker: cpu_limit") {
+	if m := r.Tests[3].Message; !strings.Contains(m, "the checker has failed: cpu_limit") {
 		t.Errorf("%q", m)
 	}
 	job.Tests = job.Tests[:2]

@@ -34,6 +34,9 @@ type Checker struct {
 	RunEnv, BuildEnv []string
 	Limits           policy.LimitRequest
 	BuildLimits      policy.LimitRequest
+	// Interactive: it talks with the program, each reading what the other writes, instead
+	// of looking at the output. It is an interactor then.
+	Interactive bool
 }
 
 // TestResult is the account of one test.
