@@ -29,12 +29,20 @@ type config struct {
 	Cgroup    string `yaml:"cgroup"`     // delegated cgroup directory
 	GoCache   string `yaml:"go-cache"`   // directory of Go's prepared build cache, or noGoCache
 	Languages string `yaml:"languages"`  // names of the languages to offer, with commas between; empty: all
-	Parallel  int    `yaml:"parallel"`   // jobs that run at once
-	Queue     int    `yaml:"queue"`      // jobs that wait for a place, besides those that run
-	Warm      int    `yaml:"warm"`       // warm cells kept of each kind, at least
-	WarmMost  int    `yaml:"warm-most"`  // and at most; 0: four for each job that runs at once
-	Drain     string `yaml:"drain"`      // how long running jobs may go on at the end
-	LogLevel  string `yaml:"log-level"`  // the least that is logged
+
+	LanguageDir string `yaml:"language-dir"` // directory of the operator's languages
+
+	FilesBytes string `yaml:"files-bytes"` // size of all files that are kept by their content; 0: none are
+	FilesTTL   string `yaml:"files-ttl"`   // how long a file stays that nobody uses; 0: until its room is needed
+
+	BuildsBytes string `yaml:"builds-bytes"` // size of what builds have left, kept for the same builds to come
+
+	Parallel int    `yaml:"parallel"`  // jobs that run at once
+	Queue    int    `yaml:"queue"`     // jobs that wait for a place, besides those that run
+	Warm     int    `yaml:"warm"`      // warm cells kept of each kind, at least
+	WarmMost int    `yaml:"warm-most"` // and at most; 0: four for each job that runs at once
+	Drain    string `yaml:"drain"`     // how long running jobs may go on at the end
+	LogLevel string `yaml:"log-level"` // the least that is logged
 }
 
 // noGoCache as the directory of Go's cache means: none.
@@ -57,6 +65,10 @@ var options = []option{
 	{"cgroup", "delegated cgroup `directory`; empty: found by itself", func(c *config) *string { return &c.Cgroup }, nil},
 	{"go-cache", "`directory` of Go's prepared build cache, or off; empty: in the state directory", func(c *config) *string { return &c.GoCache }, nil},
 	{"languages", "`names` of the languages to look for and offer, with commas between; empty: all", func(c *config) *string { return &c.Languages }, nil},
+	{"language-dir", "`directory` of further language files", func(c *config) *string { return &c.LanguageDir }, nil},
+	{"files-bytes", "`size` of all files together that are kept by their content, as in 512M; 0: none are kept", func(c *config) *string { return &c.FilesBytes }, nil},
+	{"files-ttl", "how `long` a file stays that nobody uses; 0: until its room is needed", func(c *config) *string { return &c.FilesTTL }, nil},
+	{"builds-bytes", "`size` of all builds together that are kept for jobs that build the same; 0: none are kept", func(c *config) *string { return &c.BuildsBytes }, nil},
 	{"drain", "how `long` running jobs may go on when the service ends", func(c *config) *string { return &c.Drain }, nil},
 	{"log-level", "the least `level` that is logged: debug, info, warn or error", func(c *config) *string { return &c.LogLevel }, nil},
 	{"parallel", "jobs that run at once", nil, func(c *config) *int { return &c.Parallel }},
@@ -67,7 +79,7 @@ var options = []option{
 }
 
 func defaultConfig() config {
-	return config{Listen: "127.0.0.1:8080", State: defaultState(), Drain: "30s", LogLevel: "info",
+	return config{Listen: "127.0.0.1:8080", State: defaultState(), FilesBytes: "1G", FilesTTL: "24h", BuildsBytes: "1G", Drain: "30s", LogLevel: "info",
 		Parallel: runtime.NumCPU(), Queue: 256, Warm: 2}
 }
 
@@ -191,6 +203,14 @@ func decodeConfig(name string, text []byte, c *config) (err error) {
 // languageNames are those to offer; none means all.
 func (c *config) languageNames() []string { return words(c.Languages) }
 
+// languageDirs are where the operator's languages lie.
+func (c *config) languageDirs() []string {
+	if c.LanguageDir == "" {
+		return nil
+	}
+	return []string{c.LanguageDir}
+}
+
 // hostNames are further names of the service.
 func (c *config) hostNames() []string { return words(c.AllowHost) }
 
@@ -235,6 +255,12 @@ func (c *config) check() error {
 	}
 	if d, err := c.drain(); err != nil || d < 0 {
 		return fmt.Errorf("drain: %q given, a duration such as 30s is wanted", c.Drain)
+	}
+	if err := c.checkFiles(); err != nil {
+		return err
+	}
+	if _, err := c.buildsBytes(); err != nil {
+		return err
 	}
 	for _, host := range c.hostNames() {
 		if err := httpapi.CheckHost(host); err != nil {

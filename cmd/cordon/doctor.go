@@ -112,6 +112,9 @@ func toolchains(set *languages.Set) func(context.Context) ([]doctor.Toolchain, e
 		}
 		var out []doctor.Toolchain
 		for _, i := range set.List() {
+			if i.Missing != "" && i.Family != "" && i.Family != i.ID {
+				continue // one version of several: nobody has all
+			}
 			out = append(out, doctor.Toolchain{ID: i.ID, Version: i.Version, Missing: i.Missing})
 		}
 		return out, nil

@@ -17,6 +17,7 @@ import (
 	"cordon/policy"
 	"cordon/rootfs"
 	"cordon/sandbox"
+	"cordon/store"
 	"cordon/userns"
 )
 
@@ -39,6 +40,7 @@ type engine struct {
 	languages *languages.Set
 	cgroups   cgroup.Driver
 	ranges    *userns.Ranges // nil in a namespace of a single id
+	files     *store.Store   // nil: none are kept
 	base      string
 }
 
@@ -49,6 +51,7 @@ type engineOptions struct {
 	runFiles  string // directory of the starts' runtime files, of which leftovers are swept; "": none
 	parallel  int
 	warm      int
+	files     bool // keep files by their content
 	languages bool // detect toolchains and prepare their caches
 	logger    *slog.Logger
 }
@@ -60,8 +63,12 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	kept, err := o.config.buildsBytes()
+	if err != nil {
+		return nil, err
+	}
 	e := &engine{policies: set}
-	if e.languages, err = languages.Load(); err != nil {
+	if e.languages, err = languages.Load(o.config.languageDirs()...); err != nil {
 		return nil, err
 	}
 	if names := o.config.languageNames(); len(names) > 0 {
@@ -97,8 +104,18 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 		return nil, errors.Join(fmt.Errorf("mount point of the roots: %w", err), e.cgroups.Close())
 	}
 	host.Base, e.ranges = e.base, ranges
+	if o.files {
+		if e.files, err = openFiles(&o.config, o.logger); err != nil {
+			return nil, errors.Join(err, e.cgroups.Close(), os.Remove(e.base))
+		}
+	}
+	builds := "" // one of its own: only a service has the state directory for itself
+	if o.files {
+		builds = filepath.Join(o.config.State, buildsDir)
+	}
 	e.runner = sandbox.New(sandbox.Config{Policies: resolver{set}, Cgroups: e.cgroups, Host: host, Ranges: ranges,
-		Parallel: o.parallel, Warm: o.warm, WarmMost: o.config.warmMost(), Logger: o.logger})
+		Parallel: o.parallel, Warm: o.warm, WarmMost: o.config.warmMost(),
+		BuildsDir: builds, BuildsBytes: kept, Logger: o.logger})
 	return e, nil
 }
 
@@ -133,6 +150,9 @@ func (e *engine) prepareLanguages(ctx context.Context, o engineOptions) ([]rootf
 func (e *engine) close() error {
 	e.runner.Close()
 	err := errors.Join(e.cgroups.Close(), os.Remove(e.base))
+	if e.files != nil {
+		err = errors.Join(err, e.files.Close())
+	}
 	if e.ranges != nil {
 		err = errors.Join(err, e.ranges.Close())
 	}

@@ -89,7 +89,7 @@ func serve(ctx context.Context, c *config, logger *slog.Logger, trace string, he
 	}
 	defer closeAll(listeners)
 	e, err := newEngine(ctx, engineOptions{config: *c, instance: instanceName(c.State), runFiles: c.runFiles(),
-		parallel: c.Parallel, warm: c.Warm, languages: true, logger: logger})
+		parallel: c.Parallel, warm: c.Warm, files: true, languages: true, logger: logger})
 	if err != nil {
 		return err
 	}
@@ -117,11 +117,16 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, toke
 			return fmt.Errorf("policy %s cannot be held on this host: %w\nrun \"cordon doctor\" to see what is missing and how to mend it", name, err)
 		}
 	}
-	server, err := httpapi.New(httpapi.Config{Version: version, Token: token, Runner: e.runner, Policies: resolver{e.policies},
+	settings := httpapi.Config{Version: version, Token: token, Runner: e.runner, Policies: resolver{e.policies},
 		Languages: e.languages, MaxJobs: c.Parallel + c.Queue, MaxConns: maxConns(c), Hosts: knownAs(c, listeners), Logger: logger, Traced: t.traced(),
 		Doctor: func(ctx context.Context) (any, error) {
 			return doctor.Run(ctx, doctor.Options{CgroupPath: c.Cgroup, Inside: true, Languages: toolchains(e.languages)})
-		}})
+		}}
+	if e.files != nil { // an interface that holds none would not be nil
+		settings.Files = e.files
+		go sweepFiles(ctx, e.files)
+	}
+	server, err := httpapi.New(settings)
 	if err != nil {
 		return err
 	}
