@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,7 +21,7 @@ const DefaultPolicy = "default"
 
 // job turns a request into a job: the language fills in what the request leaves
 // out, with settings that follow from the granted limits.
-func (s *Server) job(r *RunRequest) (*sandbox.Job, *Problem) {
+func (s *Server) job(r *RunRequest, k *kept) (*sandbox.Job, *Problem) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, problem(CodeInternal, "", "no id could be made: "+err.Error())
@@ -35,7 +34,7 @@ func (s *Server) job(r *RunRequest) (*sandbox.Job, *Problem) {
 	if r.Build != nil {
 		j.Build, j.BuildLimits, j.BuildFresh = r.Build.Command, r.Build.Limits, r.Build.Fresh
 	}
-	if p := input(j, r); p != nil {
+	if p := k.input(j, r); p != nil {
 		return nil, p
 	}
 	var plan *languages.Plan
@@ -48,7 +47,7 @@ func (s *Server) job(r *RunRequest) (*sandbox.Job, *Problem) {
 	if p := runnable(j, r); p != nil {
 		return nil, p
 	}
-	if p := s.tests(j, r); p != nil {
+	if p := s.tests(j, r, k); p != nil {
 		return nil, p
 	}
 	grant, p := s.granted(j, j.Request(), "")
@@ -139,12 +138,12 @@ func runnable(j *sandbox.Job, r *RunRequest) *Problem {
 }
 
 // input decodes standard input, files and variables.
-func input(j *sandbox.Job, r *RunRequest) *Problem {
+func (k *kept) input(j *sandbox.Job, r *RunRequest) *Problem {
 	var p *Problem
-	if j.Stdin, p = stdin(r.Stdin, r.StdinBase64, ""); p != nil {
+	if j.Stdin, p = k.stdin(r.Stdin, r.StdinBase64, r.StdinSHA256, ""); p != nil {
 		return p
 	}
-	if j.Files, p = files(r.Files, ""); p != nil {
+	if j.Files, p = k.list(r.Files, ""); p != nil {
 		return p
 	}
 	for i, pattern := range r.Outputs {
@@ -155,27 +154,11 @@ func input(j *sandbox.Job, r *RunRequest) *Problem {
 	return variables(j, r.Env)
 }
 
-// stdin is standard input, given in one of two ways. at is what stands before the
-// names of the fields.
-func stdin(text, encoded, at string) ([]byte, *Problem) {
-	if encoded == "" {
-		return []byte(text), nil
-	}
-	if text != "" {
-		return nil, problem(CodeInvalidField, at+"stdin_base64", "stdin is given too; give one of them")
-	}
-	data, err := base64.StdEncoding.DecodeString(encoded)
-	if err != nil {
-		return nil, problem(CodeInvalidField, at+"stdin_base64", "not base64 (RFC 4648 with padding): "+err.Error())
-	}
-	return data, nil
-}
-
-func files(list []FileRequest, at string) (out []sandbox.File, p *Problem) {
+func (k *kept) list(list []FileRequest, at string) (out []sandbox.File, p *Problem) {
 	seen := map[string]bool{}
 	for i := range list {
 		name := fmt.Sprintf("%sfiles[%d]", at, i)
-		f, p := file(&list[i], name)
+		f, p := k.file(&list[i], name)
 		if p != nil {
 			return nil, p
 		}
@@ -188,7 +171,7 @@ func files(list []FileRequest, at string) (out []sandbox.File, p *Problem) {
 	return out, nil
 }
 
-func file(f *FileRequest, at string) (*sandbox.File, *Problem) {
+func (k *kept) file(f *FileRequest, at string) (*sandbox.File, *Problem) {
 	if err := sandbox.CheckPath(f.Path); err != nil {
 		return nil, problem(CodeInvalidField, at+".path", err.Error())
 	}
@@ -199,19 +182,24 @@ func file(f *FileRequest, at string) (*sandbox.File, *Problem) {
 		}
 		out.Mode = os.FileMode(*f.Mode)
 	}
+	given := 0
+	for _, one := range []bool{f.Content != nil, f.Base64 != nil, f.SHA256 != nil} {
+		if one {
+			given++
+		}
+	}
+	var p *Problem
 	switch {
-	case (f.Content == nil) == (f.Base64 == nil):
-		return nil, problem(CodeInvalidField, at, "give content or base64, and one of them only")
+	case given != 1:
+		p = problem(CodeInvalidField, at, "give content, base64 or sha256, and one of them only")
 	case f.Content != nil:
 		out.Data = []byte(*f.Content)
+	case f.Base64 != nil:
+		out.Data, p = decoded(*f.Base64, at+".base64")
 	default:
-		data, err := base64.StdEncoding.DecodeString(*f.Base64)
-		if err != nil {
-			return nil, problem(CodeInvalidField, at+".base64", "not base64 (RFC 4648 with padding): "+err.Error())
-		}
-		out.Data = data
+		out.Kept, p = k.get(*f.SHA256, at+".sha256")
 	}
-	return out, nil
+	return out, p
 }
 
 // variables: a name may hold what a shell takes as one; a value anything but NUL.

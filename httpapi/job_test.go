@@ -39,7 +39,7 @@ func TestJobRefuses(t *testing.T) {
 		{"input without padding", `{"command":["a"],"stdin_base64":"eA"}`, CodeInvalidField, "stdin_base64", "padding"},
 		{"input of URLs", `{"command":["a"],"stdin_base64":"-_-_"}`, CodeInvalidField, "stdin_base64", ""},
 
-		{"file without content", `{"command":["a"],"files":[{"path":"a"}]}`, CodeInvalidField, "files[0]", "content or base64"},
+		{"file without content", `{"command":["a"],"files":[{"path":"a"}]}`, CodeInvalidField, "files[0]", "content, base64 or sha256"},
 		{"file with both", `{"command":["a"],"files":[{"path":"a","content":""},{"path":"b","content":"","base64":""}]}`, CodeInvalidField, "files[1]", "one of them"},
 		{"file no base64", `{"command":["a"],"files":[{"path":"a","base64":"?"}]}`, CodeInvalidField, "files[0].base64", ""},
 		{"file without path", `{"command":["a"],"files":[{"content":""}]}`, CodeInvalidField, "files[0].path", "relative"},
@@ -146,7 +146,7 @@ func TestJobMade(t *testing.T) {
 		t.Errorf("id %q: %v", j.ID, err)
 	}
 	if j.Policy != "dev" || !slices.Equal(j.Command, []string{"./main", "a b", ""}) || !slices.Equal(j.Build, []string{"make", "-j2"}) ||
-		string(j.Stdin) != "\x00\xff\n" || !slices.Equal(j.Env, []string{"A=x=y", "Z=1"}) || *j.Limits.Pids != 5 || *j.BuildLimits.Pids != 7 ||
+		string(j.Stdin.Data) != "\x00\xff\n" || !slices.Equal(j.Env, []string{"A=x=y", "Z=1"}) || *j.Limits.Pids != 5 || *j.BuildLimits.Pids != 7 ||
 		!slices.Equal(j.Outputs, []string{"*.png"}) || !j.WritableRoot || j.RunEnv != nil || j.BuildEnv != nil {
 		t.Errorf("%+v", j)
 	}
@@ -160,7 +160,7 @@ func TestJobMade(t *testing.T) {
 		t.Errorf("%d files", len(j.Files))
 	}
 	s.run(t, `{"command":["a"],"stdin":"x"}`)
-	if next := s.runner.last(t); next.Policy != DefaultPolicy || string(next.Stdin) != "x" || next.ID == j.ID || next.Build != nil {
+	if next := s.runner.last(t); next.Policy != DefaultPolicy || string(next.Stdin.Data) != "x" || next.ID == j.ID || next.Build != nil {
 		t.Errorf("%+v", next)
 	}
 	if !strings.Contains(string(r.body), j.ID) {

@@ -13,11 +13,13 @@ type RunRequest struct {
 	Build        *BuildRequest     `json:"build,omitempty" doc:"A step before the run, in a cell of its own"`
 	Stdin        string            `json:"stdin,omitempty" doc:"Standard input as text"`
 	StdinBase64  string            `json:"stdin_base64,omitempty" doc:"Standard input as base64, instead of stdin"`
+	StdinSHA256  string            `json:"stdin_sha256,omitempty" doc:"The hash of a kept file, instead of stdin"`
 	Env          map[string]string `json:"env,omitempty" doc:"Environment variables on top of the fixed ones"`
 	Limits       LimitsRequest     `json:"limits,omitzero" doc:"Limits of the run; a job may only tighten its policy"`
 	Outputs      []string          `json:"outputs,omitempty" doc:"Patterns of files below /work to return"`
 	Expect       *string           `json:"expect,omitempty" doc:"What the program has to print; wrong_answer when it prints something else"`
 	ExpectBase64 *string           `json:"expect_base64,omitempty" doc:"The same as base64, instead of expect"`
+	ExpectSHA256 string            `json:"expect_sha256,omitempty" doc:"The hash of a kept file, instead of expect"`
 	Compare      string            `json:"compare,omitempty" enum:"exact,trim,tokens,float,unordered_lines" doc:"How outputs are compared; exact when absent"`
 	Tolerance    *ToleranceRequest `json:"tolerance,omitempty" doc:"For compare float: how far numbers may be off"`
 	Tests        []TestRequest     `json:"tests,omitempty" doc:"Runs of the program that was built once, instead of one run, each in a cell of its own: what the build left is there read-only, as links below /work"`
@@ -30,11 +32,12 @@ type RunRequest struct {
 	RootDirs     []string          `json:"root_dirs,omitempty" doc:"Directory trees of the host as the root, topmost first; only where the policy allows it"`
 }
 
-// FileRequest is one file: exactly one of Content and Base64.
+// FileRequest is one file: exactly one of Content, Base64 and SHA256.
 type FileRequest struct {
 	Path    string  `json:"path" doc:"Relative path below /work"`
 	Content *string `json:"content,omitempty" doc:"Text"`
 	Base64  *string `json:"base64,omitempty" doc:"Bytes"`
+	SHA256  *string `json:"sha256,omitempty" doc:"The hash of a kept file"`
 	Mode    *uint32 `json:"mode,omitempty" doc:"Permission bits, 0 to 511; 420 (0644) when absent" minimum:"0" maximum:"511"`
 }
 
@@ -51,9 +54,11 @@ type TestRequest struct {
 	Args         []string      `json:"args,omitempty" doc:"Arguments behind those of the command"`
 	Stdin        string        `json:"stdin,omitempty"`
 	StdinBase64  string        `json:"stdin_base64,omitempty"`
+	StdinSHA256  string        `json:"stdin_sha256,omitempty"`
 	Files        []FileRequest `json:"files,omitempty" doc:"Files placed below /work beside what the build left; one of the same name wins"`
 	Expect       *string       `json:"expect,omitempty" doc:"What the program has to print, or the answer for the checker"`
 	ExpectBase64 *string       `json:"expect_base64,omitempty"`
+	ExpectSHA256 string        `json:"expect_sha256,omitempty"`
 	Limits       LimitsRequest `json:"limits,omitzero" doc:"Limits of this test, instead of the job's"`
 }
 

@@ -29,7 +29,9 @@ func (s *Server) runJob(ctx context.Context, body []byte) (*sandbox.Result, *Pro
 	if p != nil {
 		return nil, p
 	}
-	job, p := s.job(request)
+	k := &kept{files: s.config.Files}
+	defer k.release()
+	job, p := s.job(request, k)
 	if p != nil {
 		return nil, p
 	}

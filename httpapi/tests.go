@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
@@ -19,19 +18,19 @@ const (
 )
 
 // tests fills in what a job with tests has, and what outputs are compared with.
-func (s *Server) tests(j *sandbox.Job, r *RunRequest) *Problem {
+func (s *Server) tests(j *sandbox.Job, r *RunRequest, k *kept) *Problem {
 	c, p := comparison(r)
 	if p != nil {
 		return p
 	}
 	if r.Tests == nil {
-		return single(j, r, c)
+		return k.single(j, r, c)
 	}
 	if p := noneBeside(r); p != nil {
 		return p
 	}
 	for i := range r.Tests {
-		t, p := test(&r.Tests[i], fmt.Sprintf("tests[%d]", i), c)
+		t, p := k.test(&r.Tests[i], fmt.Sprintf("tests[%d]", i), c)
 		if p != nil {
 			return p
 		}
@@ -49,12 +48,12 @@ func (s *Server) tests(j *sandbox.Job, r *RunRequest) *Problem {
 		return problem(CodeInvalidField, "parallel_tests", fmt.Sprintf("%d given, allowed is 0 or more; what the service cannot run at once it does not", r.Parallel))
 	}
 	if r.Interactor == nil {
-		return s.checker(j, r.Checker, "checker")
+		return s.checker(j, r.Checker, "checker", k)
 	}
 	if r.Checker != nil {
 		return problem(CodeInvalidField, "interactor", "checker is given too; give one of them: an interactor judges what it has read")
 	}
-	p = s.checker(j, r.Interactor, "interactor")
+	p = s.checker(j, r.Interactor, "interactor", k)
 	if j.Checker != nil {
 		j.Checker.Interactive = true
 	}
@@ -62,7 +61,7 @@ func (s *Server) tests(j *sandbox.Job, r *RunRequest) *Problem {
 }
 
 // single is what one run has of all that.
-func single(j *sandbox.Job, r *RunRequest, c judge.Comparison) *Problem {
+func (k *kept) single(j *sandbox.Job, r *RunRequest, c judge.Comparison) *Problem {
 	for field, given := range map[string]bool{"checker": r.Checker != nil, "interactor": r.Interactor != nil, "parallel_tests": r.Parallel != 0,
 		"stop_on_first_failure": r.StopOnFirst, "keep_output_bytes": r.KeepOutput != nil} {
 		if given {
@@ -70,7 +69,9 @@ func single(j *sandbox.Job, r *RunRequest, c judge.Comparison) *Problem {
 		}
 	}
 	var p *Problem
-	j.Expect, p = expectation(r.Expect, r.ExpectBase64, "", c)
+	if j.Expect, p = k.expectation(r.Expect, r.ExpectBase64, r.ExpectSHA256, ""); j.Expect != nil {
+		j.Expect.Comparison = c
+	}
 	if p == nil && j.Expect == nil && (r.Compare != "" || r.Tolerance != nil) {
 		return problem(CodeInvalidField, "compare", "there is nothing to compare with; give expect, or tests that have it")
 	}
@@ -82,7 +83,7 @@ func noneBeside(r *RunRequest) *Problem {
 	if len(r.Tests) == 0 {
 		return problem(CodeInvalidField, "tests", "empty; give a test, or leave tests out for a single run")
 	}
-	for field, given := range map[string]bool{"stdin": r.Stdin != "", "stdin_base64": r.StdinBase64 != "", "expect": r.Expect != nil,
+	for field, given := range map[string]bool{"stdin": r.Stdin != "", "stdin_base64": r.StdinBase64 != "", "stdin_sha256": r.StdinSHA256 != "", "expect_sha256": r.ExpectSHA256 != "", "expect": r.Expect != nil,
 		"expect_base64": r.ExpectBase64 != nil, "outputs": len(r.Outputs) > 0} {
 		if given {
 			return problem(CodeInvalidField, field, "a job with tests has no run of its own; give it to a test, or leave tests out")
@@ -114,39 +115,26 @@ func comparison(r *RunRequest) (judge.Comparison, *Problem) {
 	return c, nil
 }
 
-func expectation(text, encoded *string, at string, c judge.Comparison) (*sandbox.Expectation, *Problem) {
-	switch {
-	case text == nil && encoded == nil:
-		return nil, nil
-	case text != nil && encoded != nil:
-		return nil, problem(CodeInvalidField, at+"expect_base64", "expect is given too; give one of them")
-	case text != nil:
-		return &sandbox.Expectation{Output: []byte(*text), Comparison: c}, nil
-	}
-	data, err := base64.StdEncoding.DecodeString(*encoded)
-	if err != nil {
-		return nil, problem(CodeInvalidField, at+"expect_base64", "not base64 (RFC 4648 with padding): "+err.Error())
-	}
-	return &sandbox.Expectation{Output: data, Comparison: c}, nil
-}
-
-func test(r *TestRequest, at string, c judge.Comparison) (*sandbox.Test, *Problem) {
+func (k *kept) test(r *TestRequest, at string, c judge.Comparison) (*sandbox.Test, *Problem) {
 	t := &sandbox.Test{Name: r.Name, Args: r.Args, Limits: r.Limits}
 	var p *Problem
-	if t.Stdin, p = stdin(r.Stdin, r.StdinBase64, at+"."); p != nil {
+	if t.Stdin, p = k.stdin(r.Stdin, r.StdinBase64, r.StdinSHA256, at+"."); p != nil {
 		return nil, p
 	}
-	if t.Files, p = files(r.Files, at+"."); p != nil {
+	if t.Files, p = k.list(r.Files, at+"."); p != nil {
 		return nil, p
 	}
-	if t.Expect, p = expectation(r.Expect, r.ExpectBase64, at+".", c); p != nil {
+	if t.Expect, p = k.expectation(r.Expect, r.ExpectBase64, r.ExpectSHA256, at+"."); p != nil {
 		return nil, p
+	}
+	if t.Expect != nil {
+		t.Expect.Comparison = c
 	}
 	return t, words(r.Args, at+".args", false)
 }
 
 // checker turns the request's checker into a job's, as job does for the program.
-func (s *Server) checker(j *sandbox.Job, r *CheckerRequest, at string) *Problem {
+func (s *Server) checker(j *sandbox.Job, r *CheckerRequest, at string, k *kept) *Problem {
 	if r == nil {
 		return nil
 	}
@@ -162,7 +150,7 @@ func (s *Server) checker(j *sandbox.Job, r *CheckerRequest, at string) *Problem 
 		c.Build, c.BuildLimits = r.Build.Command, r.Build.Limits
 	}
 	var p *Problem
-	if c.Files, p = files(r.Files, at+"."); p != nil {
+	if c.Files, p = k.list(r.Files, at+"."); p != nil {
 		return p
 	}
 	j.Checker = c

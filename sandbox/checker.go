@@ -52,12 +52,16 @@ func (r *Runner) makeChecker(ctx context.Context, k *kind, s *Spec, result *Resu
 // ask has the checker say what it thinks of an output.
 func (c *checker) ask(ctx context.Context, t *suite, test *Test, r *TestResult) error {
 	r.Difference = nil
-	spec := &stepSpec{limits: c.grant.Limits, core: t.runner.core, env: mergeEnv(fixedEnv, c.RunEnv), entries: c.files(test)}
+	files, err := c.files(test)
+	if err != nil {
+		return err
+	}
+	spec := &stepSpec{limits: c.grant.Limits, core: t.runner.core, env: mergeEnv(fixedEnv, c.RunEnv), entries: files}
 	in := stepInput{layer: c.build.Dir}
 	if c.Style == judge.Kattis {
 		spec.args = slices.Concat(c.Command, []string{checkerInput, checkerAnswer, checkerFeedback})
 		spec.entries = append(spec.entries, cell.Entry{Path: checkerFeedback, Kind: cell.Dir, Mode: 0o755})
-		done, err := in.feed(r.Stdout)
+		done, err := in.feed(&Content{Data: r.Stdout})
 		if err != nil {
 			return err
 		}
@@ -79,12 +83,13 @@ func (c *checker) ask(ctx context.Context, t *suite, test *Test, r *TestResult) 
 }
 
 // files that it sees of a test.
-func (c *checker) files(test *Test) []cell.Entry {
+func (c *checker) files(test *Test) ([]cell.Entry, error) {
 	var answer []byte
-	if test.Expect != nil {
-		answer = test.Expect.Output
+	input, err := try(stepReadKept, test.Stdin.bytes)
+	if err == nil && test.Expect != nil {
+		answer, err = try(stepReadKept, test.Expect.Output.bytes)
 	}
-	return []cell.Entry{placed(checkerInput, test.Stdin), placed(checkerAnswer, answer)}
+	return []cell.Entry{placed(checkerInput, input), placed(checkerAnswer, answer)}, err
 }
 
 func placed(name string, data []byte) cell.Entry {

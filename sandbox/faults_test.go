@@ -29,7 +29,7 @@ var shapes = []shape{
 		j := shell("echo started; sleep 1000 & sleep 0.02; echo x > out")
 		j.Files = []File{{Path: "dir", Mode: os.ModeDir | 0o755}, {Path: "dir/a/b", Mode: 0o644, Data: []byte("text")},
 			{Path: "link", Mode: modeLink, Target: "dir"}}
-		j.Stdin, j.Outputs = []byte("in"), []string{"*", "dir"}
+		j.Stdin, j.Outputs = text("in"), []string{"*", "dir"}
 		return j
 	}},
 	{OK, func() *Job {
@@ -42,7 +42,7 @@ var shapes = []shape{
 		j := shell("echo started; cat made; sleep 1000 &")
 		j.Build = []string{"/bin/sh", "-c", "echo x > made"}
 		j.BuildFresh, j.KeepOutput = true, 100
-		j.Tests = []Test{{Stdin: []byte("in")}}
+		j.Tests = []Test{{Stdin: text("in")}}
 		return j
 	}},
 	{CPULimit, func() *Job {

@@ -84,6 +84,10 @@ var errDecided = errors.New("the interactor has decided")
 // interact runs a test's program and the interactor at once, each in its own cell.
 func (t *suite) interact(ctx context.Context, test *Test, spec *stepSpec, r *TestResult) (*stepOutcome, error) {
 	c := t.checker
+	partnerSpec, err := c.interactorSpec(t, test, spec)
+	if err != nil {
+		return nil, err
+	}
 	program, partner, witness, err := joined()
 	if err != nil {
 		return nil, stepPipes.failed(err)
@@ -95,7 +99,7 @@ func (t *suite) interact(ctx context.Context, test *Test, spec *stepSpec, r *Tes
 	var first bool
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		theirs, theirErr = t.runner.runStep(context.WithoutCancel(ctx), t.kind, c.interactorSpec(t, test, spec),
+		theirs, theirErr = t.runner.runStep(context.WithoutCancel(ctx), t.kind, partnerSpec,
 			stepInput{layer: c.build.Dir, pipes: partner}, nil)
 		first = witness.look()
 		// One that has closed its output is at its end, and about to tell how.
@@ -116,10 +120,14 @@ func (t *suite) interact(ctx context.Context, test *Test, spec *stepSpec, r *Tes
 
 // interactorSpec: it may take a little longer than the program it talks with, so that
 // of two that wait for each other the program is the one whose time is up.
-func (c *checker) interactorSpec(t *suite, test *Test, program *stepSpec) *stepSpec {
+func (c *checker) interactorSpec(t *suite, test *Test, program *stepSpec) (*stepSpec, error) {
 	spec := &stepSpec{limits: c.grant.Limits, core: t.runner.core, env: mergeEnv(fixedEnv, c.RunEnv)}
 	spec.limits.WallMillis = max(spec.limits.WallMillis, program.limits.WallMillis+interactorAllowance)
-	spec.entries = c.files(test)
+	files, err := c.files(test)
+	if err != nil {
+		return nil, err
+	}
+	spec.entries = files
 	if c.Style == judge.Kattis {
 		spec.args = slices.Concat(c.Command, []string{checkerInput, checkerAnswer, checkerFeedback})
 		spec.entries = append(spec.entries, cell.Entry{Path: checkerFeedback, Kind: cell.Dir, Mode: 0o755})
@@ -127,7 +135,7 @@ func (c *checker) interactorSpec(t *suite, test *Test, program *stepSpec) *stepS
 		spec.args = slices.Concat(c.Command, []string{checkerInput, checkerOutput, checkerAnswer})
 	}
 	spec.entries = append(spec.entries, c.links...)
-	return spec
+	return spec, nil
 }
 
 const interactorAllowance = 1000 // ms

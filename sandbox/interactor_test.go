@@ -27,7 +27,7 @@ echo too many guesses >&2; exit 1
 func talks(script string, secrets ...string) *Job {
 	j := &Job{Policy: "judge", Command: []string{"/bin/sh", "-c", script}, KeepOutput: 1000}
 	for _, s := range secrets {
-		j.Tests = append(j.Tests, Test{Name: s, Stdin: []byte(s + "\n")})
+		j.Tests = append(j.Tests, Test{Name: s, Stdin: text(s + "\n")})
 	}
 	j.Checker = checks(judge.Testlib, guesser)
 	j.Checker.Interactive = true

@@ -23,7 +23,7 @@ type Job struct {
 	RunEnv, BuildEnv []string
 	Outputs          []string // patterns below /work, path.Match syntax, collected after the run
 
-	Stdin     []byte   // used when StdinFile is nil
+	Stdin     Content  // used when StdinFile is nil
 	StdinFile *os.File // handed to the job as fd 0 as it is (cordon run)
 	// Stdout and Stderr, when set, get the bytes as they arrive, besides the
 	// capped copy in the Result (cordon run).
@@ -49,5 +49,6 @@ type File struct {
 	Path   string      // relative, clean, no "..", not empty
 	Mode   os.FileMode // permission bits and os.ModeDir or os.ModeSymlink
 	Data   []byte      // content of a regular file
+	Kept   Kept        // the same, of a file that is kept; nil: Data
 	Target string      // of a symbolic link
 }

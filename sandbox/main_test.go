@@ -231,3 +231,6 @@ func eventually(t *testing.T, what string, ok func() bool) {
 }
 
 const modeLink = os.ModeSymlink | 0o777
+
+// text is a content given as bytes.
+func text(s string) Content { return Content{Data: []byte(s)} }

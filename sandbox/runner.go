@@ -232,7 +232,7 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	spec := &stepSpec{limits: g.Limits, core: r.core, args: job.Command, entries: files, env: mergeEnv(fixedEnv, job.RunEnv, job.Env)}
 	in := stepInput{stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr}
 	if in.stdin == nil {
-		done, err := in.feed(job.Stdin)
+		done, err := in.feed(&job.Stdin)
 		if err != nil {
 			return err
 		}
@@ -249,19 +249,22 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	result.Step = out.Step
 	result.add(out)
 	if e := job.Expect; e != nil && result.Verdict == OK {
-		if result.Difference = e.Comparison.Compare(e.Output, out.Stdout); result.Difference != nil {
+		if result.Difference, err = e.compare(out.Stdout); err != nil {
+			return err
+		}
+		if result.Difference != nil {
 			result.Verdict, result.Message = WrongAnswer, result.Difference.Message
 		}
 	}
 	return nil
 }
 
-// feed makes bytes the program's input; done lets go of them.
-func (in *stepInput) feed(stdin []byte) (done func(), err error) {
-	if len(stdin) == 0 {
+// feed makes a content the program's input; done lets go of them.
+func (in *stepInput) feed(stdin *Content) (done func(), err error) {
+	if stdin.Size() == 0 {
 		return func() {}, nil
 	}
-	in.stdin, err = try(stepStdin, func() (*os.File, error) { return cell.Input(stdin) })
+	in.stdin, err = try(stepStdin, stdin.input)
 	return func() { in.stdin.Close() }, err
 }
 

@@ -22,7 +22,7 @@ var endings = []struct {
 			t.Errorf("%q, exit %d, signal %q, message %q", r.Stdout, *r.ExitCode, r.Signal, r.Message)
 		}
 	}},
-	{"stdin", Job{Command: []string{"cat"}, Stdin: []byte("a\x00b")}, OK, func(t *testing.T, r *Result) {
+	{"stdin", Job{Command: []string{"cat"}, Stdin: text("a\x00b")}, OK, func(t *testing.T, r *Result) {
 		if string(r.Stdout) != "a\x00b" {
 			t.Errorf("%q", r.Stdout)
 		}

@@ -55,10 +55,10 @@ func mergeEnv(lists ...[]string) []string {
 // Request is the part of a job that its policy decides about.
 func (j *Job) Request() policy.Request {
 	q := policy.Request{Limits: j.Limits, BuildLimits: j.BuildLimits, HasBuild: len(j.Build) > 0,
-		Files: len(j.Files), StdinBytes: int64(len(j.Stdin)), Outputs: j.Outputs, Tests: len(j.Tests),
+		Files: len(j.Files), StdinBytes: j.Stdin.Size(), Outputs: j.Outputs, Tests: len(j.Tests),
 		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
 	for _, f := range j.Files {
-		q.FileBytes += wholePages(int64(len(f.Data)))
+		q.FileBytes += wholePages(f.size())
 	}
 	for _, kv := range j.Env {
 		name, _, _ := strings.Cut(kv, "=")
@@ -94,6 +94,10 @@ func entries(files []File, inodes int64) ([]cell.Entry, error) {
 		case f.Mode.IsRegular():
 			if e.Mode == 0 {
 				e.Mode = 0o644
+			}
+			var err error
+			if e.Data, err = try(stepReadKept, (&Content{f.Data, f.Kept}).bytes); err != nil {
+				return nil, err
 			}
 		default:
 			e.Kind = cell.Symlink
@@ -184,10 +188,10 @@ func (c *Checker) field() string {
 // TestRequest is the part of a test that the policy decides about: its own limits win
 // over the job's.
 func (j *Job) TestRequest(t *Test) policy.Request {
-	q := policy.Request{Limits: j.Limits.With(t.Limits), Files: len(t.Files), StdinBytes: int64(len(t.Stdin)),
+	q := policy.Request{Limits: j.Limits.With(t.Limits), Files: len(t.Files), StdinBytes: t.Stdin.Size(),
 		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
 	for _, f := range t.Files {
-		q.FileBytes += wholePages(int64(len(f.Data)))
+		q.FileBytes += wholePages(f.size())
 	}
 	return q
 }
@@ -198,7 +202,10 @@ func (j *Job) CheckerRequest() policy.Request {
 	q := policy.Request{Limits: c.Limits, BuildLimits: c.BuildLimits, HasBuild: len(c.Build) > 0, Files: len(c.Files),
 		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
 	for _, f := range c.Files {
-		q.FileBytes += wholePages(int64(len(f.Data)))
+		q.FileBytes += wholePages(f.size())
 	}
 	return q
 }
+
+// size of a regular file's content.
+func (f *File) size() int64 { return (&Content{f.Data, f.Kept}).Size() }

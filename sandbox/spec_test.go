@@ -125,7 +125,7 @@ func TestEntriesInodes(t *testing.T) {
 }
 
 func TestRequest(t *testing.T) {
-	j := &Job{Build: []string{"make"}, Env: []string{"A=1", "B=x=y"}, Stdin: make([]byte, 7), Outputs: []string{"*"}, WritableRoot: true,
+	j := &Job{Build: []string{"make"}, Env: []string{"A=1", "B=x=y"}, Stdin: text(string(make([]byte, 7))), Outputs: []string{"*"}, WritableRoot: true,
 		RootDirs: []string{"/x"}, Files: []File{{Data: nil}, {Data: make([]byte, 1)}, {Data: make([]byte, 4096)}, {Data: make([]byte, 4097)}}}
 	q := j.Request()
 	if !q.HasBuild || q.Files != 4 || q.FileBytes != 4096*4 || q.StdinBytes != 7 || !slices.Equal(q.Env, []string{"A", "B"}) ||

@@ -37,6 +37,7 @@ const (
 	stepStderr
 	stepGivePipes
 	stepListen
+	stepReadKept
 	stepPipes
 	stepLayer
 	stepStartJob
@@ -82,6 +83,7 @@ var steps = [stepCount]struct{ stage, op string }{
 	stepStderr:         {"stdio", "stderr"},
 	stepGivePipes:      {"stdio", "give the pipe to the job"},
 	stepListen:         {"seccomp", "listen"},
+	stepReadKept:       {"files", "read what is kept"},
 	stepPipes:          {"stdio", "join two programs"},
 	stepLayer:          {"cell", "show the build"},
 	stepStartJob:       {"cell", "start the job"},

@@ -257,7 +257,7 @@ func (t *suite) judged(ctx context.Context, test *Test, spec *stepSpec, r *TestR
 		return t.interact(ctx, test, spec, r)
 	}
 	in := stepInput{layer: t.layer}
-	done, err := in.feed(test.Stdin)
+	done, err := in.feed(&test.Stdin)
 	if err != nil {
 		return nil, err
 	}
@@ -281,7 +281,10 @@ func (t *suite) judge(ctx context.Context, test *Test, r *TestResult) error {
 	if test.Expect == nil {
 		return nil
 	}
-	r.Difference = test.Expect.Comparison.Compare(test.Expect.Output, r.Stdout)
+	var err error
+	if r.Difference, err = test.Expect.compare(r.Stdout); err != nil {
+		return err
+	}
 	if r.Difference != nil {
 		r.Verdict, r.Message = WrongAnswer, r.Difference.Message
 	}

@@ -21,9 +21,9 @@ func doubles(tests ...Test) *Job {
 }
 
 func test(name, stdin, expect string) Test {
-	t := Test{Name: name, Stdin: []byte(stdin)}
+	t := Test{Name: name, Stdin: text(stdin)}
 	if expect != "" {
-		t.Expect = &Expectation{[]byte(expect), judge.Comparison{Mode: judge.Tokens}}
+		t.Expect = &Expectation{text(expect), judge.Comparison{Mode: judge.Tokens}}
 	}
 	return t
 }
@@ -109,7 +109,7 @@ func TestSuiteVerdicts(t *testing.T) {
 		case WallLimit:
 			c.Limits.WallMillis = ptr[int64](100)
 		case WrongAnswer:
-			c.Expect = &Expectation{[]byte("8"), judge.Comparison{Mode: judge.Exact}}
+			c.Expect = &Expectation{text("8"), judge.Comparison{Mode: judge.Exact}}
 		}
 		job.Tests = append(job.Tests, c)
 	}
@@ -219,7 +219,7 @@ func TestBuildsAreToldApart(t *testing.T) {
 		t.Error("the first one is not there any more")
 	}
 	once := doubles() // a single run begins with it, too
-	once.Stdin = []byte("4")
+	once.Stdin = text("4")
 	if r := l.run(t, once); !r.BuildCached || string(r.Stdout) != "8 \n" && string(r.Stdout) != "8\n" {
 		t.Errorf("cached %t, %q", r.BuildCached, r.Stdout)
 	}
@@ -267,7 +267,7 @@ func TestChecker(t *testing.T) {
 func TestExpect(t *testing.T) {
 	l := newLab(t)
 	for expect, want := range map[string]Verdict{"hello": WrongAnswer, "hello\n": OK} {
-		job := &Job{Policy: "judge", Command: []string{"echo", "hello"}, Expect: &Expectation{[]byte(expect), judge.Comparison{Mode: judge.Exact}}}
+		job := &Job{Policy: "judge", Command: []string{"echo", "hello"}, Expect: &Expectation{text(expect), judge.Comparison{Mode: judge.Exact}}}
 		r := l.run(t, job)
 		if r.Verdict != want || (r.Difference == nil) != (want == OK) || want == WrongAnswer && r.Message == "" {
 			t.Errorf("%q: %s, %+v, %q", expect, r.Verdict, r.Difference, r.Message)

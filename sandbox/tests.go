@@ -12,7 +12,7 @@ type Test struct {
 	// Command and RunEnv are instead of the job's; nil: they are the job's.
 	Command []string
 	RunEnv  []string
-	Stdin   []byte
+	Stdin   Content
 	Files   []File // beside what the build left
 	Limits  policy.LimitRequest
 	Expect  *Expectation // nil: any output will do
@@ -20,8 +20,17 @@ type Test struct {
 
 // Expectation is what a program has to print.
 type Expectation struct {
-	Output     []byte
+	Output     Content
 	Comparison judge.Comparison // not looked at where the job has a checker
+}
+
+// compare looks for the first difference.
+func (e *Expectation) compare(output []byte) (*judge.Difference, error) {
+	want, err := try(stepReadKept, e.Output.bytes)
+	if err != nil {
+		return nil, err
+	}
+	return e.Comparison.Compare(want, output), nil
 }
 
 // Checker is a program that says whether an output is right. It is built as the job's

@@ -3,6 +3,7 @@ package cell
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
@@ -184,13 +185,37 @@ func memfd(p point, name string) (*os.File, error) {
 // Input is a file of bytes that a job can read as its standard input: sealed, and
 // opened for reading only, so that nothing can be left in it.
 func Input(data []byte) (*os.File, error) {
+	return input(func(w *os.File) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// InputFrom is Input with the bytes of a file, which the kernel copies: who has the
+// same file as input shares nothing by it, not even locks.
+func InputFrom(from *os.File, size int64) (*os.File, error) {
+	return input(func(w *os.File) error {
+		for at := int64(0); at < size; {
+			n, err := unix.Sendfile(int(w.Fd()), int(from.Fd()), &at, int(min(size-at, 1<<30)))
+			if err != nil && err != unix.EINTR {
+				return os.NewSyscallError("sendfile", err)
+			}
+			if n == 0 && err == nil {
+				return io.ErrUnexpectedEOF
+			}
+		}
+		return nil
+	})
+}
+
+func input(write func(*os.File) error) (*os.File, error) {
 	w, err := memfd(pointMakeInput, "stdin")
 	if err != nil {
 		return nil, err
 	}
 	defer w.Close()
 	if err = failing(pointWriteInput); err == nil {
-		_, err = w.Write(data)
+		err = write(w)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("write stdin: %w", err)

@@ -1,0 +1,96 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+
+	"cordon/sandbox"
+	"cordon/store"
+)
+
+// kept are the files that a job has named by their hashes: they stay until it has
+// ended.
+type kept struct {
+	files Files
+	held  []*store.File
+}
+
+// heldFile is a kept file as the sandbox wants it.
+type heldFile struct{ *store.File }
+
+// Bytes is its size.
+func (f heldFile) Bytes() int64 { return f.Size }
+
+func (k *kept) get(sum, at string) (sandbox.Kept, *Problem) {
+	if k.files == nil {
+		return nil, problem(CodeInvalidField, at, "this service keeps no files: it was started with --files-bytes 0; send the content itself")
+	}
+	f, err := k.files.Get(sum)
+	switch {
+	case errors.Is(err, store.ErrBadSum):
+		return nil, problem(CodeInvalidField, at, fmt.Sprintf("%q given, 64 lower-case hexadecimal digits of a SHA-256 are wanted", clip(sum)))
+	case errors.Is(err, store.ErrNotFound):
+		return nil, problem(CodeInvalidField, at, fmt.Sprintf("no file %s is kept; PUT it to /v1/files/%s first", sum, sum))
+	case err != nil:
+		return nil, problem(CodeInternal, at, "the file could not be read: "+err.Error())
+	}
+	k.held = append(k.held, f)
+	return heldFile{f}, nil
+}
+
+// release gives the files back.
+func (k *kept) release() {
+	for _, f := range k.held {
+		f.Close()
+	}
+}
+
+// stdin is standard input, given in one of three ways. at is what stands before the
+// names of the fields.
+func (k *kept) stdin(text, encoded, sum, at string) (sandbox.Content, *Problem) {
+	var c sandbox.Content
+	var p *Problem
+	switch {
+	case sum != "" && (text != "" || encoded != ""):
+		p = problem(CodeInvalidField, at+"stdin_sha256", "stdin is given too; give one of them")
+	case sum != "":
+		c.Kept, p = k.get(sum, at+"stdin_sha256")
+	case encoded != "" && text != "":
+		p = problem(CodeInvalidField, at+"stdin_base64", "stdin is given too; give one of them")
+	case encoded != "":
+		c.Data, p = decoded(encoded, at+"stdin_base64")
+	default:
+		c.Data = []byte(text)
+	}
+	return c, p
+}
+
+// expectation is an expected output; nil without one.
+func (k *kept) expectation(text, encoded *string, sum, at string) (*sandbox.Expectation, *Problem) {
+	e := &sandbox.Expectation{}
+	var p *Problem
+	switch {
+	case sum != "" && (text != nil || encoded != nil):
+		p = problem(CodeInvalidField, at+"expect_sha256", "expect is given too; give one of them")
+	case sum != "":
+		e.Output.Kept, p = k.get(sum, at+"expect_sha256")
+	case text != nil && encoded != nil:
+		p = problem(CodeInvalidField, at+"expect_base64", "expect is given too; give one of them")
+	case encoded != nil:
+		e.Output.Data, p = decoded(*encoded, at+"expect_base64")
+	case text != nil:
+		e.Output.Data = []byte(*text)
+	default:
+		return nil, nil
+	}
+	return e, p
+}
+
+func decoded(text, at string) ([]byte, *Problem) {
+	data, err := base64.StdEncoding.DecodeString(text)
+	if err != nil {
+		return nil, problem(CodeInvalidField, at, "not base64 (RFC 4648 with padding): "+err.Error())
+	}
+	return data, nil
+}
