@@ -54,6 +54,13 @@ var shapes = []shape{
 // suiteShape has a test, whose cell is shown what the build left.
 var suiteShape = shapes[2]
 
+// talking has an interactor. Two builds come before the program.
+var talking = shape{OK, func() *Job {
+	j := talks("echo started >&2; "+bisects, "617")
+	j.Limits.WallMillis, j.Limits.CPUMillis = ptr[int64](60_000), ptr[int64](10_000)
+	return j
+}}
+
 // writable has a root of its own shape: overlays, and a second pivot.
 var writable = shape{OK, func() *Job {
 	j := shell("echo started; echo x > /etc/mark")
@@ -104,7 +111,7 @@ func (b *bench) fails(t *testing.T, s shape, late bool, want ...string) bool {
 	b.pool.clearing.waitAll()
 	if r.Verdict == s.verdict {
 		if len(r.Tests) > 0 {
-			r.Stdout = r.Tests[0].Stdout
+			r.Stdout = append(r.Tests[0].Stdout, r.Tests[0].Stderr...)
 		}
 		if n := b.programs.Load(); n == 0 || r.Verdict == OK && !strings.HasPrefix(string(r.Stdout), "started") {
 			t.Fatalf("%d programs started in a job that ended well: %q", n, r.Stdout)
@@ -289,7 +296,7 @@ func TestEveryPointOfTheProtocolFailsClosed(t *testing.T) {
 
 // lateSteps come when the program has been started.
 var lateSteps = map[step]bool{stepWatchCPU: true, stepKill: true, stepAwait: true, stepWaitEmpty: true, stepUsage: true,
-	stepOpenWork: true, stepListOutputs: true, stepOpenOutput: true, stepStatOutput: true, stepReadOutput: true, stepReadTree: true, stepKeepTree: true}
+	stepOpenWork: true, stepListOutputs: true, stepOpenOutput: true, stepStatOutput: true, stepReadOutput: true, stepReadTree: true, stepKeepTree: true, stepPipes: true}
 
 // Every step of the runner.
 func TestEveryStepOfTheRunnerFailsClosed(t *testing.T) {
@@ -300,7 +307,11 @@ func TestEveryStepOfTheRunnerFailsClosed(t *testing.T) {
 		}
 		t.Run(steps[s].stage+" "+steps[s].op, func(t *testing.T) {
 			hits := 0
-			for _, shape := range shapes {
+			tried := shapes
+			if s == stepPipes {
+				tried = []shape{talking}
+			}
+			for _, shape := range tried {
 				b.retire(t)
 				for _, first := range []bool{true, false} {
 					arm(s, injected)

@@ -88,9 +88,10 @@ func (t *suite) interact(ctx context.Context, test *Test, spec *stepSpec, r *Tes
 	if err != nil {
 		return nil, err
 	}
-	program, partner, witness, err := joined()
-	if err != nil {
-		return nil, stepPipes.failed(err)
+	var program, partner *ends
+	var witness *witness
+	if err := do(stepPipes, func() (err error) { program, partner, witness, err = joined(); return err }); err != nil {
+		return nil, err
 	}
 	ctx, decided := context.WithCancelCause(ctx)
 	defer decided(nil)
