@@ -11,6 +11,7 @@ import (
 // names of loaded policies, routes.
 type metrics struct {
 	jobs     *prometheus.CounterVec
+	tests    *prometheus.CounterVec
 	stages   *prometheus.HistogramVec
 	requests *prometheus.CounterVec
 	refused  *prometheus.CounterVec
@@ -22,6 +23,8 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 	m := &metrics{
 		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_jobs_total",
 			Help: "Finished jobs by verdict and policy."}, []string{"verdict", "policy"}),
+		tests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_tests_total",
+			Help: "Tests of finished jobs by verdict."}, []string{"verdict"}),
 		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "cordon_stage_seconds",
 			Help: "Time of finished jobs in each stage.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 18)}, []string{"stage"}),
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_http_requests_total",
@@ -39,13 +42,19 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 	stat := func(pick func(sandbox.Stats) int64) func() float64 {
 		return func() float64 { return float64(pick(c.Runner.Stats())) }
 	}
-	reg.MustRegister(m.jobs, m.stages, m.requests, m.refused, m.connections.open, m.connections.dropped,
+	reg.MustRegister(m.jobs, m.tests, m.stages, m.requests, m.refused, m.connections.open, m.connections.dropped,
 		gauge("cordon_jobs_inside", "Jobs that run or wait.", func() float64 { return float64(a.inside()) }),
 		gauge("cordon_jobs_running", "Jobs that run.", stat(func(s sandbox.Stats) int64 { return s.Running })),
 		gauge("cordon_warm_cells", "Cells that wait for a job.", stat(func(s sandbox.Stats) int64 { return s.WarmCells })),
 		gauge("cordon_clearing_cells", "Cells that have done their work and are being taken down.", stat(func(s sandbox.Stats) int64 { return s.Clearing })),
 		gauge("cordon_kept_networks", "Unused network namespaces that are kept for cells to come.", stat(func(s sandbox.Stats) int64 { return s.Networks })),
 		gauge("cordon_free_id_ranges", "Subordinate id ranges that no cell uses.", stat(func(s sandbox.Stats) int64 { return s.FreeIDs })),
+		gauge("cordon_builds", "Builds that are kept.", stat(func(s sandbox.Stats) int64 { return s.Builds.Builds })),
+		gauge("cordon_builds_bytes", "Bytes of the builds that are kept.", stat(func(s sandbox.Stats) int64 { return s.Builds.Bytes })),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cordon_builds_used_again_total",
+			Help: "Jobs that began with a build of an earlier one."}, stat(func(s sandbox.Stats) int64 { return s.Builds.Hits })),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cordon_builds_made_total",
+			Help: "Builds that were begun."}, stat(func(s sandbox.Stats) int64 { return s.Builds.Misses })),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cordon_leaks_total",
 			Help: "Cells, cgroups or files that could not be taken down."}, stat(func(s sandbox.Stats) int64 { return s.Leaks })))
 	if c.Files != nil {
@@ -69,6 +78,9 @@ func fileMetrics(f Files) []prometheus.Collector {
 
 func (m *metrics) finished(r *sandbox.Result) {
 	m.jobs.WithLabelValues(string(r.Verdict), r.Policy).Inc()
+	for i := range r.Tests {
+		m.tests.WithLabelValues(string(r.Tests[i].Verdict)).Inc()
+	}
 	for stage, ns := range map[string]int64{"queued": r.Timings.QueuedNanos, "setup": r.Timings.SetupNanos,
 		"run": r.Timings.RunNanos, "teardown": r.Timings.TeardownNanos} {
 		m.stages.WithLabelValues(stage).Observe(float64(ns) / 1e9)

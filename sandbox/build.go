@@ -100,9 +100,12 @@ func (r *Runner) builds() (*Builds, error) {
 				return
 			}
 		}
-		r.buildsKept, r.buildsErr = builds.Open[*Built](builds.Config{Dir: dir, MaxBytes: r.config.BuildsBytes})
+		var kept *Builds
+		if kept, r.buildsErr = builds.Open[*Built](builds.Config{Dir: dir, MaxBytes: r.config.BuildsBytes}); r.buildsErr == nil {
+			r.buildsKept.Store(kept)
+		}
 	})
-	return r.buildsKept, stepKeepTree.failed(r.buildsErr)
+	return r.buildsKept.Load(), stepKeepTree.failed(r.buildsErr)
 }
 
 // built notes the account of a build, and says whether to go on.

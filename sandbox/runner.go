@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"cordon/builds"
 	"cordon/cgroup"
 	"cordon/policy"
 	"cordon/rootfs"
@@ -54,7 +55,7 @@ type Runner struct {
 	limitsErr error
 
 	buildsOnce sync.Once
-	buildsKept *Builds
+	buildsKept atomic.Pointer[Builds]
 	buildsErr  error
 }
 
@@ -76,12 +77,16 @@ type Stats struct {
 	Networks  int64 // network namespaces that nobody has used, kept for cells to come
 	FreeIDs   int64 // id ranges no cell uses; 0 without subordinate ids
 	Leaks     int64 // cells, cgroups or files that could not be taken down
+	Builds    builds.Stats
 }
 
 // Stats reads the numbers.
 func (r *Runner) Stats() Stats {
 	s := Stats{Running: r.running.Load(), WarmCells: r.pool.warmCells(), Clearing: r.pool.clearing.running(),
 		Networks: r.pool.networks.kept(), Leaks: r.pool.leaks.Load()}
+	if kept := r.buildsKept.Load(); kept != nil {
+		s.Builds = kept.Stats()
+	}
 	if r.config.Ranges != nil {
 		s.FreeIDs = int64(r.config.Ranges.Free())
 	}
@@ -322,8 +327,8 @@ func (r *Runner) Close() {
 	close(r.stop)
 	r.jobs.Wait()
 	r.pool.close()
-	if r.buildsKept != nil {
-		if err := r.buildsKept.Close(); err != nil {
+	if kept := r.buildsKept.Load(); kept != nil {
+		if err := kept.Close(); err != nil {
 			r.config.Logger.Warn("builds are left", "error", err)
 		}
 	}

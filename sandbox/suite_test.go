@@ -60,7 +60,7 @@ func TestSuite(t *testing.T) {
 			t.Errorf("%+v, %+v", r.Build, r.Usage)
 		}
 	}
-	if s := l.buildsKept.Stats(); s.Builds != 1 || s.Hits != 3 || s.Misses != 1 {
+	if s := l.Stats().Builds; s.Builds != 1 || s.Hits != 3 || s.Misses != 1 {
 		t.Errorf("%+v", s)
 	}
 }
