@@ -54,7 +54,7 @@ type session struct {
 
 // parts are the groups' measurements.
 var parts = map[string]func(*session, context.Context) error{
-	Latency: (*session).latency, Peers: (*session).peers, Throughput: (*session).throughput, Work: (*session).work,
+	Latency: (*session).latency, Peers: (*session).peers, Throughput: (*session).throughput, Judging: (*session).judging, Work: (*session).work,
 	Memory: (*session).memory, Output: (*session).output, Scale: (*session).scale,
 }
 

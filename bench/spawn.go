@@ -23,8 +23,8 @@ static int64_t micro(struct timeval t) { return t.tv_sec * 1000000000LL + t.tv_u
 
 // spawn_and_wait starts a program with posix_spawn, which is vfork and exec in
 // glibc, and waits for it: the call returns when the exec has been done. dir and
-// env may be null; with quiet the output goes to /dev/null. 0 or errno.
-static int spawn_and_wait(char **argv, char **env, const char *dir, int quiet, struct ended *e)
+// env may be null; in, or null, is a file to be standard input; with quiet the output goes to /dev/null. 0 or errno.
+static int spawn_and_wait(char **argv, char **env, const char *dir, const char *in, int quiet, struct ended *e)
 {
 	posix_spawn_file_actions_t actions;
 	struct rusage used;
@@ -32,17 +32,20 @@ static int spawn_and_wait(char **argv, char **env, const char *dir, int quiet, s
 	int64_t from = bench_now();
 	int error = 0;
 
-	if (dir || quiet) {
+	int acts = dir || in || quiet;
+	if (acts) {
 		error = posix_spawn_file_actions_init(&actions);
 		if (!error && dir)
 			error = posix_spawn_file_actions_addchdir_np(&actions, dir);
+		if (!error && in)
+			error = posix_spawn_file_actions_addopen(&actions, 0, in, O_RDONLY, 0);
 		if (!error && quiet)
 			error = posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
 		if (!error && quiet > 1)
 			error = posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
 	}
 	if (!error)
-		error = posix_spawn(&pid, argv[0], dir || quiet ? &actions : NULL, NULL, argv, env ? env : environ);
+		error = posix_spawn(&pid, argv[0], acts ? &actions : NULL, NULL, argv, env ? env : environ);
 	int64_t begun = bench_now();
 	if (!error)
 		while (wait4(pid, &e->status, 0, &used) < 0)
@@ -51,7 +54,7 @@ static int spawn_and_wait(char **argv, char **env, const char *dir, int quiet, s
 				break;
 			}
 	int64_t end = bench_now();
-	if (dir || quiet)
+	if (acts)
 		posix_spawn_file_actions_destroy(&actions);
 	if (error)
 		return error;
@@ -67,7 +70,7 @@ static int spawn_again(char **argv, int64_t until, size_t least, int64_t *times,
 {
 	for (*count = 0; *count < most && (*count < least || (bench_now() < until && !bench_stop)); ++*count) {
 		struct ended e;
-		int error = spawn_and_wait(argv, NULL, NULL, 0, &e);
+		int error = spawn_and_wait(argv, NULL, NULL, NULL, 0, &e);
 		if (error || e.status != 0)
 			return error ? error : ECHILD;
 		times[*count] = e.total;
@@ -107,6 +110,7 @@ type command struct {
 	argv  []string // the first is a path
 	env   []string // nil: that of this process
 	dir   string   // empty: that of this process
+	in    string   // a file that is standard input; empty: that of this process
 	quiet bool     // its output goes nowhere
 	mute  bool     // its errors, too
 }
@@ -132,6 +136,11 @@ func spawn(c command) (ended, error) {
 		dir = C.CString(c.dir)
 		defer C.free(unsafe.Pointer(dir))
 	}
+	var in *C.char
+	if c.in != "" {
+		in = C.CString(c.in)
+		defer C.free(unsafe.Pointer(in))
+	}
 	quiet := 0
 	switch {
 	case c.mute:
@@ -140,7 +149,7 @@ func spawn(c command) (ended, error) {
 		quiet = 1
 	}
 	var e C.struct_ended
-	if errno := C.spawn_and_wait(argv, env, dir, C.int(quiet), &e); errno != 0 {
+	if errno := C.spawn_and_wait(argv, env, dir, in, C.int(quiet), &e); errno != 0 {
 		return ended{}, fmt.Errorf("spawn %s: %w", c.argv[0], syscall.Errno(errno))
 	}
 	if status := syscall.WaitStatus(e.status); status != 0 {

@@ -26,6 +26,7 @@ type RunRequest struct {
 	Checker      *CheckerRequest   `json:"checker,omitempty" doc:"A program that judges the outputs of the tests, instead of compare"`
 	Interactor   *CheckerRequest   `json:"interactor,omitempty" doc:"A program that talks with the program of each test: each reads what the other writes, by pipes of the kernel. It ends as a checker does"`
 	Parallel     int64             `json:"parallel_tests,omitempty" doc:"Tests that run at once, at most; granted as far as the service runs so many jobs" minimum:"0"`
+	Measure      *MeasureRequest   `json:"measure,omitempty" doc:"Measure the run, or each test, so that times can be compared"`
 	StopOnFirst  bool              `json:"stop_on_first_failure,omitempty" doc:"Begin no further test when one is not ok"`
 	KeepOutput   *int64            `json:"keep_output_bytes,omitempty" doc:"Of stdout and stderr of each test, so much is in the result; 4096 when absent" minimum:"0"`
 	WritableRoot bool              `json:"writable_root,omitempty" doc:"A writable layer over the root, gone with the cell"`
@@ -60,6 +61,13 @@ type TestRequest struct {
 	ExpectBase64 *string       `json:"expect_base64,omitempty"`
 	ExpectSHA256 string        `json:"expect_sha256,omitempty"`
 	Limits       LimitsRequest `json:"limits,omitzero" doc:"Limits of this test, instead of the job's"`
+}
+
+// MeasureRequest says how to measure.
+type MeasureRequest struct {
+	Pin    bool  `json:"pin,omitempty" doc:"Bind the program to a core that no other such program has meanwhile"`
+	Repeat int64 `json:"repeat,omitempty" doc:"Run it so often, each time in a fresh cell; 1 when absent" minimum:"0" maximum:"100"`
+	WarmUp bool  `json:"warm_up,omitempty" doc:"Run it once before, uncounted, so that what it reads is in memory"`
 }
 
 // ToleranceRequest says how far numbers may be off; one of the two is enough.

@@ -16,6 +16,7 @@ type RunResult struct {
 	StepResult
 	Difference *judge.Difference `json:"difference,omitempty" doc:"The first place where the output is not what was expected"`
 	Build      *BuildResult      `json:"build,omitempty" doc:"Account of the build step"`
+	Measured   *MeasuredResult   `json:"measured,omitempty" doc:"Where measure was asked for"`
 	Tests      []TestResult      `json:"tests,omitempty" doc:"Account of each test, in the order of the request; those that were not run are skipped"`
 	Summary    *SummaryResult    `json:"summary,omitempty" doc:"Of the tests"`
 	Checker    *BuildResult      `json:"checker_build,omitempty" doc:"Account of the checker's build, where that ended badly"`
@@ -29,11 +30,24 @@ type BuildResult struct {
 	Cached bool `json:"cached" doc:"The same was built before: this is the account of that"`
 }
 
+// MeasuredResult is what measuring found. Of several runs the account is that of the
+// median CPU time, or of the first that did not end well.
+type MeasuredResult struct {
+	Core   int            `json:"core" doc:"That the program was bound to; -1: to none"`
+	Runs   int            `json:"runs"`
+	CPU    sandbox.Spread `json:"cpu_ns"`
+	Wall   sandbox.Spread `json:"wall_ns"`
+	Memory sandbox.Spread `json:"memory_peak_bytes"`
+	Noise  sandbox.Noise  `json:"noise" doc:"What the host did meanwhile; -1 where it does not tell"`
+	Noisy  bool           `json:"noisy" doc:"Some of the noise is more than a twentieth of the wall time: do not compare these times"`
+}
+
 // TestResult is the account of one test.
 type TestResult struct {
 	Name string `json:"name"`
 	StepResult
 	Difference *judge.Difference `json:"difference,omitempty"`
+	Measured   *MeasuredResult   `json:"measured,omitempty"`
 	Points     *float64          `json:"points,omitempty" doc:"As the checker gave them"`
 	Checker    *StepResult       `json:"checker,omitempty" doc:"Account of the checker's own run"`
 }
@@ -106,7 +120,7 @@ func NewResult(r *sandbox.Result) *RunResult {
 	if r.CheckerBuild != nil {
 		out.Checker = &BuildResult{newStep(r.CheckerBuild), false}
 	}
-	out.Difference = r.Difference
+	out.Difference, out.Measured = r.Difference, newMeasured(r.Measured)
 	for i := range r.Tests {
 		out.Tests = append(out.Tests, newTest(&r.Tests[i]))
 	}
@@ -123,8 +137,15 @@ func NewResult(r *sandbox.Result) *RunResult {
 	return out
 }
 
+func newMeasured(m *sandbox.Measured) *MeasuredResult {
+	if m == nil {
+		return nil
+	}
+	return &MeasuredResult{m.Core, m.Runs, m.CPU, m.Wall, m.Memory, m.Noise, m.Noisy()}
+}
+
 func newTest(t *sandbox.TestResult) TestResult {
-	out := TestResult{Name: t.Name, StepResult: newStep(&t.Step), Difference: t.Difference, Points: t.Points}
+	out := TestResult{Name: t.Name, StepResult: newStep(&t.Step), Difference: t.Difference, Measured: newMeasured(t.Measured), Points: t.Points}
 	if t.Checker != nil {
 		checker := newStep(t.Checker)
 		out.Checker = &checker

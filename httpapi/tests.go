@@ -11,6 +11,9 @@ import (
 	"cordon/sandbox"
 )
 
+// maxRepeat is how often a program is measured at most.
+const maxRepeat = 100
+
 // What a result with tests may hold of their outputs, in all.
 const (
 	defaultKeep = 4096
@@ -19,6 +22,12 @@ const (
 
 // tests fills in what a job with tests has, and what outputs are compared with.
 func (s *Server) tests(j *sandbox.Job, r *RunRequest, k *kept) *Problem {
+	if m := r.Measure; m != nil {
+		if m.Repeat < 0 || m.Repeat > maxRepeat {
+			return problem(CodeInvalidField, "measure.repeat", fmt.Sprintf("%d given, allowed is 1 to %d", m.Repeat, maxRepeat))
+		}
+		j.Measure = sandbox.Measure{Pin: m.Pin, Repeat: max(int(m.Repeat), 1), WarmUp: m.WarmUp}
+	}
 	c, p := comparison(r)
 	if p != nil {
 		return p

@@ -66,7 +66,7 @@ func (r *Runner) buildIn(ctx context.Context, k *kind, s *buildSpec, files []cel
 	spec := &stepSpec{limits: s.limits, core: r.core, args: s.args, entries: files, env: s.env}
 	var bytes int64
 	tooLarge := false
-	out, err := r.runStep(ctx, k, spec, stepInput{}, func(scratch *os.File, v Verdict) error {
+	out, err := r.runStep(ctx, k, spec, stepInput{core: noCore}, func(scratch *os.File, v Verdict) error {
 		if v != OK {
 			return nil
 		}

@@ -1,7 +1,10 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"os"
 	"slices"
 	"strings"
 
@@ -56,27 +59,25 @@ func (c *checker) ask(ctx context.Context, t *suite, test *Test, r *TestResult) 
 	if err != nil {
 		return err
 	}
-	spec := &stepSpec{limits: c.grant.Limits, core: t.runner.core, env: mergeEnv(fixedEnv, c.RunEnv), entries: files}
-	in := stepInput{layer: c.build.Dir}
+	spec := &stepSpec{limits: c.grant.Limits, core: t.runner.core, args: c.args(test), env: mergeEnv(fixedEnv, c.RunEnv), entries: files}
+	in := stepInput{core: noCore, layer: c.build.Dir}
 	if c.Style == judge.Kattis {
-		spec.args = slices.Concat(c.Command, []string{checkerInput, checkerAnswer, checkerFeedback})
-		spec.entries = append(spec.entries, cell.Entry{Path: checkerFeedback, Kind: cell.Dir, Mode: 0o755})
 		done, err := in.feed(&Content{Data: r.Stdout})
 		if err != nil {
 			return err
 		}
 		defer done()
 	} else {
-		spec.args = slices.Concat(c.Command, []string{checkerInput, checkerOutput, checkerAnswer})
 		spec.entries = append(spec.entries, placed(checkerOutput, r.Stdout))
 	}
 	spec.entries = append(spec.entries, c.links...)
-	out, err := t.runner.runStep(ctx, t.kind, spec, in, nil)
+	var said []byte
+	out, err := t.runner.runStep(ctx, t.kind, spec, in, c.feedback(&said))
 	if err != nil {
 		return err
 	}
 	r.Checker = &out.Step
-	c.rule(r)
+	c.rule(r, said)
 	keep(&out.Stdout, &out.StdoutTruncated, t.spec.Job.KeepOutput)
 	keep(&out.Stderr, &out.StderrTruncated, t.spec.Job.KeepOutput)
 	return nil
@@ -89,7 +90,54 @@ func (c *checker) files(test *Test) ([]cell.Entry, error) {
 	if err == nil && test.Expect != nil {
 		answer, err = try(stepReadKept, test.Expect.Output.bytes)
 	}
-	return []cell.Entry{placed(checkerInput, input), placed(checkerAnswer, answer)}, err
+	out := []cell.Entry{placed(checkerInput, input), placed(checkerAnswer, answer)}
+	if c.Style == judge.Kattis {
+		out = append(out, cell.Entry{Path: checkerFeedback, Kind: cell.Dir, Mode: 0o755})
+	}
+	return out, err
+}
+
+// args are its command and what it is called with. Validators in the style of Kattis
+// put names of files directly behind that of their directory.
+func (c *checker) args(test *Test) []string {
+	names := []string{checkerInput, checkerOutput, checkerAnswer}
+	if c.Style == judge.Kattis {
+		names = []string{checkerInput, checkerAnswer, checkerFeedback + "/"}
+	}
+	return slices.Concat(c.Command, names, test.CheckerArgs)
+}
+
+// What a validator in the style of Kattis has to say, and as much of it as is read.
+var feedbackFiles = []string{checkerFeedback + "/judgemessage.txt", checkerFeedback + "/judgeerror.txt"}
+
+const feedbackBytes = 64 << 10
+
+// feedback reads the first of the files that says something.
+func (c *checker) feedback(said *[]byte) func(*os.File, Verdict) error {
+	if c.Style != judge.Kattis {
+		return nil
+	}
+	return func(scratch *os.File, _ Verdict) error {
+		files, err := collectOutputs(scratch, feedbackFiles, int64(len(feedbackFiles)), feedbackBytes)
+		for _, f := range files {
+			if len(*said) == 0 && len(bytes.TrimSpace(f.Data)) > 0 {
+				*said = f.Data
+			}
+		}
+		return err
+	}
+}
+
+// opinion is what a checker's or interactor's end says; one that was ended has failed.
+// said is what it wrote besides its standard error, and wins.
+func (c *checker) opinion(s *Step, said []byte) judge.Opinion {
+	if s.ExitCode == nil || s.Verdict != OK && s.Verdict != Nonzero {
+		return judge.Opinion{Failed: true, Message: fmt.Sprintf("%s: %s", s.Verdict, s.Message)}
+	}
+	if len(said) == 0 {
+		said = s.Stderr
+	}
+	return judge.Outcome(c.Style, *s.ExitCode, said)
 }
 
 func placed(name string, data []byte) cell.Entry {
@@ -97,13 +145,13 @@ func placed(name string, data []byte) cell.Entry {
 }
 
 // rule turns the checker's end into the test's verdict.
-func (c *checker) rule(r *TestResult) {
+func (c *checker) rule(r *TestResult, said []byte) {
 	s := r.Checker
 	if s.Verdict == Cancelled || s.Verdict == Interrupted {
 		r.Verdict, r.Message = s.Verdict, s.Message
 		return
 	}
-	opinion := c.opinion(s)
+	opinion := c.opinion(s, said)
 	r.Points = opinion.Points
 	switch {
 	case opinion.Failed:

@@ -61,6 +61,13 @@ var talking = shape{OK, func() *Job {
 	return j
 }}
 
+// pinned is measured on a core of its own.
+var pinned = shape{OK, func() *Job {
+	j := shell("echo started")
+	j.Measure.Pin = true
+	return j
+}}
+
 // writable has a root of its own shape: overlays, and a second pivot.
 var writable = shape{OK, func() *Job {
 	j := shell("echo started; echo x > /etc/mark")
@@ -308,8 +315,11 @@ func TestEveryStepOfTheRunnerFailsClosed(t *testing.T) {
 		t.Run(steps[s].stage+" "+steps[s].op, func(t *testing.T) {
 			hits := 0
 			tried := shapes
-			if s == stepPipes {
+			switch s {
+			case stepPipes:
 				tried = []shape{talking}
+			case stepPin, stepNoise:
+				tried = []shape{pinned}
 			}
 			for _, shape := range tried {
 				b.retire(t)

@@ -3,16 +3,13 @@ package sandbox
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"cordon/judge"
-	"cordon/sandbox/cell"
 )
 
 // ends are what one of two programs has of the pipes between them. The kernel carries
@@ -82,7 +79,7 @@ func (w *witness) look() (programFirst bool) {
 var errDecided = errors.New("the interactor has decided")
 
 // interact runs a test's program and the interactor at once, each in its own cell.
-func (t *suite) interact(ctx context.Context, test *Test, spec *stepSpec, r *TestResult) (*stepOutcome, error) {
+func (t *suite) interact(ctx context.Context, test *Test, spec *stepSpec, core int, r *TestResult) (*stepOutcome, error) {
 	c := t.checker
 	partnerSpec, err := c.interactorSpec(t, test, spec)
 	if err != nil {
@@ -97,26 +94,29 @@ func (t *suite) interact(ctx context.Context, test *Test, spec *stepSpec, r *Tes
 	defer decided(nil)
 	var theirs *stepOutcome
 	var theirErr error
+	var said []byte
 	var first bool
 	var wait sync.WaitGroup
 	wait.Go(func() {
 		theirs, theirErr = t.runner.runStep(context.WithoutCancel(ctx), t.kind, partnerSpec,
-			stepInput{layer: c.build.Dir, pipes: partner}, nil)
+			stepInput{core: noCore, layer: c.build.Dir, pipes: partner}, c.feedback(&said))
 		first = witness.look()
 		// One that has closed its output is at its end, and about to tell how.
-		if theirErr != nil || !first && !c.opinion(&theirs.Step).Accepted {
+		if theirErr != nil || !first && !c.opinion(&theirs.Step, said).Accepted {
 			decided(errDecided)
 		}
 	})
-	ours, err := t.runner.runStep(ctx, t.kind, spec, stepInput{layer: t.layer, pipes: program}, nil)
+	ours, err := t.runner.runStep(ctx, t.kind, spec, stepInput{core: core, layer: t.layer, pipes: program}, nil)
 	wait.Wait()
 	if err := errors.Join(err, theirErr); err != nil {
 		return nil, err
 	}
 	r.Step, r.Checker = ours.Step, &theirs.Step
-	c.settle(r, &theirs.Step, first, errors.Is(context.Cause(ctx), errDecided))
+	c.settle(r, c.opinion(&theirs.Step, said), first, errors.Is(context.Cause(ctx), errDecided))
 	keep(&theirs.Stderr, &theirs.StderrTruncated, t.spec.Job.KeepOutput)
-	return ours, nil
+	settled := *ours // for who runs it again
+	settled.Verdict = r.Verdict
+	return &settled, nil
 }
 
 // interactorSpec: it may take a little longer than the program it talks with, so that
@@ -128,33 +128,17 @@ func (c *checker) interactorSpec(t *suite, test *Test, program *stepSpec) (*step
 	if err != nil {
 		return nil, err
 	}
-	spec.entries = files
-	if c.Style == judge.Kattis {
-		spec.args = slices.Concat(c.Command, []string{checkerInput, checkerAnswer, checkerFeedback})
-		spec.entries = append(spec.entries, cell.Entry{Path: checkerFeedback, Kind: cell.Dir, Mode: 0o755})
-	} else {
-		spec.args = slices.Concat(c.Command, []string{checkerInput, checkerOutput, checkerAnswer})
-	}
-	spec.entries = append(spec.entries, c.links...)
+	spec.args, spec.entries = c.args(test), append(files, c.links...)
 	return spec, nil
 }
 
 const interactorAllowance = 1000 // ms
 
-// opinion is what a checker's or interactor's end says; one that was ended has failed.
-func (c *checker) opinion(s *Step) judge.Opinion {
-	if s.ExitCode == nil || s.Verdict != OK && s.Verdict != Nonzero {
-		return judge.Opinion{Failed: true, Message: fmt.Sprintf("%s: %s", s.Verdict, s.Message)}
-	}
-	return judge.Outcome(c.Style, *s.ExitCode, s.Stderr)
-}
-
 // settle finds out whose fault it is. A program that has ended badly before its
 // interactor ended was not made to by that; and one that ends badly is wrong even where
 // the interactor was content. decided: the program was ended because of what the
 // interactor said.
-func (c *checker) settle(r *TestResult, partner *Step, programFirst, decided bool) {
-	o := c.opinion(partner)
+func (c *checker) settle(r *TestResult, o judge.Opinion, programFirst, decided bool) {
 	r.Points = o.Points
 	ours := r.Verdict == Cancelled && decided
 	switch {

@@ -86,3 +86,25 @@ func TestInteractions(t *testing.T) {
 		t.Errorf("%s: %s %q %+v", r.Verdict, r.verdicts(), r.Message, r.Tests[0].Checker)
 	}
 }
+
+// An interactor in the style of Kattis gets its test's arguments, and tells in a file why
+// it ended so.
+func TestInteractionInTheStyleOfKattis(t *testing.T) {
+	l := newLab(t)
+	const asks = "#!/bin/sh\nread secret <$1; echo $5; read got; echo \"$4 $got\" >$3judgemessage.txt; [ \"$got\" = $secret ] && exit 42; exit 43\n"
+	job := talks("read x; echo $x", "617", "5")
+	job.Checker = checks(judge.Kattis, asks)
+	job.Checker.Interactive = true
+	for i := range job.Tests {
+		job.Tests[i].CheckerArgs = []string{"got", "617"}
+	}
+	var done []int
+	job.TestDone = func(i int) { done = append(done, i) }
+	r := l.run(t, job)
+	if r.verdicts() != "ok wrong_answer" || r.Tests[0].Message != "got 617" || r.Tests[1].Message != "got 617" {
+		t.Errorf("%s %q %+v", r.verdicts(), r.Message, r.Tests[0].Checker)
+	}
+	if len(done) != 2 || done[0] != 0 || done[1] != 1 {
+		t.Errorf("told of tests %v", done)
+	}
+}

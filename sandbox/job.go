@@ -36,9 +36,12 @@ type Job struct {
 	Tests              []Test
 	Checker            *Checker
 	StopOnFirstFailure bool
-	ParallelTests      int   // at once, at most; 0: one after the other
-	KeepOutput         int64 // bytes of each stream of a test that the Result keeps
-	BuildFresh         bool  // no build that was made for another job
+	ParallelTests      int     // at once, at most; 0: one after the other
+	KeepOutput         int64   // bytes of each stream of a test that the Result keeps
+	Measure            Measure // of the run, or of each test
+	BuildFresh         bool    // no build that was made for another job
+	// TestDone, when set, is told which test has come to its end, from where it ran.
+	TestDone func(test int)
 
 	WritableRoot bool
 	RootDirs     []string

@@ -16,6 +16,7 @@ type Result struct {
 	// BuildCached: the build was made for an earlier job, and this is its account.
 	BuildCached bool
 	Difference  *judge.Difference // where the output is not what was expected
+	Measured    *Measured         // set when it was asked to be measured
 	Tests       []TestResult      // set when the job has tests, in their order
 	Summary     *Summary          // likewise
 	// CheckerBuild is set when the job has a checker that could not be built.

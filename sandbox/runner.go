@@ -54,6 +54,7 @@ type Runner struct {
 	hard      hardLimits
 	limitsErr error
 
+	cores      chan int // that no pinned program has
 	buildsOnce sync.Once
 	buildsKept atomic.Pointer[Builds]
 	buildsErr  error
@@ -61,7 +62,7 @@ type Runner struct {
 
 // New makes a Runner. Nothing is started before the first job or Prepare.
 func New(c Config) *Runner {
-	r := &Runner{config: c, slots: make(chan struct{}, max(c.Parallel, 1)), stop: make(chan struct{})}
+	r := &Runner{config: c, slots: make(chan struct{}, max(c.Parallel, 1)), stop: make(chan struct{}), cores: ownCores()}
 	r.pool = newPool(&r.config)
 	r.core, r.coreErr = ownCoreLimit()
 	r.hard, r.limitsErr = ownHardLimits()
@@ -235,22 +236,27 @@ func (r *Runner) runOnce(ctx context.Context, k *kind, s *Spec, result *Result) 
 func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, result *Result) error {
 	g, job := s.Grant, s.Job
 	spec := &stepSpec{limits: g.Limits, core: r.core, args: job.Command, entries: files, env: mergeEnv(fixedEnv, job.RunEnv, job.Env)}
-	in := stepInput{stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr}
-	if in.stdin == nil {
-		done, err := in.feed(&job.Stdin)
-		if err != nil {
-			return err
+	in := stepInput{core: noCore, stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr}
+	out, measured, err := r.measured(ctx, job.Measure, func(core int) (*stepOutcome, error) {
+		in := in
+		in.core = core
+		if in.stdin == nil {
+			done, err := in.feed(&job.Stdin)
+			if err != nil {
+				return nil, err
+			}
+			defer done()
 		}
-		defer done()
-	}
-	out, err := r.runStep(ctx, k, spec, in, func(scratch *os.File, _ Verdict) error {
-		var err error
-		result.Files, err = collectOutputs(scratch, job.Outputs, g.Caps.Outputs, g.Caps.OutputFile)
-		return err
+		return r.runStep(ctx, k, spec, in, func(scratch *os.File, _ Verdict) error {
+			var err error
+			result.Files, err = collectOutputs(scratch, job.Outputs, g.Caps.Outputs, g.Caps.OutputFile)
+			return err
+		})
 	})
 	if err != nil {
 		return err
 	}
+	result.Measured = measured
 	result.Step = out.Step
 	result.add(out)
 	if e := job.Expect; e != nil && result.Verdict == OK {

@@ -52,6 +52,7 @@ const emptyWithin = 5 * time.Second
 // stepInput is what a step gets besides its spec.
 type stepInput struct {
 	stdin          *os.File // nil: empty
+	core           int      // the cell is bound to it; noCore: to none
 	pipes          *ends    // instead of stdin and a kept stdout: both lead to another cell; nil: none
 	stdout, stderr io.Writer
 	layer          *os.File // a tree to be shown at cell.LayerPath; nil: none
@@ -125,6 +126,11 @@ func (r *Runner) beginOnce(k *kind, s *stepSpec, in stepInput, started int64, u 
 		return nil, err
 	}
 	in.trace.Mark("limited")
+	if in.core != noCore {
+		if err := do(stepPin, func() error { return pin(w.cell.Pid(), in.core) }); err != nil {
+			return nil, err
+		}
+	}
 	if in.layer != nil {
 		if err := do(stepLayer, func() error { return w.cell.Layer(in.layer) }); err != nil {
 			return nil, err

@@ -39,6 +39,8 @@ const (
 	stepListen
 	stepReadKept
 	stepPipes
+	stepPin
+	stepNoise
 	stepLayer
 	stepStartJob
 	stepWatchCPU
@@ -85,6 +87,8 @@ var steps = [stepCount]struct{ stage, op string }{
 	stepListen:         {"seccomp", "listen"},
 	stepReadKept:       {"files", "read what is kept"},
 	stepPipes:          {"stdio", "join two programs"},
+	stepPin:            {"cell", "bind to a core"},
+	stepNoise:          {"host", "read /proc/stat"},
 	stepLayer:          {"cell", "show the build"},
 	stepStartJob:       {"cell", "start the job"},
 	stepWatchCPU:       {"cgroup", "watch CPU time"},

@@ -232,6 +232,9 @@ func (t *suite) test(ctx context.Context, i int) error {
 	t.timings.SetupNanos += out.setup
 	t.timings.RunNanos += out.run
 	t.timings.TeardownNanos += out.teardown
+	if t.spec.Job.TestDone != nil {
+		t.spec.Job.TestDone(i)
+	}
 	return nil
 }
 
@@ -251,20 +254,28 @@ func keep(output *[]byte, cut *bool, most int64) {
 	}
 }
 
-// judged runs a test's program and has it judged.
+// judged runs a test's program and has it judged. Of several runs the one that stands
+// for all is judged.
 func (t *suite) judged(ctx context.Context, test *Test, spec *stepSpec, r *TestResult) (*stepOutcome, error) {
-	if t.checker != nil && t.checker.Interactive {
-		return t.interact(ctx, test, spec, r)
-	}
-	in := stepInput{layer: t.layer}
-	done, err := in.feed(&test.Stdin)
+	interactive := t.checker != nil && t.checker.Interactive
+	out, measured, err := t.runner.measured(ctx, t.spec.Job.Measure, func(core int) (*stepOutcome, error) {
+		if interactive {
+			return t.interact(ctx, test, spec, core, r)
+		}
+		in := stepInput{core: core, layer: t.layer}
+		done, err := in.feed(&test.Stdin)
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		return t.runner.runStep(ctx, t.kind, spec, in, nil)
+	})
 	if err != nil {
 		return nil, err
 	}
-	defer done()
-	out, err := t.runner.runStep(ctx, t.kind, spec, in, nil)
-	if err != nil {
-		return nil, err
+	r.Measured = measured
+	if interactive {
+		return out, nil
 	}
 	r.Step = out.Step
 	return out, t.judge(ctx, test, r)

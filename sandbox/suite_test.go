@@ -253,9 +253,11 @@ func TestChecker(t *testing.T) {
 		t.Errorf("%q", m)
 	}
 	job.Tests = job.Tests[:2]
-	job.Checker = checks(judge.Kattis, "#!/bin/sh\nread out; read in <$1; read answer <$2; echo x >$3/judgemessage.txt || exit 1\n[ $out -gt $answer ] && exit 42; exit 43\n")
-	if r := l.run(t, job); r.verdicts() != "ok wrong_answer" {
-		t.Errorf("%s, %q, %+v", r.verdicts(), r.Message, r.Tests[0].Checker)
+	job.Checker = checks(judge.Kattis, "#!/bin/sh\nread out; read in <$1; read answer <$2; echo \"$4 $5 $out\" >$3judgemessage.txt || exit 1\n"+
+		"echo not this >&2; [ $out -gt $answer ] && exit 42; exit 43\n")
+	job.Tests[1].CheckerArgs = []string{"with an", "argument"}
+	if r := l.run(t, job); r.verdicts() != "ok wrong_answer" || r.Tests[0].Message != "2" || r.Tests[1].Message != "with an argument 2" {
+		t.Errorf("%s, %q, %q, %+v", r.verdicts(), r.Tests[0].Message, r.Tests[1].Message, r.Tests[0].Checker)
 	}
 	job.Checker.Build = []string{"/bin/sh", "-c", "echo no such thing >&2; exit 1"}
 	if r := l.run(t, job); r.Verdict != CheckerFailed || r.verdicts() != "skipped skipped" || r.CheckerBuild == nil || string(r.CheckerBuild.Stderr) != "no such thing\n" {

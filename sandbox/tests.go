@@ -16,6 +16,8 @@ type Test struct {
 	Files   []File // beside what the build left
 	Limits  policy.LimitRequest
 	Expect  *Expectation // nil: any output will do
+	// CheckerArgs come behind those that the job's checker has anyway.
+	CheckerArgs []string
 }
 
 // Expectation is what a program has to print.
@@ -54,7 +56,8 @@ type TestResult struct {
 	Step
 	Difference *judge.Difference // where the output is wrong, for wrong_answer without a checker
 	Points     *float64          // as the checker gave them
-	Checker    *Step             // of the checker's own run
+	Measured   *Measured
+	Checker    *Step // of the checker's own run
 }
 
 // Summary of a job's tests.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -157,6 +158,13 @@ func TestSuiteRefusals(t *testing.T) {
 		{`"stop_on_first_failure":true`, "stop_on_first_failure", "tests"},
 		{`"keep_output_bytes":1`, "keep_output_bytes", "tests"},
 		{one + `,"keep_output_bytes":999999999`, "keep_output_bytes", "allowed"},
+		{`"measure":{"repeat":101}`, "measure.repeat", "100"},
+		{`"measure":{"repeat":-1}`, "measure.repeat", "100"},
+		{`"stdin_sha256":"abc"`, "stdin_sha256", "64"},
+		{`"stdin":"x","stdin_sha256":"abc"`, "stdin_sha256", "one of them"},
+		{`"expect_sha256":"` + strings.Repeat("0", 64) + `"`, "expect_sha256", "PUT"},
+		{`"tests":[{"stdin_sha256":"` + strings.Repeat("0", 64) + `"}]`, "tests[0].stdin_sha256", "PUT"},
+		{`"files":[{"path":"a","sha256":"` + strings.Repeat("0", 64) + `"}]`, "files[0].sha256", "PUT"},
 		{one + `,"parallel_tests":-1`, "parallel_tests", "allowed"},
 		{one + `,"checker":{}`, "checker.command", "nothing to run"},
 		{one + `,"checker":{"command":["true"],"style":"polygon"}`, "checker.style", "kattis"},
@@ -177,6 +185,35 @@ func TestSuiteRefusals(t *testing.T) {
 		var p struct{ Path, Detail, Code string }
 		if err := json.Unmarshal(text, &p); err != nil || status != 422 || p.Path != c.path || !strings.Contains(p.Detail, c.word) {
 			t.Errorf("%.120s: %d, path %q, %s", c.body, status, p.Path, text)
+		}
+	}
+}
+
+// Inputs and answers that are kept are named by their hashes, and stay while a job has
+// them.
+func TestKeptInputs(t *testing.T) {
+	d := testkit.StartDaemon(t, "--languages", "sh")
+	s := newService(d.URL, d.Token)
+	put := func(text string) string {
+		sum := fmt.Sprintf("%x", sha256.Sum256([]byte(text)))
+		if status, _, answer := s.send(t, http.MethodPut, "/v1/files/"+sum, s.token, []byte(text)); status != 201 {
+			t.Fatalf("%d %s", status, answer)
+		}
+		return sum
+	}
+	in, out, script := put("1 2\n"), put("3\n"), put("read a b; echo $((a + b))\n")
+	a := suite(t, s, object{"policy": "judge", "command": []string{"sh", "add"}, "files": []object{{"path": "add", "sha256": script}},
+		"tests": []object{{"stdin_sha256": in, "expect_sha256": out}, {"stdin": "2 2", "expect_sha256": out}}})
+	if a.verdicts() != "ok wrong_answer" {
+		t.Errorf("%s %+v", a.verdicts(), a.Tests)
+	}
+	r := s.run(t, object{"policy": "judge", "command": []string{"sh", "-c", "cat /dev/stdin; cat add"}, "stdin_sha256": in, "files": []object{{"path": "add", "sha256": script}}})
+	if r.Stdout != "1 2\nread a b; echo $((a + b))\n" {
+		t.Errorf("%q %q", r.Stdout, r.Stderr)
+	}
+	for _, sum := range []string{in, out, script} { // nobody holds them any more
+		if status, _, answer := s.send(t, http.MethodDelete, "/v1/files/"+sum, s.token, nil); status != 204 {
+			t.Errorf("%d %s", status, answer)
 		}
 	}
 }

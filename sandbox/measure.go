@@ -1,0 +1,206 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Measure says how a program is to be measured: so that its times can be compared.
+type Measure struct {
+	Pin    bool // to a core of its own: no other pinned program has it meanwhile
+	Repeat int  // times, each in a cell of its own; 0 is 1
+	WarmUp bool // run it once before, so that what it reads is in memory
+}
+
+// Measured is what was found.
+type Measured struct {
+	Core   int // -1: not pinned
+	Runs   int
+	CPU    Spread // ns
+	Wall   Spread // ns
+	Memory Spread // bytes, peak
+	Noise  Noise
+}
+
+// Spread of some runs.
+type Spread struct {
+	Min    int64 `json:"min"`
+	Median int64 `json:"median"`
+	Max    int64 `json:"max"`
+}
+
+// Noise is what the host did to the runs, in nanoseconds. -1 where it does not tell.
+type Noise struct {
+	StealNanos     int64 `json:"steal_ns"`     // the hypervisor gave processors of this machine to others (proc_stat(5))
+	PressureNanos  int64 `json:"pressure_ns"`  // some task waited for a processor (Documentation/accounting/psi.rst)
+	ThrottledNanos int64 `json:"throttled_ns"` // the program waited for its own CPU rate
+}
+
+// noisyShare of the wall time is what a quiet machine does not reach.
+const noisyShare = 20 // a twentieth
+
+// Noisy: the times are not worth comparing.
+func (m *Measured) Noisy() bool {
+	bound := m.Wall.Median * int64(m.Runs) / noisyShare
+	return max(m.Noise.StealNanos, m.Noise.PressureNanos, m.Noise.ThrottledNanos) > bound
+}
+
+// measured runs a step as it is asked for. What it returns is the run of median CPU time,
+// or the first that did not end well.
+func (r *Runner) measured(ctx context.Context, m Measure, run func(pin int) (*stepOutcome, error)) (*stepOutcome, *Measured, error) {
+	if m == (Measure{}) {
+		out, err := run(noCore)
+		return out, nil, err
+	}
+	core := noCore
+	if m.Pin {
+		var err error
+		if core, err = r.takeCore(ctx); err != nil {
+			return nil, nil, err
+		}
+		defer func() { r.cores <- core }()
+	}
+	if m.WarmUp {
+		if _, err := run(core); err != nil {
+			return nil, nil, err
+		}
+	}
+	before, err := try(stepNoise, readNoise)
+	if err != nil {
+		return nil, nil, err
+	}
+	var all []*stepOutcome
+	for range max(m.Repeat, 1) {
+		out, err := run(core)
+		if err != nil {
+			return nil, nil, err
+		}
+		all = append(all, out)
+		if out.Verdict != OK {
+			break
+		}
+	}
+	after, err := try(stepNoise, readNoise)
+	if err != nil {
+		return nil, nil, err
+	}
+	return pick(all), spread(all, core, after.since(before)), nil
+}
+
+// pick is the run that stands for all.
+func pick(all []*stepOutcome) *stepOutcome {
+	if last := all[len(all)-1]; last.Verdict != OK {
+		return last
+	}
+	sorted := slices.SortedFunc(slices.Values(all), func(a, b *stepOutcome) int { return int(a.Usage.CPUNanos - b.Usage.CPUNanos) })
+	return sorted[len(sorted)/2]
+}
+
+func spread(all []*stepOutcome, core int, n Noise) *Measured {
+	of := func(value func(*Usage) int64) Spread {
+		var values []int64
+		for _, o := range all {
+			values = append(values, value(&o.Usage))
+		}
+		slices.Sort(values)
+		return Spread{values[0], values[len(values)/2], values[len(values)-1]}
+	}
+	m := &Measured{Core: core, Runs: len(all), Noise: n, CPU: of(func(u *Usage) int64 { return u.CPUNanos }),
+		Wall: of(func(u *Usage) int64 { return u.WallNanos }), Memory: of(func(u *Usage) int64 { return u.MemoryPeakBytes })}
+	for _, o := range all {
+		m.Noise.ThrottledNanos = sum(m.Noise.ThrottledNanos, o.Usage.ThrottledNanos)
+	}
+	return m
+}
+
+// noCore: not pinned.
+const noCore = -1
+
+// ownCores are those that the service may use itself.
+func ownCores() chan int {
+	var set unix.CPUSet
+	if unix.SchedGetaffinity(0, &set) != nil {
+		return nil
+	}
+	free := make(chan int, set.Count())
+	for core := 0; len(free) < cap(free); core++ {
+		if set.IsSet(core) {
+			free <- core
+		}
+	}
+	return free
+}
+
+// takeCore waits for a core that no pinned program has.
+func (r *Runner) takeCore(ctx context.Context) (int, error) {
+	if r.cores == nil {
+		return noCore, stepPin.failed(fmt.Errorf("the processors of the service could not be found out"))
+	}
+	select {
+	case core := <-r.cores:
+		return core, nil
+	case <-ctx.Done():
+		return noCore, ctx.Err()
+	case <-r.stop:
+		return noCore, ErrShuttingDown
+	}
+}
+
+// pin binds a waiting cell to a core, and reads that back. Its job inherits it.
+func pin(pid, core int) error {
+	var want, got unix.CPUSet
+	want.Set(core)
+	if err := unix.SchedSetaffinity(pid, &want); err != nil {
+		return os.NewSyscallError("sched_setaffinity", err)
+	}
+	if err := unix.SchedGetaffinity(pid, &got); err != nil {
+		return os.NewSyscallError("sched_getaffinity", err)
+	}
+	if got != want {
+		return fmt.Errorf("the kernel did not take core %d: the cell has %d cores", core, got.Count())
+	}
+	return nil
+}
+
+// readNoise reads the host's counters. What this kernel does not have is -1.
+func readNoise() (Noise, error) {
+	n := Noise{StealNanos: -1, PressureNanos: -1}
+	stat, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return n, err
+	}
+	first, _, _ := bytes.Cut(stat, []byte{'\n'})
+	if f := bytes.Fields(first); len(f) > 8 {
+		if ticks, err := strconv.ParseInt(string(f[8]), 10, 64); err == nil {
+			n.StealNanos = ticks * int64(time.Second) / 100 // USER_HZ is 100 wherever Cordon runs
+		}
+	}
+	pressure, err := os.ReadFile("/proc/pressure/cpu") // not there, or EOPNOTSUPP, without PSI
+	if err != nil {
+		return n, nil
+	}
+	if _, rest, found := bytes.Cut(pressure, []byte("total=")); found {
+		line, _, _ := bytes.Cut(rest, []byte{'\n'})
+		if us, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64); err == nil {
+			n.PressureNanos = us * int64(time.Microsecond)
+		}
+	}
+	return n, nil
+}
+
+func (n Noise) since(before Noise) Noise {
+	less := func(a, b int64) int64 {
+		if a < 0 || b < 0 {
+			return -1
+		}
+		return max(a-b, 0)
+	}
+	return Noise{StealNanos: less(n.StealNanos, before.StealNanos), PressureNanos: less(n.PressureNanos, before.PressureNanos)}
+}
