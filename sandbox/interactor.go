@@ -90,7 +90,7 @@ func (t *suite) interact(ctx context.Context, test *Test, spec *stepSpec, core i
 	if err := do(stepPipes, func() (err error) { program, partner, witness, err = joined(); return err }); err != nil {
 		return nil, err
 	}
-	ctx, decided := context.WithCancelCause(ctx)
+	until, decided := context.WithCancelCause(ctx)
 	defer decided(nil)
 	var theirs *stepOutcome
 	var theirErr error
@@ -98,7 +98,7 @@ func (t *suite) interact(ctx context.Context, test *Test, spec *stepSpec, core i
 	var first bool
 	var wait sync.WaitGroup
 	wait.Go(func() {
-		theirs, theirErr = t.runner.runStep(context.WithoutCancel(ctx), t.kind, partnerSpec,
+		theirs, theirErr = t.runner.runStep(ctx, t.kind, partnerSpec,
 			stepInput{core: noCore, layer: c.build.Dir, pipes: partner}, c.feedback(&said))
 		first = witness.look()
 		// One that has closed its output is at its end, and about to tell how.
@@ -106,13 +106,13 @@ func (t *suite) interact(ctx context.Context, test *Test, spec *stepSpec, core i
 			decided(errDecided)
 		}
 	})
-	ours, err := t.runner.runStep(ctx, t.kind, spec, stepInput{core: core, layer: t.layer, pipes: program}, nil)
+	ours, err := t.runner.runStep(until, t.kind, spec, stepInput{core: core, layer: t.layer, pipes: program}, nil)
 	wait.Wait()
 	if err := errors.Join(err, theirErr); err != nil {
 		return nil, err
 	}
 	r.Step, r.Checker = ours.Step, &theirs.Step
-	c.settle(r, c.opinion(&theirs.Step, said), first, errors.Is(context.Cause(ctx), errDecided))
+	c.settle(r, c.opinion(&theirs.Step, said), first, errors.Is(context.Cause(until), errDecided))
 	keep(&theirs.Stderr, &theirs.StderrTruncated, t.spec.Job.KeepOutput)
 	settled := *ours // for who runs it again
 	settled.Verdict = r.Verdict

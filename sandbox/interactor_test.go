@@ -65,7 +65,7 @@ func TestInteraction(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			job := talks(c.script, c.secret)
-			if c.verdict == CPULimit {
+			if c.verdict != WallLimit {
 				job.Limits.WallMillis = ptr[int64](50_000)
 			}
 			r := l.run(t, job)
