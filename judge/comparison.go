@@ -25,10 +25,12 @@ func Modes() []Mode { return []Mode{Exact, Trim, Tokens, Float, UnorderedLines} 
 
 // Comparison is a mode with its settings. The tolerances belong to Float: a number
 // matches when it differs by at most Abs, or by at most Rel times the expected number;
-// either suffices.
+// either suffices. What follows them belongs to Tokens and Float.
 type Comparison struct {
-	Mode     Mode
-	Abs, Rel float64
+	Mode       Mode
+	Abs, Rel   float64
+	IgnoreCase bool // the letters A to Z are the letters a to z
+	SameSpace  bool // the white space before, between and behind the words counts, too
 }
 
 // FieldError is a setting that cannot be.
@@ -58,6 +60,10 @@ func (c Comparison) Check() error {
 		return &FieldError{"abs", shown(c.Abs), "0, or left out: only the mode float has tolerances"}
 	case c.Mode != Float && c.Rel != 0:
 		return &FieldError{"rel", shown(c.Rel), "0, or left out: only the mode float has tolerances"}
+	case c.Mode != Float && c.Mode != Tokens && c.IgnoreCase:
+		return &FieldError{"ignore_case", "true", "false: only the modes tokens and float have it"}
+	case c.Mode != Float && c.Mode != Tokens && c.SameSpace:
+		return &FieldError{"same_space", "true", "false: only the modes tokens and float have it"}
 	// Written so that NaN, which is neither less nor more than anything, is refused.
 	case !(c.Abs >= 0 && c.Abs < maxAbs):
 		return &FieldError{"abs", shown(c.Abs), "0 or more, below 1e308"}
@@ -84,9 +90,9 @@ func (c Comparison) Compare(expected, got []byte) *Difference {
 	case Trim:
 		return compareTrim(expected, got)
 	case Tokens:
-		return compareTokens(expected, got, nil)
+		return c.compareTokens(expected, got, nil)
 	case Float:
-		return compareTokens(expected, got, newTolerance(c.Abs, c.Rel))
+		return c.compareTokens(expected, got, newTolerance(c.Abs, c.Rel))
 	case UnorderedLines:
 		return compareUnordered(expected, got)
 	}

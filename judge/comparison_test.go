@@ -13,7 +13,7 @@ import (
 func TestCheck(t *testing.T) {
 	good := []Comparison{
 		{Mode: Exact}, {Mode: Trim}, {Mode: Tokens}, {Mode: UnorderedLines},
-		{Float, 1e-6, 0}, {Float, 0, 1e-6}, {Float, 1e-6, 1e-6}, {Float, 5e-324, 0}, {Float, 9e307, 0.999},
+		{Mode: Float, Abs: 1e-6, Rel: 0}, {Mode: Float, Abs: 0, Rel: 1e-6}, {Mode: Float, Abs: 1e-6, Rel: 1e-6}, {Mode: Float, Abs: 5e-324, Rel: 0}, {Mode: Float, Abs: 9e307, Rel: 0.999},
 	}
 	for _, c := range good {
 		if err := c.Check(); err != nil {
@@ -58,7 +58,7 @@ func TestCheck(t *testing.T) {
 
 // settings is a comparison of each mode.
 var settings = map[Mode]Comparison{
-	Exact: {Mode: Exact}, Trim: {Mode: Trim}, Tokens: {Mode: Tokens}, Float: {Float, 1e-6, 1e-6}, UnorderedLines: {Mode: UnorderedLines},
+	Exact: {Mode: Exact}, Trim: {Mode: Trim}, Tokens: {Mode: Tokens}, Float: {Mode: Float, Abs: 1e-6, Rel: 1e-6}, UnorderedLines: {Mode: UnorderedLines},
 }
 
 func TestModes(t *testing.T) {

@@ -136,7 +136,7 @@ func TestFloat(t *testing.T) {
 		{1e-6, 0, "1 2 3", "1 2", false},
 		{1e-6, 0, "1 2", "1 2 3", false},
 	} {
-		cmp := Comparison{Float, c.abs, c.rel}
+		cmp := Comparison{Mode: Float, Abs: c.abs, Rel: c.rel}
 		if err := cmp.Check(); err != nil {
 			t.Fatal(err)
 		}

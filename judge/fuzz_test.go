@@ -32,9 +32,9 @@ func FuzzFloat(f *testing.F) {
 		f.Add([]byte(s.expected), []byte(s.got), s.abs, s.rel)
 	}
 	f.Fuzz(func(t *testing.T, expected, got []byte, abs, rel float64) {
-		c := Comparison{Float, math.Abs(abs), math.Abs(rel)}
+		c := Comparison{Mode: Float, Abs: math.Abs(abs), Rel: math.Abs(rel)}
 		if c.Check() != nil {
-			c = Comparison{Float, 1e-6, 1e-6}
+			c = Comparison{Mode: Float, Abs: 1e-6, Rel: 1e-6}
 		}
 		if len(expected) > maxDigits || len(got) > maxDigits {
 			t.Skip("the model counts more digits")

@@ -45,9 +45,9 @@ func BenchmarkCompare(b *testing.B) {
 		{"exact/last-byte", Comparison{Mode: Exact}, expected, append(expected[:len(expected)-1:len(expected)-1], ' '), false},
 		{"trim/crlf", Comparison{Mode: Trim}, expected, crlf, true},
 		{"tokens/crlf", Comparison{Mode: Tokens}, expected, crlf, true},
-		{"float/rounded", Comparison{Float, 1e-6, 0}, expected, rounded, true},
-		{"float/on-the-bound", Comparison{Float, 1e-6, 0}, onBound, bytes.Repeat([]byte("1.000001\n"), benchBytes/9), true},
-		{"float/one-number", Comparison{Float, 0, 1e-6}, oneDigit, otherDigit, false},
+		{"float/rounded", Comparison{Mode: Float, Abs: 1e-6, Rel: 0}, expected, rounded, true},
+		{"float/on-the-bound", Comparison{Mode: Float, Abs: 1e-6, Rel: 0}, onBound, bytes.Repeat([]byte("1.000001\n"), benchBytes/9), true},
+		{"float/one-number", Comparison{Mode: Float, Abs: 0, Rel: 1e-6}, oneDigit, otherDigit, false},
 		{"unordered/reversed", Comparison{Mode: UnorderedLines}, expected, bytes.Join(reversed, []byte{'\n'}), true},
 		{"unordered/short-lines", Comparison{Mode: UnorderedLines}, bytes.Repeat([]byte("a\nb\n"), benchBytes/4), bytes.Repeat([]byte("b\na\n"), benchBytes/4), true},
 	} {

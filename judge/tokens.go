@@ -28,19 +28,56 @@ func (t *tokens) scan() bool {
 func (t *tokens) token() []byte { return t.text[t.start:t.end] }
 
 // compareTokens compares token by token; with a tolerance, numbers as numbers.
-func compareTokens(expected, got []byte, tol *tolerance) *Difference {
+func (c *Comparison) compareTokens(expected, got []byte, tol *tolerance) *Difference {
 	e, g := tokens{text: expected}, tokens{text: got}
 	for {
+		before, after := e.end, g.end
 		wanted, there := e.scan(), g.scan()
 		switch {
-		case !wanted && !there:
-			return nil
 		case wanted != there:
 			return tokenMissing(&e, &g)
-		case !bytes.Equal(e.token(), g.token()) && !tol.matches(e.token(), g.token()):
+		case c.SameSpace && !bytes.Equal(expected[before:e.start], got[after:g.start]):
+			return spaceDiffers(expected[:e.start], got[:g.start], before, after)
+		case !wanted:
+			return nil
+		case !bytes.Equal(e.token(), g.token()) && !(c.IgnoreCase && sameLetters(e.token(), g.token())) && !tol.matches(e.token(), g.token()):
 			return tokenDiffers(&e, &g, tol)
 		}
 	}
+}
+
+// sameLetters: the same bytes, but for letters of ASCII that are large in one and small
+// in the other.
+func sameLetters(a, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if small(a[i]) != small(b[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func small(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
+// spaceDiffers: the white space at the end of both texts is not the same; from there on
+// it is looked at.
+func spaceDiffers(expected, got []byte, before, after int) *Difference {
+	at := commonPrefix(expected[before:], got[after:])
+	d := &Difference{}
+	d.Line, d.Column = place(got, after+at)
+	d.ExpectedLine, _ = place(expected, before+at)
+	x, y := excerptOf(expected, before, len(expected), before+at), excerptOf(got, after, len(got), after+at)
+	d.Expected, d.Got = x.text, y.text
+	d.Message = fmt.Sprintf("line %d, column %d: expected the white space %s, got %s", d.Line, d.Column, x.quoted(), y.quoted())
+	return d
 }
 
 // tokenMissing: one of the outputs has no token left.

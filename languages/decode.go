@@ -25,18 +25,35 @@ type language struct {
 	Version *probe   `yaml:"version"`
 	Build   *step    `yaml:"build"`
 	Run     *step    `yaml:"run"`
+	// Family is the id of the language that this one is another version of, where
+	// that has a file of its own.
+	Family string `yaml:"family"`
+	// Versions are further languages that differ from this one in a few words.
+	Versions []version `yaml:"versions"`
+	// Default is the id of the version that this language's own names mean; without
+	// it they mean the tools as they stand above.
+	Default string   `yaml:"default"`
+	Minimum *minimum `yaml:"minimum"`
+	// Replace allows an operator's file to take the place of a shipped one.
+	Replace bool `yaml:"replace"`
 	// Etc are patterns of files below /etc, or below /var/lib, that the tools read
 	// and that a job's own root therefore has to offer.
 	Etc []string `yaml:"etc"`
 
 	version *regexp.Regexp
+	wanted  string // what the probe has to find: this, or this and more behind a dot
+	since   string // or at least this
+	file    string // where it comes from
+	own     bool   // the operator's
 }
 
 // tool is an executable that must exist.
 type tool struct {
 	Name    string   `yaml:"name"`    // as in the commands
-	Any     []string `yaml:"any"`     // other names or absolute paths, tried in order after Name
+	Any     []string `yaml:"any"`     // other names or absolute paths, tried in order after Name; paths may be patterns
 	Package string   `yaml:"package"` // Debian package that brings it
+
+	only bool // Name itself is not looked for: a version has names of its own
 }
 
 // probe asks a tool for its version.
@@ -58,8 +75,10 @@ type step struct {
 }
 
 var (
-	idPattern  = regexp.MustCompile(`^[a-z][a-z0-9]*$`)
+	idPattern  = regexp.MustCompile(`^[a-z][a-z0-9]*([-.][a-z0-9]+)*$`)
 	envPattern = regexp.MustCompile(`^[A-Z_][A-Z0-9_]*=`)
+
+	versionPattern = regexp.MustCompile(`^\d+(\.\d+)*$`)
 )
 
 // decode reads one data file: unknown and duplicate keys, a second document and
@@ -74,14 +93,20 @@ func decode(text []byte) (_ *language, err error) {
 	}()
 	var l language
 	d := yaml.NewDecoder(bytes.NewReader(text), yaml.Strict(), yaml.DisallowUnknownField())
-	if err = d.Decode(&l); err != nil {
-		return nil, err
+	switch err = d.Decode(&l); {
+	case errors.Is(err, io.EOF):
+		return nil, placed(text, wrong("id", "nothing is in the file; begin with id and name"))
+	case err != nil:
+		return nil, syntax(text, err)
 	}
 	if err = d.Decode(&language{}); !errors.Is(err, io.EOF) {
 		return nil, errors.New("more than one document in the file; keep one")
 	}
-	if err = l.check(); err != nil {
-		return nil, err
+	if err = l.check(); err == nil {
+		_, err = l.expand()
+	}
+	if err != nil {
+		return nil, placed(text, err)
 	}
 	return &l, nil
 }
@@ -89,32 +114,40 @@ func decode(text []byte) (_ *language, err error) {
 func (l *language) check() error {
 	switch {
 	case !idPattern.MatchString(l.ID):
-		return fmt.Errorf("id: %q does not match %s", l.ID, idPattern)
+		return wrong("id", "%q does not match %s", l.ID, idPattern)
 	case l.Name == "":
-		return errors.New("name: empty; give the name people know")
+		return wrong("name", "empty; give the name people know")
 	case l.Source == "" || path.Base(l.Source) != l.Source || l.Source == "." || l.Source == "..":
-		return fmt.Errorf("source: %q is not a plain file name", l.Source)
+		return wrong("source", "%q is not a plain file name", l.Source)
 	case len(l.Tools) == 0:
-		return errors.New("tools: none; name the executables that must exist")
+		return wrong("tools", "none; name the executables that must exist")
 	case l.Run == nil:
-		return errors.New("run: missing")
+		return wrong("run", "missing; say how the program is started")
 	}
-	for _, alias := range l.Aliases {
+	for i, alias := range l.Aliases {
 		if alias == "" || alias != strings.ToLower(alias) {
-			return fmt.Errorf("aliases: %q is empty or not in lower case", alias)
+			return wrong(at("aliases", i), "%q is empty or not in lower case", alias)
 		}
 	}
-	for _, t := range l.Tools {
+	for i, t := range l.Tools {
 		if t.Name == "" || t.Package == "" {
-			return fmt.Errorf("tools: %q needs name and package", t.Name)
+			return wrong(at("tools", i), "%q needs name and package", t.Name)
+		}
+		for j, name := range t.Any {
+			if _, err := path.Match(name, ""); err != nil || name == "" {
+				return wrong(at(at("tools", i)+".any", j), "%q is neither a name nor a path, with * if need be", name)
+			}
 		}
 	}
-	for _, p := range l.Etc {
+	for i, p := range l.Etc {
 		if _, err := path.Match(p, ""); err != nil || !strings.HasPrefix(p, "/etc/") && !strings.HasPrefix(p, "/var/lib/") || path.Clean(p) != p {
-			return fmt.Errorf("etc: %q is not a clean pattern below /etc or /var/lib", p)
+			return wrong(at("etc", i), "%q is not a clean pattern below /etc or /var/lib", p)
 		}
 	}
 	if err := l.checkProbe(); err != nil {
+		return err
+	}
+	if err := l.Minimum.check("minimum", l.Build != nil); err != nil {
 		return err
 	}
 	if err := l.Run.check("run"); err != nil {
@@ -131,14 +164,14 @@ func (l *language) checkProbe() error {
 		return nil
 	}
 	if len(l.Version.Command) == 0 {
-		return errors.New("version.command: empty")
+		return wrong("version.command", "empty; give the command that prints the version")
 	}
 	re, err := regexp.Compile(l.Version.Match)
 	if err != nil {
-		return fmt.Errorf("version.match: %w", err)
+		return wrong("version.match", "%w", err)
 	}
 	if re.NumSubexp() != 1 {
-		return fmt.Errorf("version.match: %q has %d groups, wanted 1", l.Version.Match, re.NumSubexp())
+		return wrong("version.match", "%q has %d groups, wanted 1", l.Version.Match, re.NumSubexp())
 	}
 	l.version = re
 	return nil
@@ -148,23 +181,23 @@ func (l *language) checkProbe() error {
 // the file is loaded and not when a job runs.
 func (s *step) check(field string) error {
 	if len(s.Command) == 0 || s.Command[0] == "" {
-		return fmt.Errorf("%s.command: empty", field)
+		return wrong(field+".command", "empty; give the program and its arguments")
 	}
-	for _, e := range s.Env {
+	for i, e := range s.Env {
 		if !envPattern.MatchString(e) && !strings.HasPrefix(e, "{{if ") {
-			return fmt.Errorf("%s.env: %q is not NAME=value", field, e)
+			return wrong(at(field+".env", i), "%q is not NAME=value", e)
 		}
 	}
 	var err error
 	if s.options, err = parseAll(s.Options); err != nil {
-		return fmt.Errorf("%s.options: %w", field, err)
+		return wrong(field+".options", "%w", err)
 	}
 	if s.env, err = parseAll(s.Env); err != nil {
-		return fmt.Errorf("%s.env: %w", field, err)
+		return wrong(field+".env", "%w", err)
 	}
 	for _, t := range append(s.options[:len(s.options):len(s.options)], s.env...) {
 		if err := t.Execute(io.Discard, settings{limits: policy.Limits{}}); err != nil {
-			return fmt.Errorf("%s: %w", field, err)
+			return wrong(field, "%w", err)
 		}
 	}
 	return nil

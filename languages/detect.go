@@ -45,7 +45,8 @@ func (s *Set) Detect(ctx context.Context) error {
 	if s.detected {
 		return nil
 	}
-	finder := newFinder()
+	finder := s.finder
+	finder.asked = &answers{} // for this search alone: one that is cancelled has no answers
 	findings := make([]finding, len(s.languages))
 	slots := make(chan struct{}, runtime.NumCPU())
 	var wg sync.WaitGroup
@@ -93,7 +94,11 @@ func (f finder) find(ctx context.Context, l *language) finding {
 		out.tools[t.Name] = found
 	}
 	if l.Version != nil {
-		version, err := f.probe(ctx, l, out)
+		argv := out.command(l.Version.Command)
+		version, err := f.asked.once(f.probeKey(l, argv), func() (string, error) { return f.probe(ctx, l, argv) })
+		if why := l.fits(version); err == nil && why != "" {
+			err = fmt.Errorf("%s says version %s; %s (Debian package: %s)", strings.Join(argv, " "), version, why, l.Tools[0].Package)
+		}
 		if err != nil {
 			out.missing = err.Error()
 			return out
@@ -109,11 +114,47 @@ func (f finder) find(ctx context.Context, l *language) finding {
 	return out
 }
 
+// probeKey is the same for two probes that give the same answer: g++ is often a link
+// to g++-12.
+func (f finder) probeKey(l *language, argv []string) string {
+	file, err := f.resolve(argv[0])
+	if err == nil {
+		file, err = filepath.EvalSymlinks(file)
+	}
+	if err != nil { // the probe will tell
+		file = argv[0]
+	}
+	return fmt.Sprintf("%q %q %q %q", file, argv[1:], l.Version.Stdin, l.Version.Match)
+}
+
+// answers keeps what probes found: versions of a language often share their tool.
+type answers struct {
+	mu   sync.Mutex
+	kept map[string]func() (string, error)
+}
+
+// once asks the first time that the key is given.
+func (a *answers) once(key string, ask func() (string, error)) (string, error) {
+	if a == nil {
+		return ask()
+	}
+	a.mu.Lock()
+	if a.kept == nil {
+		a.kept = map[string]func() (string, error){}
+	}
+	answer, known := a.kept[key]
+	if !known {
+		answer = sync.OnceValues(ask)
+		a.kept[key] = answer
+	}
+	a.mu.Unlock()
+	return answer()
+}
+
 // probe runs the version command with the job's PATH.
-func (f finder) probe(ctx context.Context, l *language, found finding) (string, error) {
+func (f finder) probe(ctx context.Context, l *language, argv []string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
-	argv := found.command(l.Version.Command)
 	path, err := f.resolve(argv[0])
 	if err != nil {
 		return "", err

@@ -22,17 +22,46 @@ func machine(t *testing.T, scripts, links map[string]string) (string, finder) {
 			t.Fatal(err)
 		}
 	}
-	for name, text := range scripts {
-		if err := os.WriteFile(filepath.Join(root, name), []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
+	writeTools(t, root, scripts)
 	for name, target := range links {
 		if err := os.Symlink(strings.ReplaceAll(target, "ROOT", root), filepath.Join(root, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return root, finder{path: []string{root + "/hidden/bin", root + "/seen/bin"}, visible: []string{root + "/seen"}}
+}
+
+func writeTools(t *testing.T, root string, scripts map[string]string) {
+	t.Helper()
+	for name, text := range scripts {
+		name = filepath.Join(root, name)
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if target, link := strings.CutPrefix(text, "LINK "); link {
+			if err := os.Symlink(target, name); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		if err := os.WriteFile(name, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// asked is how often a tool has left a trace of itself.
+func asked(t *testing.T, f finder, name string) int {
+	t.Helper()
+	path, err := f.resolve(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trace, err := os.ReadFile(path + ".asked")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(trace)
 }
 
 func TestTool(t *testing.T) {

@@ -1,7 +1,7 @@
 // Package languages knows how a source text in a language becomes a running
 // program: file name, build command, run command, and the settings that make a
 // runtime respect the limits of its job. Each language is a data file below
-// data/; adding one needs no code.
+// data/, or in an operator's directory; adding one needs no code.
 package languages
 
 import (
@@ -28,6 +28,7 @@ var data embed.FS
 type Set struct {
 	languages []*language          // ordered by id
 	byName    map[string]*language // id and aliases
+	finder    finder
 
 	detect   sync.Mutex // held while Detect runs
 	detected bool
@@ -37,9 +38,19 @@ type Set struct {
 	goCache string             // set by UseGoCache
 }
 
-// Load reads the embedded data files.
-func Load() (*Set, error) {
-	return load(data, "data")
+// Load reads the embedded data files, and then those of the operator's
+// directories.
+func Load(dirs ...string) (*Set, error) {
+	s, err := load(data, "data")
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range dirs {
+		if err := s.addDir(dir); err != nil {
+			return nil, err
+		}
+	}
+	return s, s.finish()
 }
 
 func load(fsys fs.FS, dir string) (*Set, error) {
@@ -50,7 +61,7 @@ func load(fsys fs.FS, dir string) (*Set, error) {
 	if len(names) == 0 {
 		return nil, fmt.Errorf("languages: no data file in %s", dir)
 	}
-	s := &Set{byName: map[string]*language{}, found: map[string]finding{}}
+	s := &Set{byName: map[string]*language{}, found: map[string]finding{}, finder: newFinder()}
 	for _, name := range names {
 		text, err := fs.ReadFile(fsys, name)
 		if err != nil {
@@ -63,22 +74,46 @@ func load(fsys fs.FS, dir string) (*Set, error) {
 		if want := dir + "/" + l.ID + ".yaml"; name != want {
 			return nil, fmt.Errorf("languages: %s: id is %q, so the file must be %s", name, l.ID, want)
 		}
+		if l.Replace {
+			return nil, fmt.Errorf("languages: %s: replace: for an operator's file only", name)
+		}
+		l.file = name
 		if err := s.add(l); err != nil {
-			return nil, fmt.Errorf("languages: %s: %w", name, err)
+			return nil, fmt.Errorf("languages: %s: %w", name, placed(text, err))
 		}
 	}
-	slices.SortFunc(s.languages, func(a, b *language) int { return strings.Compare(a.ID, b.ID) })
-	return s, nil
+	return s, s.finish()
 }
 
-func (s *Set) add(l *language) error {
-	for _, name := range append([]string{l.ID}, l.Aliases...) {
-		if other := s.byName[name]; other != nil {
-			return fmt.Errorf("%q is already a name of %s", name, other.ID)
-		}
-		s.byName[name] = l
+// finish does what can be done when every file is read.
+func (s *Set) finish() error {
+	slices.SortFunc(s.languages, func(a, b *language) int { return strings.Compare(a.ID, b.ID) })
+	return s.checkFamilies()
+}
+
+// add takes in the language and its versions.
+func (s *Set) add(file *language) error {
+	all, err := file.expand()
+	if err != nil {
+		return err
 	}
-	s.languages = append(s.languages, l)
+	for i, l := range all {
+		prefix := ""
+		if i > 0 {
+			prefix = at("versions", i-1) + "."
+		}
+		for j, name := range append([]string{l.ID}, l.Aliases...) {
+			if other := s.byName[name]; other != nil {
+				field := prefix + "id"
+				if j > 0 {
+					field = at(prefix+"aliases", j-1)
+				}
+				return wrong(field, "%q is already a name of %s in %s", name, other.ID, other.file)
+			}
+			s.byName[name] = l
+		}
+		s.languages = append(s.languages, l)
+	}
 	return nil
 }
 
@@ -86,6 +121,8 @@ func (s *Set) add(l *language) error {
 type Info struct {
 	ID         string
 	Name       string
+	Family     string // id of the language that this is a version of, or that has versions; "" when there are none
+	Default    string // of a family's own language: id of the version that it means; "" for the tools of its own file
 	Aliases    []string
 	Version    string // "" when missing, or when the tool cannot tell
 	Status     string // StatusOK or StatusMissing
@@ -93,6 +130,9 @@ type Info struct {
 	SourceFile string
 	Build      []string // empty: no build step
 	Run        []string
+	// What the smallest program was measured to need; nil without a measurement, and
+	// without a build step.
+	BuildMinimum, RunMinimum *Need
 }
 
 // The values of Info.Status.
@@ -110,8 +150,11 @@ func (s *Set) List() []Info {
 	for _, l := range s.languages {
 		f := s.found[l.ID]
 		info := Info{
-			ID: l.ID, Name: l.Name, Aliases: slices.Clone(l.Aliases), SourceFile: l.Source,
+			ID: l.ID, Name: l.Name, Family: l.Family, Default: l.Default, Aliases: slices.Clone(l.Aliases), SourceFile: l.Source,
 			Version: f.version, Status: StatusOK, Run: f.command(l.Run.Command),
+		}
+		if l.Minimum != nil {
+			info.BuildMinimum, info.RunMinimum = l.Minimum.Build, l.Minimum.Run
 		}
 		if l.Build != nil {
 			info.Build = f.command(l.Build.Command)
@@ -148,7 +191,7 @@ func (s *Set) Plan(name string) (Plan, error) {
 	if l.Build != nil {
 		p.Build = f.command(l.Build.Command)
 	}
-	if l.ID == goID {
+	if l.ID == goID && !l.own { // the cache is made with the shipped file's tool
 		p.cache = s.goCache
 	}
 	return p, nil

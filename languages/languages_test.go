@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -44,8 +45,11 @@ func TestKeep(t *testing.T) {
 	if err := s.Keep([]string{"c", "cobol"}); !errors.Is(err, ErrUnknown) || !strings.Contains(err.Error(), `"cobol"`) || len(s.ids()) != before {
 		t.Errorf("an unknown name: %v, %d of %d left", err, len(s.ids()), before)
 	}
-	if err := s.Keep([]string{"C++", "sh"}); err != nil || !slices.Equal(s.ids(), []string{"cpp", "sh"}) {
-		t.Errorf("%v, %v", err, s.ids())
+	if err := s.Keep([]string{"C++", "sh"}); err != nil || !slices.Contains(s.ids(), "cpp20") || !slices.Contains(s.ids(), "cpp-gcc-12") || slices.Contains(s.ids(), "c11") {
+		t.Errorf("a family and one alone: %v, %v", err, s.ids())
+	}
+	if err := s.Keep([]string{"cpp20", "sh"}); err != nil || !slices.Equal(s.ids(), []string{"cpp20", "sh"}) {
+		t.Errorf("a version alone: %v, %v", err, s.ids())
 	}
 	if err := s.Detect(t.Context()); err != nil {
 		t.Fatal(err)
@@ -67,8 +71,33 @@ func TestDocumented(t *testing.T) {
 	}
 	for _, l := range s.languages {
 		row := fmt.Sprintf("| `%s` | %s | %s |", l.ID, strings.Join(l.Aliases, ", "), l.Source)
-		if row = strings.Replace(row, "|  |", "| |", 1); !strings.Contains(string(page), row) {
-			t.Errorf("docs/languages.md has no row that starts with %q", row)
+		row = strings.Replace(row, "|  |", "| |", 1)
+		if l.Family != "" && l.Family != l.ID { // a version shares its row with others
+			row = "`" + l.ID + "`"
+		}
+		if !strings.Contains(string(page), row) {
+			t.Errorf("docs/languages.md has no row with %q", row)
+		}
+		checkMinimumDocumented(t, l, string(page))
+	}
+}
+
+// checkMinimumDocumented: the table of the least limits says what the data file says.
+func checkMinimumDocumented(t *testing.T, l *language, page string) {
+	row := regexp.MustCompile("(?m)^\\| `" + regexp.QuoteMeta(l.ID) + "` \\| [^|]*\\| ((?:\\d+ MiB|–) \\| (?:\\d+|–)) \\| [^|]*\\| (\\d+ MiB \\| \\d+) \\|").FindStringSubmatch(page)
+	switch {
+	case l.Minimum == nil && row != nil:
+		t.Errorf("%s: docs/languages.md has least limits, the data file has none", l.ID)
+	case l.Minimum == nil:
+	case row == nil && (l.Family == "" || l.Family == l.ID): // a version may have those of its family
+		t.Errorf("%s: docs/languages.md has no row in the table of the least limits", l.ID)
+	case row != nil:
+		build, cells := "– | –", func(n *Need) string { return fmt.Sprintf("%d MiB | %d", n.MemoryMiB, n.Pids) }
+		if l.Minimum.Build != nil {
+			build = cells(l.Minimum.Build)
+		}
+		if run := cells(l.Minimum.Run); row[1] != build || row[2] != run {
+			t.Errorf("%s: docs/languages.md has %q and %q, the data file %q and %q", l.ID, row[1], row[2], build, run)
 		}
 	}
 }
@@ -110,13 +139,29 @@ func TestDecodeRefuses(t *testing.T) {
 		{"open template", "{{.CPUs}}", "{{.CPUs", "run.env"},
 		{"etc elsewhere", "id: x", "id: x\netc: [/root/x]", "etc"},
 		{"etc that climbs", "id: x", "id: x\netc: [/etc/../root]", "etc"},
+		{"minimum without run", "id: x", "id: x\nminimum: {build: {memory_mib: 1, pids: 1}}", "minimum.run"},
+		{"minimum without build", "id: x", "id: x\nminimum: {run: {memory_mib: 1, pids: 1}}", "minimum.build"},
+		{"minimum of nothing", "id: x", "id: x\nminimum: {build: {memory_mib: 1, pids: 1}, run: {memory_mib: 0, pids: 1}}", "minimum.run"},
+		{"broken path pattern", "{name: xc, package: xc}", "{name: xc, any: ['/opt/[x'], package: xc}", "tools[0].any[0]"},
+		{"default of no version", "id: x", "id: x\ndefault: y", "default"},
+		{"version of nothing", "id: x", "id: x\nversions: [{id: x-1, name: X1}]", "versions[0].tools"},
+		{"version without name", "id: x", "id: x\nversions: [{id: x-1, words: {main.x: main.x}}]", "versions[0].name"},
+		{"version of another tool", "id: x", "id: x\nversions: [{id: x-1, name: X1, tools: [{name: y, any: [z], package: z}]}]", "versions[0].tools[0].name"},
+		{"version's tool without place", "id: x", "id: x\nversions: [{id: x-1, name: X1, tools: [{name: xc, package: z}]}]", "versions[0].tools[0]"},
+		{"word that is nowhere", "id: x", "id: x\nversions: [{id: x-1, name: X1, words: {nowhere: there}}]", "versions[0].words"},
+		{"since what", "id: x", "id: x\nversions: [{id: x-1, name: X1, since: new, words: {main.x: y}}]", "versions[0].since"},
+		{"version of a version", "id: x", "id: x\nfamily: y\nversions: [{id: x-1, name: X1, words: {main.x: y}}]", "versions[0].id"},
 	} {
 		text := strings.Replace(good, tt.old, tt.new, 1)
 		if text == good {
 			t.Fatalf("%s: nothing replaced", tt.name)
 		}
-		if _, err := decode([]byte(text)); err == nil || !strings.Contains(err.Error(), tt.want) {
+		_, err := decode([]byte(text))
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v, want one that names %q", tt.name, err, tt.want)
+		}
+		if err != nil && tt.name != "trailing document" && !strings.HasPrefix(err.Error(), "line ") {
+			t.Errorf("%s: no line in %v", tt.name, err)
 		}
 	}
 }

@@ -21,27 +21,32 @@ var visible = []string{"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/li
 // maxLinks is the kernel's limit of links in one path, path_resolution(7).
 const maxLinks = 40
 
-// finder looks for tools. Its fields are the machine's layout, so that a test
-// can give another one.
+// finder looks for tools. Its first fields are the machine's layout, so that a
+// test can give another one.
 type finder struct {
 	path    []string
 	visible []string
+	asked   *answers // nil: every probe is run
 }
 
-func newFinder() finder { return finder{path: filepath.SplitList(Path), visible: visible} }
+func newFinder() finder {
+	return finder{path: filepath.SplitList(Path), visible: visible}
+}
+
+// names are those under which the tool is looked for, in order.
+func (t tool) names() []string {
+	if t.only {
+		return t.Any
+	}
+	return append([]string{t.Name}, t.Any...)
+}
 
 // tool returns the name to run: a plain one when PATH finds it, else a path.
 func (f finder) tool(t tool) (string, error) {
 	var elsewhere string
-	for _, name := range append([]string{t.Name}, t.Any...) {
-		candidates := []string{name}
-		if !filepath.IsAbs(name) {
-			candidates = nil
-			for _, dir := range f.path {
-				candidates = append(candidates, filepath.Join(dir, name))
-			}
-		}
-		for _, c := range candidates {
+	names := t.names()
+	for _, name := range names {
+		for _, c := range f.candidates(name) {
 			if !executable(c) {
 				continue
 			}
@@ -49,20 +54,38 @@ func (f finder) tool(t tool) (string, error) {
 				elsewhere = fmt.Sprintf("%s leads to %s", c, hidden)
 				continue
 			}
+			if filepath.IsAbs(name) { // a pattern becomes the path that it found
+				return c, nil
+			}
 			return name, nil
 		}
 	}
 	fix := "Debian package: " + t.Package
 	if elsewhere == "" {
-		if p, err := exec.LookPath(t.Name); err == nil {
+		if p, err := exec.LookPath(names[0]); err == nil {
 			elsewhere = "there is " + p
 		}
 	}
 	if elsewhere != "" {
 		return "", fmt.Errorf("%s: %s, but jobs see only %s; install it there (%s)",
-			t.Name, elsewhere, strings.Join(f.visible, ", "), fix)
+			names[0], elsewhere, strings.Join(f.visible, ", "), fix)
 	}
-	return "", fmt.Errorf("%s: not found in %s (%s)", t.Name, strings.Join(f.path, ":"), fix)
+	return "", fmt.Errorf("%s: not found in %s (%s)", names[0], strings.Join(f.path, ":"), fix)
+}
+
+// candidates are the paths that a tool of this name may have.
+func (f finder) candidates(name string) []string {
+	if filepath.IsAbs(name) {
+		// The pattern was checked when the file was decoded: Glob cannot fail. A path
+		// without pattern is its own only match.
+		paths, _ := filepath.Glob(name)
+		return paths
+	}
+	paths := make([]string, 0, len(f.path))
+	for _, dir := range f.path {
+		paths = append(paths, filepath.Join(dir, name))
+	}
+	return paths
 }
 
 func executable(path string) bool {

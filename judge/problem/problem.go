@@ -89,7 +89,8 @@ type Program struct {
 	Language string   // an id of package languages
 	Dir      string   // where Files are: below the package
 	Files    []string // below Dir, by name; sources, headers, and data that stands beside them
-	Main     string   // the one of Files that the program begins in
+	Sources  []string // those of Files that are in the language
+	Main     string   // the one of Sources that the program begins in
 }
 
 // Load reads the package in a directory. The error is ErrInvalid, with every

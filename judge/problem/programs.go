@@ -89,6 +89,7 @@ func (r *reader) program(name, dir string, files []file) (program, bool) {
 	if !ok {
 		return p, false
 	}
+	p.Sources = sources
 	if p.Main = begins(p.Language, sources, p.texts); p.Main == "" {
 		r.wrong(name, "several sources, of which none is called main"+path.Ext(sources[0]), "name the one so that the program begins in")
 		return p, false

@@ -277,7 +277,7 @@ func (h house) checkServer(t *testing.T, p testkit.Process) {
 	want["Threads"] = "1"
 	h.checkProcess(t, p.Pid, want)
 	fds := h.descriptors(t, p.Pid)
-	delete(fds, "2") // the service's log, whatever that is
+	delete(fds, "2")                                                                                                                 // the service's log, whatever that is
 	compareMaps(t, "descriptors", fds, map[string]string{"0": "/dev/null", "1": "/dev/null", "3": "socket", "4": "net", "5": "mnt"}) // the ways back to its own network and mounts
 	mine, daemons := namespaces(t, p.Pid), namespaces(t, h.daemon.Pid)
 	for name, ns := range mine {

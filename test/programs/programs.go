@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -67,7 +68,8 @@ type language struct {
 	Extension string                      `yaml:"extension"`
 	Extra     bool                        `yaml:"extra"`
 	Override  map[string]Expect           `yaml:"override"`
-	Limits    map[string]map[string]int64 `yaml:"limits"` // by case
+	Limits    map[string]map[string]int64 `yaml:"limits"`   // by case
+	Versions  map[string]string           `yaml:"versions"` // id → what the version's program prints, a pattern
 }
 
 // Load returns every program of the languages chosen, and those languages. The
@@ -93,6 +95,80 @@ func Load() ([]Program, []string, error) {
 		ids = append(ids, l.ID)
 	}
 	return all, ids, nil
+}
+
+// Version is one version of a language and how a program sees which one it is.
+type Version struct {
+	Family, ID string
+	Source     string // prints the version
+	Stdout     string // pattern of what it prints
+	Hello      Program
+}
+
+// Versions returns the versions of the languages chosen.
+func Versions() ([]Version, error) {
+	t, err := decode()
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := t.choose(os.Getenv(LanguagesVar))
+	if err != nil {
+		return nil, err
+	}
+	var all []Version
+	for _, l := range chosen {
+		if len(l.Versions) == 0 {
+			continue
+		}
+		source, err := files.ReadFile("testdata/" + l.ID + "/version." + l.Extension)
+		if err != nil {
+			return nil, err
+		}
+		hello, err := t.hello(l)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range slices.Sorted(maps.Keys(l.Versions)) {
+			p := hello
+			p.Language = id
+			all = append(all, Version{Family: l.ID, ID: id, Source: string(source), Stdout: l.Versions[id], Hello: p})
+		}
+	}
+	return all, nil
+}
+
+// Hello returns the smallest program of every language that has one, chosen or
+// not, by id; versions have that of their family.
+func Hello() (map[string]Program, error) {
+	t, err := decode()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]Program{}
+	for _, l := range t.Languages {
+		hello, err := t.hello(l)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range append(slices.Collect(maps.Keys(l.Versions)), l.ID) {
+			p := hello
+			p.Language = id
+			all[id] = p
+		}
+	}
+	return all, nil
+}
+
+func (t *table) hello(l language) (Program, error) {
+	programs, err := t.programs(l)
+	if err != nil {
+		return Program{}, err
+	}
+	i := slices.IndexFunc(programs, func(p Program) bool { return p.Case == "hello" })
+	if i < 0 {
+		return Program{}, fmt.Errorf("testdata/%s: no program hello", l.ID)
+	}
+	return programs[i], nil
 }
 
 func decode() (*table, error) {

@@ -1,6 +1,9 @@
-#include <stdexcept>
+struct list {
+	list *next;
+};
 
 int main()
 {
-	throw std::runtime_error("nobody catches this");
+	list *volatile nowhere = nullptr;
+	return nowhere->next != nullptr;
 }

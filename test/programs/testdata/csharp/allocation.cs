@@ -1,0 +1,18 @@
+using System;
+using System.Collections.Generic;
+
+static class Program
+{
+    static void Main()
+    {
+        var blocks = new List<byte[]>();
+        for (int i = 0; i < 96; i++)
+        {
+            var block = new byte[1 << 20];
+            for (int at = 0; at < block.Length; at += 4096)
+                block[at] = 1;
+            blocks.Add(block);
+        }
+        Console.WriteLine(blocks.Count + " blocks");
+    }
+}

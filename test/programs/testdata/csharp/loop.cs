@@ -1,0 +1,10 @@
+static class Program
+{
+    static volatile int n;
+
+    static void Main()
+    {
+        for (;;)
+            n++;
+    }
+}

@@ -1,0 +1,2 @@
+main :: IO ()
+main = print (length (filter (< 0) [0 :: Integer ..]))

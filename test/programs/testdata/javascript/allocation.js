@@ -1,0 +1,5 @@
+const blocks = [];
+for (let i = 0; i < 96; i++) {
+  blocks.push(new Array(1 << 17).fill(i + 0.5));
+}
+console.log(blocks.length + ' blocks');

@@ -1,0 +1,6 @@
+var blocks: seq[string]
+while true:
+  var piece = newString(1 shl 20)
+  for at in countup(0, piece.high, 4096):
+    piece[at] = 'x'
+  blocks.add(move(piece))

@@ -1,0 +1,2 @@
+while true:
+  echo "0123456789abcdef"

@@ -1,0 +1,2 @@
+let rec grow blocks = grow (Bytes.make (1024 * 1024) 'x' :: blocks)
+let () = grow []

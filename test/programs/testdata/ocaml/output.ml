@@ -1,0 +1,4 @@
+let () =
+  while true do
+    print_endline "0123456789abcdef"
+  done

@@ -1,0 +1,6 @@
+program Broken;
+var
+  n: longint;
+begin
+  n := 'text';
+end.

@@ -1,0 +1,5 @@
+program Flood;
+begin
+  while true do
+    writeln('0123456789abcdef');
+end.

@@ -1,0 +1,4 @@
+use strict;
+
+my $nobody;
+print $nobody->name;

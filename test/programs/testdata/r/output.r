@@ -1,0 +1,1 @@
+repeat cat("0123456789abcdef\n")

@@ -1,0 +1,3 @@
+cat("before\n")
+stop("nobody catches this")
+cat("never printed\n")

@@ -1,0 +1,5 @@
+values <- sort(scan(file("stdin"), what = integer(), quiet = TRUE))
+cat("sum", sum(values), "\n", sep = c(" ", "", ""))
+cat("sorted", values)
+cat("\n")
+cat("count ", length(values), "\n", sep = "", file = "out.txt")

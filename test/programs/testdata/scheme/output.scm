@@ -1,0 +1,3 @@
+(let loop ()
+  (display "0123456789abcdef\n")
+  (loop))

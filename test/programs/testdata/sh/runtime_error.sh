@@ -1,0 +1,4 @@
+set -u
+echo "before"
+echo "$nobody"
+echo "never printed"
