@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"cordon/internal/cores"
 )
 
 // Machine is where a report was made.
@@ -20,16 +22,12 @@ type Machine struct {
 }
 
 func thisMachine() Machine {
-	m := Machine{CPUs: runtime.NumCPU(), Processor: runtime.GOARCH}
+	m := Machine{CPUs: runtime.NumCPU()}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		m.Kernel = unix.ByteSliceToString(u.Release[:]) + " " + unix.ByteSliceToString(u.Machine[:])
 	}
-	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
-		if name, found := keyed(string(text), "model name"); found {
-			m.Processor = name
-		}
-	}
+	m.Processor, _ = cores.Model()
 	m.MemoryBytes, _ = memory("MemTotal")
 	return m
 }

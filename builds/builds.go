@@ -3,11 +3,12 @@ package builds
 import (
 	"container/list"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +29,6 @@ type Cache[T any] struct {
 	dir    *os.File
 
 	mu      sync.Mutex
-	serial  int64
 	entries map[string]*entry[T]
 	unused  *list.List // of kept entries that nobody uses, least recently used first
 	gone    []string   // directories to be removed, by who holds no lock
@@ -46,7 +46,7 @@ type Stats struct {
 
 type entry[T any] struct {
 	key    string
-	name   string // of the directory
+	name   string // of the directory: a cell can read it, and shall learn nothing by it
 	done   chan struct{}
 	kept   bool // valid after done: it can be used
 	build  Build[T]
@@ -120,9 +120,8 @@ func (c *Cache[T]) claim(key string) (e *entry[T], mine bool) {
 	if key != "" && c.entries[key] != nil {
 		return c.entries[key], false
 	}
-	c.serial++
 	c.stats.Misses++
-	e = &entry[T]{key: key, name: strconv.FormatInt(c.serial, 10), done: make(chan struct{})}
+	e = &entry[T]{key: key, name: strings.ToLower(rand.Text()), done: make(chan struct{})}
 	if key != "" {
 		c.entries[key] = e
 	}

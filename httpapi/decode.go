@@ -51,6 +51,14 @@ func decodeProblem(body []byte, err error) *Problem {
 		}
 		return problem(CodeMalformed, path, fmt.Sprintf("not JSON at byte %d: %v", syntax.ByteOffset, syntax.Err))
 	}
+	if errors.Is(err, errTooMany) {
+		path := ""
+		var at *json.SemanticError
+		if errors.As(err, &at) {
+			path = dotted(at.JSONPointer)
+		}
+		return problem(CodeTooLarge, path, fmt.Sprintf("%s has more than %d elements; send fewer", orBody(path), maxElements))
+	}
 	var semantic *json.SemanticError
 	if !errors.As(err, &semantic) {
 		if errors.Is(err, io.EOF) {

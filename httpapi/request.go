@@ -5,32 +5,32 @@ import "cordon/policy"
 // RunRequest is the body of POST /v1/run. The handlers decode it strictly: see
 // decodeRun.
 type RunRequest struct {
-	Policy       string            `json:"policy,omitempty" doc:"Name of the policy, the ceiling of what the job may have; \"default\" when absent"`
-	Language     string            `json:"language,omitempty" doc:"Id or alias of a language of GET /v1/languages; fills in file name, build and command"`
-	Source       *string           `json:"source,omitempty" doc:"Program text, placed under the language's file name"`
-	Files        []FileRequest     `json:"files,omitempty" doc:"Files placed below /work before the start"`
-	Command      []string          `json:"command,omitempty" doc:"Program and arguments; a name without a slash is looked up in the job's PATH"`
-	Build        *BuildRequest     `json:"build,omitempty" doc:"A step before the run, in a cell of its own"`
-	Stdin        string            `json:"stdin,omitempty" doc:"Standard input as text"`
-	StdinBase64  string            `json:"stdin_base64,omitempty" doc:"Standard input as base64, instead of stdin"`
-	StdinSHA256  string            `json:"stdin_sha256,omitempty" doc:"The hash of a kept file, instead of stdin"`
-	Env          map[string]string `json:"env,omitempty" doc:"Environment variables on top of the fixed ones"`
-	Limits       LimitsRequest     `json:"limits,omitzero" doc:"Limits of the run; a job may only tighten its policy"`
-	Outputs      []string          `json:"outputs,omitempty" doc:"Patterns of files below /work to return"`
-	Expect       *string           `json:"expect,omitempty" doc:"What the program has to print; wrong_answer when it prints something else"`
-	ExpectBase64 *string           `json:"expect_base64,omitempty" doc:"The same as base64, instead of expect"`
-	ExpectSHA256 string            `json:"expect_sha256,omitempty" doc:"The hash of a kept file, instead of expect"`
-	Compare      string            `json:"compare,omitempty" enum:"exact,trim,tokens,float,unordered_lines" doc:"How outputs are compared; exact when absent"`
-	Tolerance    *ToleranceRequest `json:"tolerance,omitempty" doc:"For compare float: how far numbers may be off"`
-	Tests        []TestRequest     `json:"tests,omitempty" doc:"Runs of the program that was built once, instead of one run, each in a cell of its own: what the build left is there read-only, as links below /work"`
-	Checker      *CheckerRequest   `json:"checker,omitempty" doc:"A program that judges the outputs of the tests, instead of compare"`
-	Interactor   *CheckerRequest   `json:"interactor,omitempty" doc:"A program that talks with the program of each test: each reads what the other writes, by pipes of the kernel. It ends as a checker does"`
-	Parallel     int64             `json:"parallel_tests,omitempty" doc:"Tests that run at once, at most; granted as far as the service runs so many jobs" minimum:"0"`
-	Measure      *MeasureRequest   `json:"measure,omitempty" doc:"Measure the run, or each test, so that times can be compared"`
-	StopOnFirst  bool              `json:"stop_on_first_failure,omitempty" doc:"Begin no further test when one is not ok"`
-	KeepOutput   *int64            `json:"keep_output_bytes,omitempty" doc:"Of stdout and stderr of each test, so much is in the result; 4096 when absent" minimum:"0"`
-	WritableRoot bool              `json:"writable_root,omitempty" doc:"A writable layer over the root, gone with the cell"`
-	RootDirs     []string          `json:"root_dirs,omitempty" doc:"Directory trees of the host as the root, topmost first; only where the policy allows it"`
+	Policy       string               `json:"policy,omitempty" doc:"Name of the policy, the ceiling of what the job may have; \"default\" when absent"`
+	Language     string               `json:"language,omitempty" doc:"Id or alias of a language of GET /v1/languages; fills in file name, build and command"`
+	Source       *string              `json:"source,omitempty" doc:"Program text, placed under the language's file name"`
+	Files        Bounded[FileRequest] `json:"files,omitempty" doc:"Files placed below /work before the start"`
+	Command      []string             `json:"command,omitempty" doc:"Program and arguments; a name without a slash is looked up in the job's PATH"`
+	Build        *BuildRequest        `json:"build,omitempty" doc:"A step before the run, in a cell of its own"`
+	Stdin        string               `json:"stdin,omitempty" doc:"Standard input as text"`
+	StdinBase64  string               `json:"stdin_base64,omitempty" doc:"Standard input as base64, instead of stdin"`
+	StdinSHA256  string               `json:"stdin_sha256,omitempty" doc:"The hash of a kept file, instead of stdin"`
+	Env          map[string]string    `json:"env,omitempty" doc:"Environment variables on top of the fixed ones"`
+	Limits       LimitsRequest        `json:"limits,omitzero" doc:"Limits of the run; a job may only tighten its policy"`
+	Outputs      []string             `json:"outputs,omitempty" doc:"Patterns of files below /work to return"`
+	Expect       *string              `json:"expect,omitempty" doc:"What the program has to print; wrong_answer when it prints something else"`
+	ExpectBase64 *string              `json:"expect_base64,omitempty" doc:"The same as base64, instead of expect"`
+	ExpectSHA256 string               `json:"expect_sha256,omitempty" doc:"The hash of a kept file, instead of expect"`
+	Compare      string               `json:"compare,omitempty" enum:"exact,trim,tokens,float,unordered_lines" doc:"How outputs are compared; exact when absent"`
+	Tolerance    *ToleranceRequest    `json:"tolerance,omitempty" doc:"For compare float: how far numbers may be off"`
+	Tests        Bounded[TestRequest] `json:"tests,omitempty" doc:"Runs of the program that was built once, instead of one run, each in a cell of its own: what the build left is there read-only, as links below /work"`
+	Checker      *CheckerRequest      `json:"checker,omitempty" doc:"A program that judges the outputs of the tests, instead of compare"`
+	Interactor   *CheckerRequest      `json:"interactor,omitempty" doc:"A program that talks with the program of each test: each reads what the other writes, by pipes of the kernel. It ends as a checker does"`
+	Parallel     int64                `json:"parallel_tests,omitempty" doc:"Tests that run at once, at most; granted as far as the service runs so many jobs" minimum:"0"`
+	Measure      *MeasureRequest      `json:"measure,omitempty" doc:"Measure the run, or each test, so that times can be compared"`
+	StopOnFirst  bool                 `json:"stop_on_first_failure,omitempty" doc:"Begin no further test when one is not ok"`
+	KeepOutput   *int64               `json:"keep_output_bytes,omitempty" doc:"Of stdout and stderr of each test, so much is in the result; 4096 when absent" minimum:"0"`
+	WritableRoot bool                 `json:"writable_root,omitempty" doc:"A writable layer over the root, gone with the cell"`
+	RootDirs     []string             `json:"root_dirs,omitempty" doc:"Directory trees of the host as the root, topmost first; only where the policy allows it"`
 }
 
 // FileRequest is one file: exactly one of Content, Base64 and SHA256.
@@ -51,16 +51,16 @@ type BuildRequest struct {
 
 // TestRequest is one run of the program.
 type TestRequest struct {
-	Name         string        `json:"name,omitempty" doc:"Repeated in the result"`
-	Args         []string      `json:"args,omitempty" doc:"Arguments behind those of the command"`
-	Stdin        string        `json:"stdin,omitempty"`
-	StdinBase64  string        `json:"stdin_base64,omitempty"`
-	StdinSHA256  string        `json:"stdin_sha256,omitempty"`
-	Files        []FileRequest `json:"files,omitempty" doc:"Files placed below /work beside what the build left; one of the same name wins"`
-	Expect       *string       `json:"expect,omitempty" doc:"What the program has to print, or the answer for the checker"`
-	ExpectBase64 *string       `json:"expect_base64,omitempty"`
-	ExpectSHA256 string        `json:"expect_sha256,omitempty"`
-	Limits       LimitsRequest `json:"limits,omitzero" doc:"Limits of this test, instead of the job's"`
+	Name         string               `json:"name,omitempty" doc:"Repeated in the result"`
+	Args         []string             `json:"args,omitempty" doc:"Arguments behind those of the command"`
+	Stdin        string               `json:"stdin,omitempty"`
+	StdinBase64  string               `json:"stdin_base64,omitempty"`
+	StdinSHA256  string               `json:"stdin_sha256,omitempty"`
+	Files        Bounded[FileRequest] `json:"files,omitempty" doc:"Files placed below /work beside what the build left; one of the same name wins"`
+	Expect       *string              `json:"expect,omitempty" doc:"What the program has to print, or the answer for the checker"`
+	ExpectBase64 *string              `json:"expect_base64,omitempty"`
+	ExpectSHA256 string               `json:"expect_sha256,omitempty"`
+	Limits       LimitsRequest        `json:"limits,omitzero" doc:"Limits of this test, instead of the job's"`
 }
 
 // MeasureRequest says how to measure.
@@ -79,13 +79,13 @@ type ToleranceRequest struct {
 // CheckerRequest is a program that judges outputs. It has a language and its source,
 // or files and a command, as a job has.
 type CheckerRequest struct {
-	Style    string        `json:"style,omitempty" enum:"testlib,kattis" doc:"testlib: called with input.txt output.txt answer.txt, ends with 0, 1, 2, 3 or 7; kattis: with input, answer and a directory, reads the output, ends with 42 or 43. testlib when absent"`
-	Language string        `json:"language,omitempty"`
-	Source   *string       `json:"source,omitempty"`
-	Files    []FileRequest `json:"files,omitempty"`
-	Command  []string      `json:"command,omitempty" doc:"What is called with the names of the files behind it"`
-	Build    *BuildRequest `json:"build,omitempty"`
-	Limits   LimitsRequest `json:"limits,omitzero" doc:"Limits of each of its runs"`
+	Style    string               `json:"style,omitempty" enum:"testlib,kattis" doc:"testlib: called with input.txt output.txt answer.txt, ends with 0, 1, 2, 3 or 7; kattis: with input, answer and a directory, reads the output, ends with 42 or 43. testlib when absent"`
+	Language string               `json:"language,omitempty"`
+	Source   *string              `json:"source,omitempty"`
+	Files    Bounded[FileRequest] `json:"files,omitempty"`
+	Command  []string             `json:"command,omitempty" doc:"What is called with the names of the files behind it"`
+	Build    *BuildRequest        `json:"build,omitempty"`
+	Limits   LimitsRequest        `json:"limits,omitzero" doc:"Limits of each of its runs"`
 }
 
 // LimitsRequest are the limits asked for; absent ones are the policy's defaults.

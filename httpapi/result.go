@@ -10,9 +10,10 @@ import (
 
 // RunResult is the account of a job as JSON. Times are nanoseconds.
 type RunResult struct {
-	ID        string `json:"id" doc:"UUID, version 7"`
-	Policy    string `json:"policy"`
-	Isolation string `json:"isolation" enum:"subuid,single-uid" doc:"subuid: the job had a subordinate id of its own; single-uid: this host has no range, the job had the service user's id"`
+	ID        string  `json:"id" doc:"UUID, version 7"`
+	Policy    string  `json:"policy"`
+	Isolation string  `json:"isolation" enum:"subuid,single-uid" doc:"subuid: the job had a subordinate id of its own; single-uid: this host has no range, the job had the service user's id"`
+	CPUScale  float64 `json:"cpu_scale,omitempty" doc:"Limits of time were multiplied by this, where it is not 1: this host takes so many times as long as another"`
 	StepResult
 	Difference *judge.Difference `json:"difference,omitempty" doc:"The first place where the output is not what was expected"`
 	Build      *BuildResult      `json:"build,omitempty" doc:"Account of the build step"`
@@ -89,7 +90,8 @@ type TruncatedResult struct {
 
 // LimitResult is a limit in force.
 type LimitResult struct {
-	Value      float64 `json:"value"`
+	Value      float64 `json:"value" doc:"As it is enforced"`
+	Asked      float64 `json:"asked,omitempty" doc:"As it was granted, where cpu_scale makes value something else"`
 	EnforcedBy string  `json:"enforced_by"`
 }
 
@@ -114,6 +116,9 @@ type TimingsResult struct {
 // NewResult writes a Result as the API shows it.
 func NewResult(r *sandbox.Result) *RunResult {
 	out := &RunResult{ID: r.ID, Policy: r.Policy, Isolation: r.Isolation, StepResult: newStep(&r.Step), Timings: TimingsResult(r.Timings)}
+	if r.CPUScale != 1 {
+		out.CPUScale = r.CPUScale
+	}
 	if r.Build != nil {
 		out.Build = &BuildResult{newStep(r.Build), r.BuildCached}
 	}
@@ -166,7 +171,7 @@ func newStep(s *sandbox.Step) StepResult {
 	out.Stdout, out.StdoutBase64 = text(s.Stdout)
 	out.Stderr, out.StderrBase64 = text(s.Stderr)
 	for _, l := range s.Limits {
-		out.Limits[l.Name] = LimitResult{l.Value, l.EnforcedBy}
+		out.Limits[l.Name] = LimitResult{l.Value, l.Asked, l.EnforcedBy}
 	}
 	return out
 }

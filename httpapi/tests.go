@@ -8,6 +8,7 @@ import (
 
 	"cordon/judge"
 	"cordon/languages"
+	"cordon/policy"
 	"cordon/sandbox"
 )
 
@@ -38,6 +39,10 @@ func (s *Server) tests(j *sandbox.Job, r *RunRequest, k *kept) *Problem {
 	if p := noneBeside(r); p != nil {
 		return p
 	}
+	// Before anything is made of them.
+	if _, p := s.granted(j, policy.Request{Tests: len(r.Tests)}, ""); p != nil {
+		return p
+	}
 	for i := range r.Tests {
 		t, p := k.test(&r.Tests[i], fmt.Sprintf("tests[%d]", i), c)
 		if p != nil {
@@ -49,7 +54,7 @@ func (s *Server) tests(j *sandbox.Job, r *RunRequest, k *kept) *Problem {
 	if r.KeepOutput != nil {
 		j.KeepOutput = *r.KeepOutput
 	}
-	if most := int64(maxKept / 2 / len(r.Tests)); j.KeepOutput < 0 || j.KeepOutput > most {
+	if most := int64(maxKept / streams(r) / len(r.Tests)); j.KeepOutput < 0 || j.KeepOutput > most {
 		return problem(CodeInvalidField, "keep_output_bytes", fmt.Sprintf("%d given, allowed for %d tests is 0 to %d: the result holds %d bytes of all outputs at most",
 			j.KeepOutput, len(r.Tests), most, maxKept))
 	}
@@ -67,6 +72,14 @@ func (s *Server) tests(j *sandbox.Job, r *RunRequest, k *kept) *Problem {
 		j.Checker.Interactive = true
 	}
 	return p
+}
+
+// streams of a test that a result may hold: its own two, and those of its checker.
+func streams(r *RunRequest) int {
+	if r.Checker != nil || r.Interactor != nil {
+		return 4
+	}
+	return 2
 }
 
 // single is what one run has of all that.

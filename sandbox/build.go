@@ -43,7 +43,8 @@ func (r *Runner) build(ctx context.Context, k *kind, s *buildSpec, g *policy.Gra
 		return nil, err
 	}
 	key := ""
-	if !s.fresh {
+	// What lies in directories that were named can change without a trace.
+	if !s.fresh && len(g.Root.Dirs) == 0 {
 		if key, err = buildKey(s, g); err != nil {
 			return nil, err
 		}
@@ -63,16 +64,20 @@ func (r *Runner) build(ctx context.Context, k *kind, s *buildSpec, g *policy.Gra
 
 // buildIn runs the build in a cell and keeps what it has left in dir.
 func (r *Runner) buildIn(ctx context.Context, k *kind, s *buildSpec, files []cell.Entry, dir *os.File) (builds.Left[*Built], error) {
-	spec := &stepSpec{limits: s.limits, core: r.core, args: s.args, entries: files, env: s.env}
+	spec := r.stepSpec(s.limits)
+	spec.args, spec.entries, spec.env = s.args, files, s.env
 	var bytes int64
-	tooLarge := false
+	tooLarge, gone := false, false
+	copying, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(r.stopping, stop)()
 	out, err := r.runStep(ctx, k, spec, stepInput{core: noCore}, func(scratch *os.File, v Verdict) error {
 		if v != OK {
 			return nil
 		}
 		return do(stepKeepTree, func() (err error) {
-			bytes, err = copyTree(scratch, dir)
-			if tooLarge = errors.Is(err, errTreeTooLarge); tooLarge {
+			bytes, err = copyTree(copying, scratch, dir, 2*s.limits.DiskBytes, s.limits.DiskFiles)
+			if tooLarge, gone = errors.Is(err, errTreeTooLarge), copying.Err() != nil; tooLarge || gone {
 				return nil
 			}
 			return err
@@ -81,9 +86,15 @@ func (r *Runner) buildIn(ctx context.Context, k *kind, s *buildSpec, files []cel
 	if err != nil {
 		return builds.Left[*Built]{}, err
 	}
-	if tooLarge {
+	switch {
+	case tooLarge:
 		out.Verdict = OutputLimit
-		out.Message = fmt.Sprintf("the build left paths in /work of more than %d directories or %d bytes", maxDepth, maxPath)
+		out.Message = fmt.Sprintf("the build left more in /work than can be kept: %d bytes, with a page for each of %d names, paths of %d directories or %d bytes",
+			2*s.limits.DiskBytes, s.limits.DiskFiles, maxDepth, maxPath)
+	case gone && r.ending():
+		out.Verdict, out.Message = Interrupted, "the service stopped while what the build had left was kept"
+	case gone:
+		out.Verdict, out.Message = Cancelled, "stopped because the caller went away or asked for it"
 	}
 	// One that failed may have failed for want of memory or time, on a busy host: it is
 	// tried again.
@@ -143,7 +154,10 @@ func (r *Runner) left(b *built, l policy.Limits) ([]cell.Entry, error) {
 
 // leftTooMuch ends a job whose run cannot hold what its build has left.
 func (r *Result) leftTooMuch(l policy.Limits) {
-	failed := *r.Build
+	failed := Step{Events: Events{DeniedSyscalls: []DeniedSyscall{}}}
+	if r.Build != nil {
+		failed = *r.Build
+	}
 	failed.Verdict = OutputLimit
 	failed.Message = fmt.Sprintf("the build left more in /work than the run may hold: limits.disk_bytes and limits.memory_bytes allow %d bytes, limits.disk_files is %d, "+
 		"paths have at most %d directories and %d bytes", treeBytes(l), l.DiskFiles, maxDepth, maxPath)

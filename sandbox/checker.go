@@ -59,7 +59,8 @@ func (c *checker) ask(ctx context.Context, t *suite, test *Test, r *TestResult) 
 	if err != nil {
 		return err
 	}
-	spec := &stepSpec{limits: c.grant.Limits, core: t.runner.core, args: c.args(test), env: mergeEnv(fixedEnv, c.RunEnv), entries: files}
+	spec := t.runner.stepSpec(c.grant.Limits)
+	spec.args, spec.env, spec.entries = c.args(test), mergeEnv(fixedEnv, c.RunEnv), files
 	in := stepInput{core: noCore, layer: c.build.Dir}
 	if c.Style == judge.Kattis {
 		done, err := in.feed(&Content{Data: r.Stdout})

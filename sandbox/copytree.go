@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
+	"io"
 	"os"
 	"path"
 	"slices"
@@ -17,8 +19,8 @@ import (
 // data never comes into the service's memory, and holes stay holes.
 //
 // It returns what the copy takes, in bytes, with a page for each inode.
-func copyTree(scratch, to *os.File) (int64, error) {
-	c := &treeCopier{}
+func copyTree(ctx context.Context, scratch, to *os.File, maxBytes, maxFiles int64) (int64, error) {
+	c := &treeCopier{ctx: ctx, root: int(to.Fd()), maxBytes: maxBytes, files: maxFiles, copied: map[uint64]string{}}
 	work, err := openBeneath(int(scratch.Fd()), "work", unix.O_DIRECTORY)
 	if err != nil {
 		return 0, os.NewSyscallError("openat2", err)
@@ -28,15 +30,31 @@ func copyTree(scratch, to *os.File) (int64, error) {
 	return c.bytes, err
 }
 
-type treeCopier struct{ bytes int64 }
+// treeCopier bounds what is written: the scratch was bounded, but a file with many names
+// is one there, and would be many here.
+type treeCopier struct {
+	ctx             context.Context
+	root            int
+	bytes, maxBytes int64
+	files           int64             // more that there may be
+	copied          map[uint64]string // of files with several names: the first, by inode
+}
+
+// take counts, and says when it is too much, or nobody waits any more.
+func (c *treeCopier) take(bytes int64) error {
+	if c.bytes += bytes; c.bytes > c.maxBytes {
+		return errTreeTooLarge
+	}
+	return context.Cause(c.ctx)
+}
 
 // entries copies what lies in from, which is dir below /work.
 func (c *treeCopier) entries(from *os.File, to int, dir string, depth int) error {
 	if depth > maxDepth {
 		return errTreeTooLarge
 	}
-	names, err := from.Readdirnames(-1)
-	if err != nil {
+	names, err := from.Readdirnames(int(min(c.files+1, 1<<30)))
+	if err != nil && err != io.EOF {
 		return err
 	}
 	slices.Sort(names)
@@ -56,7 +74,12 @@ func (c *treeCopier) entry(from, to int, dir, name string, depth int) error {
 	if err := unix.Fstatat(from, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
 		return os.NewSyscallError("fstatat", err)
 	}
-	c.bytes += int64(os.Getpagesize())
+	if c.files--; c.files < 0 {
+		return errTreeTooLarge
+	}
+	if err := c.take(int64(os.Getpagesize())); err != nil {
+		return err
+	}
 	switch st.Mode & unix.S_IFMT {
 	case unix.S_IFDIR:
 		return c.directory(from, to, dir, name, depth)
@@ -68,7 +91,7 @@ func (c *treeCopier) entry(from, to int, dir, name string, depth int) error {
 		}
 		return os.NewSyscallError("symlinkat", unix.Symlinkat(string(buffer[:n]), to, name))
 	case unix.S_IFREG:
-		return c.regular(from, to, name, &st)
+		return c.file(from, to, dir, name, &st)
 	}
 	return nil
 }
@@ -88,6 +111,17 @@ func (c *treeCopier) directory(from, to int, dir, name string, depth int) error 
 	}
 	defer unix.Close(made)
 	return c.entries(f, made, path.Join(dir, name), depth+1)
+}
+
+// file copies one, or gives the copy another name where the file had several.
+func (c *treeCopier) file(from, to int, dir, name string, st *unix.Stat_t) error {
+	if st.Nlink > 1 {
+		if first, ok := c.copied[st.Ino]; ok {
+			return os.NewSyscallError("linkat", unix.Linkat(c.root, first, to, name, 0))
+		}
+		c.copied[st.Ino] = path.Join(dir, name)
+	}
+	return c.regular(from, to, name, st)
 }
 
 func (c *treeCopier) regular(from, to int, name string, st *unix.Stat_t) error {
@@ -127,8 +161,10 @@ func (c *treeCopier) data(from, to int, size int64) error {
 		if at, err = unix.Seek(from, start, unix.SEEK_HOLE); err != nil {
 			return os.NewSyscallError("lseek", err)
 		}
-		c.bytes += at - start
-		if err := send(from, to, start, at); err != nil {
+		if err := c.take(at - start); err != nil {
+			return err
+		}
+		if err := send(c.ctx, from, to, start, at); err != nil {
 			return err
 		}
 	}
@@ -136,12 +172,15 @@ func (c *treeCopier) data(from, to int, size int64) error {
 }
 
 // send copies within the kernel.
-func send(from, to int, at, end int64) error {
+func send(ctx context.Context, from, to int, at, end int64) error {
 	if _, err := unix.Seek(to, at, unix.SEEK_SET); err != nil {
 		return os.NewSyscallError("lseek", err)
 	}
 	for at < end {
-		n, err := unix.Sendfile(to, from, &at, int(min(end-at, 1<<30)))
+		if err := context.Cause(ctx); err != nil {
+			return err
+		}
+		n, err := unix.Sendfile(to, from, &at, int(min(end-at, 16<<20)))
 		if err != nil && err != unix.EINTR {
 			return os.NewSyscallError("sendfile", err)
 		}

@@ -122,7 +122,10 @@ func (t *suite) interact(ctx context.Context, test *Test, spec *stepSpec, core i
 // interactorSpec: it may take a little longer than the program it talks with, so that
 // of two that wait for each other the program is the one whose time is up.
 func (c *checker) interactorSpec(t *suite, test *Test, program *stepSpec) (*stepSpec, error) {
-	spec := &stepSpec{limits: c.grant.Limits, core: t.runner.core, env: mergeEnv(fixedEnv, c.RunEnv)}
+	spec := t.runner.stepSpec(c.grant.Limits)
+	spec.env = mergeEnv(fixedEnv, c.RunEnv)
+	// What it is longer by is for the start of two cells, which no scale makes shorter.
+	spec.granted.WallMillis = max(spec.granted.WallMillis, program.granted.WallMillis+interactorAllowance)
 	spec.limits.WallMillis = max(spec.limits.WallMillis, program.limits.WallMillis+interactorAllowance)
 	files, err := c.files(test)
 	if err != nil {
@@ -144,6 +147,8 @@ func (c *checker) settle(r *TestResult, o judge.Opinion, programFirst, decided b
 	switch {
 	case r.Verdict == Interrupted, r.Verdict == InternalError, r.Verdict == Cancelled && !decided:
 	case r.Verdict != OK && !ours && (o.Accepted || programFirst):
+	case o.Failed && programFirst: // as for want of a reader: it was the program that went
+		r.Verdict, r.Message = WrongAnswer, "the program ended before its interactor had done"
 	case o.Failed:
 		r.Verdict, r.Message = CheckerFailed, strings.TrimSuffix("the interactor has failed: "+o.Message, ": ")
 	case !o.Accepted:

@@ -1,15 +1,11 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"slices"
-	"strconv"
-	"time"
 
-	"golang.org/x/sys/unix"
+	"cordon/internal/cores"
 )
 
 // Measure says how a program is to be measured: so that its times can be compared.
@@ -72,7 +68,7 @@ func (r *Runner) measured(ctx context.Context, m Measure, run func(pin int) (*st
 			return nil, nil, err
 		}
 	}
-	before, err := try(stepNoise, readNoise)
+	before, err := try(stepNoise, cores.ReadNoise)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -87,11 +83,11 @@ func (r *Runner) measured(ctx context.Context, m Measure, run func(pin int) (*st
 			break
 		}
 	}
-	after, err := try(stepNoise, readNoise)
+	after, err := try(stepNoise, cores.ReadNoise)
 	if err != nil {
 		return nil, nil, err
 	}
-	return pick(all), spread(all, core, after.since(before)), nil
+	return pick(all), spread(all, core, after.Since(before)), nil
 }
 
 // pick is the run that stands for all.
@@ -103,7 +99,7 @@ func pick(all []*stepOutcome) *stepOutcome {
 	return sorted[len(sorted)/2]
 }
 
-func spread(all []*stepOutcome, core int, n Noise) *Measured {
+func spread(all []*stepOutcome, core int, n cores.Noise) *Measured {
 	of := func(value func(*Usage) int64) Spread {
 		var values []int64
 		for _, o := range all {
@@ -112,7 +108,7 @@ func spread(all []*stepOutcome, core int, n Noise) *Measured {
 		slices.Sort(values)
 		return Spread{values[0], values[len(values)/2], values[len(values)-1]}
 	}
-	m := &Measured{Core: core, Runs: len(all), Noise: n, CPU: of(func(u *Usage) int64 { return u.CPUNanos }),
+	m := &Measured{Core: core, Runs: len(all), Noise: Noise{n.StealNanos, n.PressureNanos, 0}, CPU: of(func(u *Usage) int64 { return u.CPUNanos }),
 		Wall: of(func(u *Usage) int64 { return u.WallNanos }), Memory: of(func(u *Usage) int64 { return u.MemoryPeakBytes })}
 	for _, o := range all {
 		m.Noise.ThrottledNanos = sum(m.Noise.ThrottledNanos, o.Usage.ThrottledNanos)
@@ -125,15 +121,13 @@ const noCore = -1
 
 // ownCores are those that the service may use itself.
 func ownCores() chan int {
-	var set unix.CPUSet
-	if unix.SchedGetaffinity(0, &set) != nil {
+	own, err := cores.Own()
+	if err != nil {
 		return nil
 	}
-	free := make(chan int, set.Count())
-	for core := 0; len(free) < cap(free); core++ {
-		if set.IsSet(core) {
-			free <- core
-		}
+	free := make(chan int, len(own))
+	for _, core := range own {
+		free <- core
 	}
 	return free
 }
@@ -151,56 +145,4 @@ func (r *Runner) takeCore(ctx context.Context) (int, error) {
 	case <-r.stop:
 		return noCore, ErrShuttingDown
 	}
-}
-
-// pin binds a waiting cell to a core, and reads that back. Its job inherits it.
-func pin(pid, core int) error {
-	var want, got unix.CPUSet
-	want.Set(core)
-	if err := unix.SchedSetaffinity(pid, &want); err != nil {
-		return os.NewSyscallError("sched_setaffinity", err)
-	}
-	if err := unix.SchedGetaffinity(pid, &got); err != nil {
-		return os.NewSyscallError("sched_getaffinity", err)
-	}
-	if got != want {
-		return fmt.Errorf("the kernel did not take core %d: the cell has %d cores", core, got.Count())
-	}
-	return nil
-}
-
-// readNoise reads the host's counters. What this kernel does not have is -1.
-func readNoise() (Noise, error) {
-	n := Noise{StealNanos: -1, PressureNanos: -1}
-	stat, err := os.ReadFile("/proc/stat")
-	if err != nil {
-		return n, err
-	}
-	first, _, _ := bytes.Cut(stat, []byte{'\n'})
-	if f := bytes.Fields(first); len(f) > 8 {
-		if ticks, err := strconv.ParseInt(string(f[8]), 10, 64); err == nil {
-			n.StealNanos = ticks * int64(time.Second) / 100 // USER_HZ is 100 wherever Cordon runs
-		}
-	}
-	pressure, err := os.ReadFile("/proc/pressure/cpu") // not there, or EOPNOTSUPP, without PSI
-	if err != nil {
-		return n, nil
-	}
-	if _, rest, found := bytes.Cut(pressure, []byte("total=")); found {
-		line, _, _ := bytes.Cut(rest, []byte{'\n'})
-		if us, err := strconv.ParseInt(string(bytes.TrimSpace(line)), 10, 64); err == nil {
-			n.PressureNanos = us * int64(time.Microsecond)
-		}
-	}
-	return n, nil
-}
-
-func (n Noise) since(before Noise) Noise {
-	less := func(a, b int64) int64 {
-		if a < 0 || b < 0 {
-			return -1
-		}
-		return max(a-b, 0)
-	}
-	return Noise{StealNanos: less(n.StealNanos, before.StealNanos), PressureNanos: less(n.PressureNanos, before.PressureNanos)}
 }

@@ -10,9 +10,10 @@ import (
 type Result struct {
 	ID        string
 	Policy    string
-	Isolation string // "subuid" (own subordinate ID) or "single-uid" (no range on this host)
-	Step             // of the run; of the build when the verdict is build_failed
-	Build     *Step  // set when the job has a build
+	Isolation string  // "subuid" (own subordinate ID) or "single-uid" (no range on this host)
+	CPUScale  float64 // that limits of time were multiplied by; 0 is 1
+	Step              // of the run; of the build when the verdict is build_failed
+	Build     *Step   // set when the job has a build
 	// BuildCached: the build was made for an earlier job, and this is its account.
 	BuildCached bool
 	Difference  *judge.Difference // where the output is not what was expected
@@ -58,6 +59,7 @@ type Usage struct {
 type AppliedLimit struct {
 	Name       string  // as in the request: "memory_bytes"
 	Value      float64 // in the unit of the name
+	Asked      float64 // what was granted before it was brought to this host's scale; 0: the same
 	EnforcedBy string  // "cgroup-v2 memory.max", "tmpfs size", "RLIMIT_NOFILE", …
 }
 

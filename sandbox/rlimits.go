@@ -98,8 +98,8 @@ func (h hardLimits) check(l policy.Limits, core uint64) error {
 // rlimitApplied says in a Result what the rlimits hold.
 func rlimitApplied(l policy.Limits) []AppliedLimit {
 	return []AppliedLimit{
-		{"open_files", float64(l.OpenFiles), "RLIMIT_NOFILE"},
-		{"file_bytes", float64(l.FileBytes), "RLIMIT_FSIZE"},
-		{"stack_bytes", float64(l.StackBytes), "RLIMIT_STACK"},
+		{Name: "open_files", Value: float64(l.OpenFiles), EnforcedBy: "RLIMIT_NOFILE"},
+		{Name: "file_bytes", Value: float64(l.FileBytes), EnforcedBy: "RLIMIT_FSIZE"},
+		{Name: "stack_bytes", Value: float64(l.StackBytes), EnforcedBy: "RLIMIT_STACK"},
 	}
 }

@@ -28,9 +28,12 @@ type Config struct {
 	Cgroups  cgroup.Driver
 	Host     rootfs.Host
 	Ranges   *userns.Ranges // nil: no subordinate range, every job has the service user's id
-	Parallel int            // jobs that run at once; others wait
-	Warm     int            // warm cells kept of each kind, at least; 0: none
-	WarmMost int            // as many as the pool may learn that it needs
+	// CPUScale is how many times as long as elsewhere a program takes on this host: limits of
+	// CPU time and wall time are multiplied by it when they are enforced; 0 is 1.
+	CPUScale float64
+	Parallel int // jobs that run at once; others wait
+	Warm     int // warm cells kept of each kind, at least; 0: none
+	WarmMost int // as many as the pool may learn that it needs
 	// BuildsDir is where builds are kept, emptied at the start, and BuildsBytes how much
 	// of them. Without a directory they are in one of their own, which is gone with Close.
 	BuildsDir   string
@@ -45,9 +48,12 @@ type Runner struct {
 	slots   chan struct{}
 	running atomic.Int64
 	stop    chan struct{} // closed by Close
-	jobs    sync.WaitGroup
-	mu      sync.Mutex // orders jobs.Add against Close
-	closing bool
+	// stopping is done then.
+	stopping context.Context
+	stopped  context.CancelFunc
+	jobs     sync.WaitGroup
+	mu       sync.Mutex // orders jobs.Add against Close
+	closing  bool
 
 	core      uint64 // RLIMIT_CORE of every job
 	coreErr   error
@@ -63,6 +69,7 @@ type Runner struct {
 // New makes a Runner. Nothing is started before the first job or Prepare.
 func New(c Config) *Runner {
 	r := &Runner{config: c, slots: make(chan struct{}, max(c.Parallel, 1)), stop: make(chan struct{}), cores: ownCores()}
+	r.stopping, r.stopped = context.WithCancel(context.Background())
 	r.pool = newPool(&r.config)
 	r.core, r.coreErr = ownCoreLimit()
 	r.hard, r.limitsErr = ownHardLimits()
@@ -108,6 +115,9 @@ func (r *Runner) Prepare(name string) error {
 	if err := r.rlimitsHold(grant); err != nil {
 		return err
 	}
+	if _, err := r.builds(); err != nil { // what an earlier service has left goes now
+		return err
+	}
 	k, err := r.pool.kind(grant)
 	if err != nil {
 		return err
@@ -118,7 +128,7 @@ func (r *Runner) Prepare(name string) error {
 		return err
 	}
 	defer r.pool.drop(w)
-	return (&running{spec: &stepSpec{limits: grant.Limits}, warm: w}).limit()
+	return (&running{spec: r.stepSpec(grant.Limits), warm: w}).limit()
 }
 
 // rlimitsHold: the service may set what its jobs need.
@@ -127,7 +137,7 @@ func (r *Runner) rlimitsHold(g *policy.Grant) error {
 		return err
 	}
 	return do(stepCheckRlimits, func() error {
-		return errors.Join(r.limitsErr, r.hard.check(g.Limits, r.core), r.hard.check(g.BuildLimits, r.core))
+		return errors.Join(r.limitsErr, r.hard.check(r.stepSpec(g.Limits).limits, r.core), r.hard.check(r.stepSpec(g.BuildLimits).limits, r.core))
 	})
 }
 
@@ -161,17 +171,11 @@ func (r *Runner) Run(ctx context.Context, job *Job) (*Result, error) {
 		return nil, err
 	}
 	queued := monotonic()
-	select {
-	case r.slots <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-r.stop:
-		return nil, ErrShuttingDown
+	if spec.place, err = r.takePlace(ctx); err != nil {
+		return nil, err
 	}
-	defer func() { <-r.slots }()
-	r.running.Add(1)
-	defer r.running.Add(-1)
-	result := &Result{ID: job.ID, Policy: grant.Policy, Isolation: r.isolation()}
+	defer spec.place.give()
+	result := &Result{ID: job.ID, Policy: grant.Policy, Isolation: r.isolation(), CPUScale: r.config.CPUScale}
 	result.Timings.QueuedNanos = monotonic() - queued
 	return result, r.runSpec(ctx, spec, result)
 }
@@ -235,7 +239,8 @@ func (r *Runner) runOnce(ctx context.Context, k *kind, s *Spec, result *Result) 
 
 func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, result *Result) error {
 	g, job := s.Grant, s.Job
-	spec := &stepSpec{limits: g.Limits, core: r.core, args: job.Command, entries: files, env: mergeEnv(fixedEnv, job.RunEnv, job.Env)}
+	spec := r.stepSpec(g.Limits)
+	spec.args, spec.entries, spec.env = job.Command, files, mergeEnv(fixedEnv, job.RunEnv, job.Env)
 	in := stepInput{core: noCore, stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr}
 	out, measured, err := r.measured(ctx, job.Measure, func(core int) (*stepOutcome, error) {
 		in := in
@@ -310,6 +315,16 @@ func (r *Runner) logOurs(result *Result, stage *StageError) {
 	}
 }
 
+// ending: the service stops, and begins nothing more.
+func (r *Runner) ending() bool {
+	select {
+	case <-r.stop:
+		return true
+	default:
+		return false
+	}
+}
+
 func (r *Runner) enter() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -331,6 +346,7 @@ func (r *Runner) Close() {
 		return
 	}
 	close(r.stop)
+	r.stopped()
 	r.jobs.Wait()
 	r.pool.close()
 	if kept := r.buildsKept.Load(); kept != nil {

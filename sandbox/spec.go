@@ -18,12 +18,15 @@ type Spec struct {
 	Grant   *policy.Grant
 	Tests   []*policy.Grant // of each test
 	Checker *policy.Grant   // where there is one
+
+	place *place // among the running jobs
 }
 
 // stepSpec is one cell's part of a Spec.
 type stepSpec struct {
-	limits  policy.Limits
-	core    uint64 // RLIMIT_CORE
+	granted policy.Limits
+	limits  policy.Limits // as they are enforced: on this host's scale
+	core    uint64        // RLIMIT_CORE
 	args    []string
 	env     []string
 	entries []cell.Entry

@@ -190,7 +190,12 @@ func TestEveryLimitIsTold(t *testing.T) {
 			t.Errorf("nothing is told of %s", f.Name)
 		}
 	}
-	if len(told) != len(policy.Fields()) || told["disk_files"].Value != 100 || told["open_files"].Value != 33 {
+	for _, a := range told {
+		if a.Asked != 0 {
+			t.Errorf("%+v, without a scale", a)
+		}
+	}
+	if len(told) != len(policy.Fields()) || r.CPUScale != 0 || told["disk_files"].Value != 100 || told["open_files"].Value != 33 {
 		t.Errorf("%+v", r.Limits)
 	}
 	f := strings.Fields(string(r.Stdout))

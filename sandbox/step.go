@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cordon/cgroup"
+	"cordon/internal/cores"
 	"cordon/internal/undo"
 	"cordon/sandbox/cell"
 )
@@ -127,7 +128,7 @@ func (r *Runner) beginOnce(k *kind, s *stepSpec, in stepInput, started int64, u 
 	}
 	in.trace.Mark("limited")
 	if in.core != noCore {
-		if err := do(stepPin, func() error { return pin(w.cell.Pid(), in.core) }); err != nil {
+		if err := do(stepPin, func() error { return cores.Pin(w.cell.Pid(), in.core) }); err != nil {
 			return nil, err
 		}
 	}
@@ -143,7 +144,7 @@ func (r *Runner) beginOnce(k *kind, s *stepSpec, in stepInput, started int64, u 
 
 // limit writes every limit and reads it back before the program can start.
 func (r *running) limit() error {
-	l := r.spec.limits
+	l, granted := r.spec.limits, r.spec.granted
 	applied, err := try(stepSetLimits, func() ([]cgroup.Applied, error) {
 		return r.warm.group.SetLimits(cgroup.Limits{MemoryBytes: l.MemoryBytes, Pids: l.Pids + 1, CPUs: l.CPUs})
 	})
@@ -152,17 +153,17 @@ func (r *running) limit() error {
 	}
 	values := map[string]float64{"memory_bytes": float64(l.MemoryBytes), "pids": float64(l.Pids), "cpus": l.CPUs}
 	for _, a := range applied {
-		r.applied = append(r.applied, AppliedLimit{a.Limit, values[a.Limit], a.EnforcedBy})
+		r.applied = append(r.applied, AppliedLimit{Name: a.Limit, Value: values[a.Limit], EnforcedBy: a.EnforcedBy})
 	}
 	if err := limitScratch(r.warm.cell.Scratch, l.DiskBytes, l.DiskFiles); err != nil {
 		return err
 	}
 	r.applied = append(r.applied,
-		AppliedLimit{"cpu_ms", float64(l.CPUMillis), "timer on the group's CPU account, RLIMIT_CPU behind it"},
-		AppliedLimit{"wall_ms", float64(l.WallMillis), "timer on CLOCK_MONOTONIC"},
-		AppliedLimit{"output_bytes", float64(l.OutputBytes), "capped pipe"},
-		AppliedLimit{"disk_bytes", float64(l.DiskBytes), "tmpfs size"},
-		AppliedLimit{"disk_files", float64(l.DiskFiles), "tmpfs nr_inodes"})
+		appliedMillis("cpu_ms", l.CPUMillis, granted.CPUMillis, "timer on the group's CPU account, RLIMIT_CPU behind it"),
+		appliedMillis("wall_ms", l.WallMillis, granted.WallMillis, "timer on CLOCK_MONOTONIC"),
+		AppliedLimit{Name: "output_bytes", Value: float64(l.OutputBytes), EnforcedBy: "capped pipe"},
+		AppliedLimit{Name: "disk_bytes", Value: float64(l.DiskBytes), EnforcedBy: "tmpfs size"},
+		AppliedLimit{Name: "disk_files", Value: float64(l.DiskFiles), EnforcedBy: "tmpfs nr_inodes"})
 	r.applied = append(r.applied, rlimitApplied(l)...)
 	r.baseline, err = try(stepBaseline, r.warm.group.CPU)
 	return err

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 
+	"cordon/policy"
 	"cordon/sandbox/cell"
 )
 
@@ -61,6 +62,12 @@ func (r *Runner) runTests(ctx context.Context, k *kind, s *Spec, result *Result)
 			return nil
 		}
 		defer t.checker.build.Release()
+	}
+	if l := t.overfull(); l != nil {
+		result.leftTooMuch(*l)
+		result.Summary = summarize(t.results)
+		result.Summary.Verdict = result.Verdict
+		return nil
 	}
 	if err := t.run(ctx); err != nil {
 		return err
@@ -127,16 +134,36 @@ func links(names []string, files []File) []cell.Entry {
 	return out
 }
 
-// run starts as many workers as were asked for. The first has the job's own place
-// among the running jobs; the others take one for each test, so that other jobs
-// come in between.
+// overfull are the limits of a test whose scratch cannot hold a link to all that the
+// build has left; nil when each can.
+func (t *suite) overfull() *policy.Limits {
+	pages := int64(0)
+	for i := range t.links {
+		if len(t.links[i].Target) >= inlineLink {
+			pages += int64(os.Getpagesize())
+		}
+	}
+	for i := range t.spec.Tests {
+		if l := &t.spec.Tests[i].Limits; int64(len(t.links)) > l.DiskFiles || pages > treeBytes(*l) {
+			return l
+		}
+	}
+	return nil
+}
+
+// run starts as many workers as were asked for. Each takes a place among the running
+// jobs for each test, behind those who wait already, so that other jobs come in between.
 func (t *suite) run(ctx context.Context) error {
+	t.spec.place.give() // the job's own, of the build
 	t.begun = make(chan struct{})
 	ctx, t.stop = context.WithCancelCause(ctx)
 	defer t.stop(nil)
 	var workers sync.WaitGroup
-	for i := range t.parallel() {
-		workers.Go(func() { t.work(ctx, i == 0) })
+	for range t.parallel() {
+		workers.Go(func() {
+			for t.work(ctx) {
+			}
+		})
 	}
 	workers.Wait()
 	return t.err
@@ -147,36 +174,30 @@ func (t *suite) parallel() int {
 	return min(max(t.spec.Job.ParallelTests, 1), cap(t.runner.slots), len(t.results))
 }
 
-func (t *suite) work(ctx context.Context, own bool) {
-	for {
-		if !own {
-			select {
-			case t.runner.slots <- struct{}{}:
-			case <-t.begun:
-				return
-			case <-ctx.Done():
-				return
-			case <-t.runner.stop:
-				return
-			}
-			t.runner.running.Add(1)
+// work runs the next test when there is a place; false when there is no more to do.
+func (t *suite) work(ctx context.Context) bool {
+	until, enough := context.WithCancel(ctx)
+	defer enough()
+	go func() {
+		select {
+		case <-t.begun:
+			enough()
+		case <-until.Done():
 		}
-		more := t.one(ctx)
-		if !own {
-			t.runner.running.Add(-1)
-			<-t.runner.slots
-		}
-		if !more {
-			return
-		}
+	}()
+	place, err := t.runner.takePlace(until)
+	if err != nil {
+		return false
 	}
+	defer place.give()
+	return t.one(ctx)
 }
 
 // one runs the next test; false when there is none.
 func (t *suite) one(ctx context.Context) bool {
 	t.mu.Lock()
 	i := t.next
-	more := i < len(t.results) && !t.failed
+	more := i < len(t.results) && !t.failed && ctx.Err() == nil && !t.runner.ending()
 	if t.next++; t.next == len(t.results) {
 		close(t.begun)
 	}
@@ -213,8 +234,9 @@ func (t *suite) test(ctx context.Context, i int) error {
 	if test.RunEnv != nil {
 		env = test.RunEnv
 	}
-	spec := &stepSpec{limits: g.Limits, core: t.runner.core, args: slices.Concat(command, test.Args),
-		entries: append(files, t.linksFor(test)...), env: mergeEnv(fixedEnv, env, t.spec.Job.Env)}
+	spec := t.runner.stepSpec(g.Limits)
+	spec.args, spec.env = slices.Concat(command, test.Args), mergeEnv(fixedEnv, env, t.spec.Job.Env)
+	spec.entries = append(files, t.linksFor(test)...)
 	var result TestResult
 	out, err := t.judged(ctx, test, spec, &result)
 	if err != nil {

@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"math"
+
 	"cordon/judge"
 	"cordon/policy"
 )
@@ -79,7 +81,7 @@ func summarize(tests []TestResult) *Summary {
 	for i := range tests {
 		t := &tests[i]
 		s.Verdict = worse(s.Verdict, t.Verdict)
-		if t.Verdict == Skipped {
+		if t.Verdict == Skipped || t.Verdict == Cancelled || t.Verdict == Interrupted {
 			continue
 		}
 		s.Run++
@@ -93,7 +95,7 @@ func summarize(tests []TestResult) *Summary {
 			if s.Points == nil {
 				s.Points = new(float64)
 			}
-			*s.Points += *t.Points
+			*s.Points = min(*s.Points+*t.Points, math.MaxFloat64)
 		}
 	}
 	return s

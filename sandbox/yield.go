@@ -72,3 +72,10 @@ func (y *yield) close() {
 	y.closed = true
 	y.changed.Broadcast()
 }
+
+// yieldsTo is how many programs run.
+func (p *pool) yieldsTo() int {
+	p.yield.changed.L.Lock()
+	defer p.yield.changed.L.Unlock()
+	return p.yield.running
+}

@@ -64,7 +64,7 @@ func newBenchCommand() *cobra.Command {
 	flags.IntVar(&f.trace, "trace", 0, "measure nothing else, and tell where the time of a job goes, with so many `clients`")
 	flags.Lookup("trace").NoOptDefVal = "1"
 	addFlags(flags)
-	for _, name := range []string{"listen", "socket", "allow-host", "state", "go-cache", "files-bytes", "files-ttl", "languages", "language-dir", "drain", "log-level", "parallel", "queue", "warm", "warm-most", "policies"} {
+	for _, name := range []string{"listen", "socket", "allow-host", "state", "go-cache", "files-bytes", "files-ttl", "languages", "language-dir", "drain", "log-level", "parallel", "queue", "warm", "warm-most", "policies", "cpu-scale"} {
 		_ = flags.MarkHidden(name)
 	}
 	return cmd

@@ -37,6 +37,8 @@ type config struct {
 
 	BuildsBytes string `yaml:"builds-bytes"` // size of what builds have left, kept for the same builds to come
 
+	CPUScale string `yaml:"cpu-scale"` // limits of CPU time and wall time are multiplied by it
+
 	Parallel int    `yaml:"parallel"`  // jobs that run at once
 	Queue    int    `yaml:"queue"`     // jobs that wait for a place, besides those that run
 	Warm     int    `yaml:"warm"`      // warm cells kept of each kind, at least
@@ -69,6 +71,7 @@ var options = []option{
 	{"files-bytes", "`size` of all files together that are kept by their content, as in 512M; 0: none are kept", func(c *config) *string { return &c.FilesBytes }, nil},
 	{"files-ttl", "how `long` a file stays that nobody uses; 0: until its room is needed", func(c *config) *string { return &c.FilesTTL }, nil},
 	{"builds-bytes", "`size` of all builds together that are kept for jobs that build the same; 0: none are kept", func(c *config) *string { return &c.BuildsBytes }, nil},
+	{"cpu-scale", "multiply limits of CPU time and wall time by this `number`, 0.1 to 10; cordon calibrate tells which", func(c *config) *string { return &c.CPUScale }, nil},
 	{"drain", "how `long` running jobs may go on when the service ends", func(c *config) *string { return &c.Drain }, nil},
 	{"log-level", "the least `level` that is logged: debug, info, warn or error", func(c *config) *string { return &c.LogLevel }, nil},
 	{"parallel", "jobs that run at once", nil, func(c *config) *int { return &c.Parallel }},
@@ -79,7 +82,7 @@ var options = []option{
 }
 
 func defaultConfig() config {
-	return config{Listen: "127.0.0.1:8080", State: defaultState(), FilesBytes: "1G", FilesTTL: "24h", BuildsBytes: "1G", Drain: "30s", LogLevel: "info",
+	return config{Listen: "127.0.0.1:8080", State: defaultState(), FilesBytes: "1G", FilesTTL: "24h", BuildsBytes: "1G", CPUScale: "1", Drain: "30s", LogLevel: "info",
 		Parallel: runtime.NumCPU(), Queue: 256, Warm: 2}
 }
 
@@ -260,6 +263,9 @@ func (c *config) check() error {
 		return err
 	}
 	if _, err := c.buildsBytes(); err != nil {
+		return err
+	}
+	if _, err := c.cpuScale(); err != nil {
 		return err
 	}
 	for _, host := range c.hostNames() {

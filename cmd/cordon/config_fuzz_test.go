@@ -15,7 +15,7 @@ func FuzzDecodeConfig(f *testing.F) {
 	for _, text := range []string{
 		"listen: 127.0.0.1:9000\nparallel: 8\n", "a: !!binary |\n  %\n", "queue: 0\nwarm: 4096\ndrain: 1h\n", "parallel: 0\n",
 		"socket: /run/cordon/api\nlisten: \"\"\nstate: state\n", "listen: ''\n", "drain: -1s\n", "queue: 1\n---\nqueue: 2\n", "{}", "# none\n",
-		"languages: 'c, python'\ngo-cache: off\n", "parallel: 0x10\nqueue: 1_000\n", "queue: 99999999999999999999\n", "parallel: &p 3\nqueue: *p\n",
+		"languages: 'c, python'\ngo-cache: off\n", "cpu-scale: 1.20\n", "cpu-scale: 0x2\n", "cpu-scale: .5\n", "parallel: 0x10\nqueue: 1_000\n", "queue: 99999999999999999999\n", "parallel: &p 3\nqueue: *p\n",
 	} {
 		f.Add([]byte(text))
 	}
@@ -43,6 +43,9 @@ func FuzzDecodeConfig(f *testing.F) {
 				t.Errorf("%q: the error names no setting: %v", text, err)
 			}
 			return
+		}
+		if scale, err := checked.cpuScale(); err != nil || !(scale >= leastScale && scale <= mostScale) {
+			t.Errorf("%q: scale %v, %v", text, scale, err)
 		}
 		drain, err := checked.drain()
 		if checked.Listen == "" && checked.Socket == "" || !strings.HasPrefix(checked.State, "/") || checked.GoCache == "" || err != nil || drain < 0 ||

@@ -67,6 +67,13 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
+	scale, err := o.config.cpuScale()
+	if err != nil {
+		return nil, err
+	}
+	if scale != 1 {
+		o.logger.Info("limits of CPU time and wall time are multiplied when they are enforced", "cpu_scale", scale)
+	}
 	e := &engine{policies: set}
 	if e.languages, err = languages.Load(o.config.languageDirs()...); err != nil {
 		return nil, err
@@ -114,7 +121,7 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 		builds = filepath.Join(o.config.State, buildsDir)
 	}
 	e.runner = sandbox.New(sandbox.Config{Policies: resolver{set}, Cgroups: e.cgroups, Host: host, Ranges: ranges,
-		Parallel: o.parallel, Warm: o.warm, WarmMost: o.config.warmMost(),
+		CPUScale: scale, Parallel: o.parallel, Warm: o.warm, WarmMost: o.config.warmMost(),
 		BuildsDir: builds, BuildsBytes: kept, Logger: o.logger})
 	return e, nil
 }

@@ -110,7 +110,7 @@ var only = []allowance{
 var arrows = map[string][]string{
 	"cmd/cordon":         {"*"},
 	"httpapi":            {"sandbox", "policy", "policies", "languages", "store", "judge"},
-	"sandbox":            {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "store", "internal/undo", "judge", "builds"},
+	"sandbox":            {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "store", "internal/undo", "internal/cores", "judge", "builds"},
 	"sandbox/cell":       {},
 	"policy":             {},
 	"policies":           {"policy"},
@@ -123,12 +123,14 @@ var arrows = map[string][]string{
 	"cgroup":             {},
 	"rootfs":             {"policy", "sandbox/cell"},
 	"store":              {},
-	"bench":              {"internal/child", "internal/processes", "test/victims"}, // it looks at a service from outside, too; the victims are C to compile
+	"bench":              {"internal/child", "internal/cores", "internal/processes", "test/victims"}, // it looks at a service from outside, too; the victims are C to compile
 	"deploy":             {},
 	"internal/doctor":    {"cgroup", "userns", "languages"},
 	"internal/setup":     {"cgroup", "deploy"},
 	"internal/verify":    {"internal/child", "internal/processes", "test/victims"}, // it looks at a service from outside
+	"calibrate":          {"internal/cores"},
 	"internal/child":     {},
+	"internal/cores":     {},
 	"internal/processes": {},
 	"internal/testkit":   {"internal/processes"},
 	"internal/undo":      {},

@@ -31,7 +31,7 @@ type service struct {
 // those of cordon serve.
 func startService(ctx context.Context, binary, state string, args []string) (*service, error) {
 	s, err := child.Start(ctx, child.Options{Binary: binary, State: state, Env: append(os.Environ(), canary),
-		Args: append([]string{"--go-cache", "off", "--languages", "sh", "--warm-most", "2"}, args...)})
+		Args: append([]string{"--go-cache", "off", "--languages", "sh", "--warm-most", "2", "--cpu-scale", "1"}, args...)})
 	if err != nil {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func TestMinimal(t *testing.T) {
 	if len(p.Cases) != 1 || p.Cases[0].Name != "secret/1" || p.Cases[0].Sample || p.Cases[0].Input != "data/secret/1.in" || p.Cases[0].Answer != "data/secret/1.ans" {
 		t.Errorf("%+v", p.Cases)
 	}
-	if len(p.Submissions) != 1 || p.Submissions[0].Language != "python" || p.Submissions[0].Main != "a.py" || !slices.Equal(p.Submissions[0].Expected, []Expect{Accepted}) {
+	if len(p.Submissions) != 1 || p.Submissions[0].Language != "python" || p.Submissions[0].Main != "a.py" || !slices.Equal(p.Submissions[0].Sources, []string{"a.py"}) || !slices.Equal(p.Submissions[0].Expected, []Expect{Accepted}) {
 		t.Errorf("%+v", p.Submissions)
 	}
 }

@@ -20,6 +20,7 @@ type result struct {
 	ID        string       `json:"id"`
 	Policy    string       `json:"policy"`
 	Isolation string       `json:"isolation"`
+	CPUScale  float64      `json:"cpu_scale"`
 	Build     *step        `json:"build"`
 	Files     []outputFile `json:"files"`
 	Timings   struct {
@@ -53,6 +54,7 @@ type step struct {
 	} `json:"usage"`
 	Limits map[string]struct {
 		Value      float64 `json:"value"`
+		Asked      float64 `json:"asked"`
 		EnforcedBy string  `json:"enforced_by"`
 	} `json:"limits"`
 	Events struct {

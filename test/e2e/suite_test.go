@@ -78,7 +78,7 @@ func suite(t *testing.T, s *service, body object) *suiteAnswer {
 	return &a
 }
 
-func sums(pairs ...[3]int) (tests []object) {
+func additions(pairs ...[3]int) (tests []object) {
 	for i, p := range pairs {
 		tests = append(tests, object{"name": fmt.Sprint(i), "stdin": fmt.Sprintln(p[0], p[1]), "expect": fmt.Sprintln(p[2])})
 	}
@@ -91,7 +91,7 @@ func TestJudgedSuite(t *testing.T) {
 	d := testkit.StartDaemon(t, "--languages", "c,python")
 	s := newService(d.URL, d.Token)
 	body := object{"policy": "judge", "language": "c", "source": adds, "compare": "tokens", "parallel_tests": 2,
-		"tests": sums([3]int{1, 2, 3}, [3]int{7, 1, 8}, [3]int{100, 0, 0}, [3]int{101, 0, 0}, [3]int{102, 1, 103}, [3]int{103, 0, 0})}
+		"tests": additions([3]int{1, 2, 3}, [3]int{7, 1, 8}, [3]int{100, 0, 0}, [3]int{101, 0, 0}, [3]int{102, 1, 103}, [3]int{103, 0, 0})}
 	body["tests"].([]object)[2]["limits"] = object{"cpu_ms": 100}
 	body["tests"].([]object)[5]["expect"] = ""
 	for i := range 2 {
@@ -130,7 +130,7 @@ raise SystemExit(0 if out[0][-1] == answer[0][-1] else 1)
 `
 	s := newService(d.URL, d.Token)
 	body := object{"policy": "judge", "language": "c", "source": adds, "checker": object{"language": "python", "source": checker},
-		"tests": sums([3]int{11, 2, 3}, [3]int{7, 1, 8}, [3]int{1, 1, 2})}
+		"tests": additions([3]int{11, 2, 3}, [3]int{7, 1, 8}, [3]int{1, 1, 2})}
 	body["tests"].([]object)[2]["expect"] = "crash"
 	a := suite(t, s, body)
 	if a.verdicts() != "ok wrong_answer checker_failed" || a.Verdict != "checker_failed" || len(a.Tests[1].Checker) == 0 {

@@ -1,0 +1,151 @@
+package sandbox
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"cordon/judge"
+	"cordon/policy"
+)
+
+// A file with many names is one file when it is kept, too.
+func TestManyNamesAreOneFile(t *testing.T) {
+	l := newLab(t)
+	job := doubles(test("", "", ""))
+	job.Build = []string{"/bin/sh", "-c", "head -c 1000000 /dev/zero >big; mkdir d; for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do ln big d/$i; done"}
+	job.Command = []string{"/bin/sh", "-c", "stat -c %h dir/../d/1 2>/dev/null || stat -c %h d/1; du -sk /layer | cut -f1"}
+	r := l.run(t, job)
+	var links, kib int
+	if out := strings.Fields(string(r.Tests[0].Stdout)); len(out) != 2 || !number64(out[0], &links) || !number64(out[1], &kib) || links != 17 || kib > 2000 {
+		t.Errorf("%q %q: 17 names of one file of 1 MB are wanted", r.Tests[0].Stdout, r.Tests[0].Stderr)
+	}
+}
+
+func number64(s string, n *int) bool {
+	*n = 0
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return false
+		}
+		*n = 10**n + int(c-'0')
+	}
+	return s != ""
+}
+
+// More names than a test's scratch can hold links to is what the build did, not a
+// failure of ours.
+func TestMoreNamesThanLinks(t *testing.T) {
+	l := newLab(t)
+	for name, script := range map[string]string{"files": "i=0; while [ $i -lt 300 ]; do i=$((i+1)); : >$i; done",
+		"long": "i=100; while [ $i -lt 180 ]; do i=$((i+1)); : >${i}" + strings.Repeat("x", 200) + "; done"} {
+		job := doubles(test("", "", ""), test("", "", ""))
+		job.Build = []string{"/bin/sh", "-c", script}
+		job.Limits.DiskFiles, job.Limits.DiskBytes = ptr[int64](200), ptr[int64](256<<10)
+		r := l.run(t, job)
+		if r.Verdict != BuildFailed || r.verdicts() != "skipped skipped" || !strings.Contains(r.Message, "disk_files is 200") {
+			t.Errorf("%s: %s %s %q", name, r.Verdict, r.verdicts(), r.Message)
+		}
+	}
+}
+
+// A client that goes away, and a service that ends, begin no further test.
+func TestNothingBegunBehindTheEnd(t *testing.T) {
+	for _, interactive := range []bool{false, true} {
+		l := newLab(t, func(c *Config) { c.Parallel = 1 })
+		job := doubles(slices.Repeat([]Test{test("", "", "")}, 100)...)
+		job.Command = []string{"sleep", "1000"}
+		if interactive {
+			job.Checker = &Checker{Style: judge.Testlib, Interactive: true, Command: []string{"/bin/sh", "-c", "sleep 1000", "talk"}}
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+		defer cancel()
+		r, err := l.Run(ctx, job)
+		if err != nil || r.Verdict != Cancelled || r.Summary.Run != 0 || strings.Count(r.verdicts(), "cancelled") != 1 {
+			t.Fatalf("%v, %s", err, r.verdicts())
+		}
+		done := make(chan *Result)
+		go func() {
+			r, _ := l.Run(context.Background(), job)
+			done <- r
+		}()
+		eventually(t, "a test runs", func() bool { return l.Stats().Running == 1 && l.pool.yieldsTo() > 0 })
+		l.Close()
+		if r := <-done; r == nil || r.Verdict != Interrupted || r.Summary.Run != 0 || strings.Count(r.verdicts(), "interrupted") > 1 {
+			t.Fatalf("%+v", r)
+		}
+	}
+}
+
+// Other jobs come in between the tests of one.
+func TestOthersComeBetween(t *testing.T) {
+	l := newLab(t, func(c *Config) { c.Parallel = 1 })
+	job := doubles(slices.Repeat([]Test{test("", "", "")}, 200)...)
+	job.Command = []string{"sleep", "0.02"}
+	done := make(chan *Result)
+	go func() {
+		r, _ := l.Run(context.Background(), job)
+		done <- r
+	}()
+	eventually(t, "the first test runs", func() bool { return l.Stats().Running == 1 && l.pool.yieldsTo() > 0 })
+	for range 5 {
+		l.run(t, shell("true"))
+	}
+	select {
+	case <-done:
+		t.Error("the suite was over before others came")
+	default:
+	}
+	if r := <-done; r == nil || r.Verdict != OK {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What lies in directories that a policy or a job names can change: nothing that was
+// built with them is kept.
+func TestNamedDirectoriesAreNotTrusted(t *testing.T) {
+	l := newLab(t)
+	for range 2 {
+		job := doubles(test("", "1", "2"))
+		job.Policy = "dev"
+		b, err := l.build(t.Context(), kindOf(t, l, "dev"), &buildSpec{files: job.Files, limits: granted(t, l, "dev").BuildLimits},
+			&policy.Grant{Root: policy.Root{Kind: policy.RootHost, Dirs: []string{"/opt"}}, BuildLimits: granted(t, l, "dev").BuildLimits})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.Cached {
+			t.Error("it is kept")
+		}
+		b.Release()
+	}
+}
+
+func granted(t *testing.T, l *lab, name string) *policy.Grant {
+	t.Helper()
+	g, err := l.config.Policies.Resolve(name, policy.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func kindOf(t *testing.T, l *lab, name string) *kind {
+	t.Helper()
+	k, err := l.pool.kind(granted(t, l, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.pool.release(k)
+	return k
+}
+
+// A sum of points stays a number.
+func TestPointsAreBounded(t *testing.T) {
+	most := 9e307
+	s := summarize([]TestResult{{Points: &most}, {Points: &most}})
+	if *s.Points != 1.7976931348623157e308 {
+		t.Errorf("%g", *s.Points)
+	}
+}
