@@ -3,17 +3,12 @@ package sandbox
 import "sync"
 
 // yield has those who fill the pool make way for running jobs: what is made for later
-// shall not take a processor from what runs now. They go on at the end of a job, one
-// cell for each, and whenever less than half of the cells that are wanted are there.
-//
-// To make several at once later would be dearer, and not only because jobs that follow
-// each other without a pause leave no time for it: a process enters a group of cgroup
-// v1 at once only while others do so every few milliseconds. After a longer pause it
-// waits for a grace period of RCU, 5 to 15 ms (cgroup_threadgroup_rwsem, rcu_sync).
+// shall not take a processor from what runs now. While at least half of the cells
+// that are wanted are there, they wait for a moment in which no job runs; below that
+// they go on, so that jobs which follow each other without a pause find cells, too.
 type yield struct {
 	changed *sync.Cond // its lock guards the rest
 	running int
-	ends    int // of jobs so far
 	waiting int
 	closed  bool
 }
@@ -31,9 +26,9 @@ func (y *yield) begin() (end func()) {
 func (y *yield) end() {
 	y.changed.L.Lock()
 	defer y.changed.L.Unlock()
-	y.running--
-	y.ends++
-	y.wake()
+	if y.running--; y.running == 0 {
+		y.wake()
+	}
 }
 
 // taken notes that a cell was taken.
@@ -71,11 +66,4 @@ func (y *yield) close() {
 	defer y.changed.L.Unlock()
 	y.closed = true
 	y.changed.Broadcast()
-}
-
-// yieldsTo is how many programs run.
-func (p *pool) yieldsTo() int {
-	p.yield.changed.L.Lock()
-	defer p.yield.changed.L.Unlock()
-	return p.yield.running
 }
