@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cordon/internal/testkit"
+	"cordon/sandbox/cell"
 	"cordon/policy"
 )
 
@@ -47,6 +48,9 @@ func (l *lab) descriptors(t *testing.T) int {
 // After many jobs of every kind there is as much as before them, and after Close
 // nothing: the lab looks for groups and goroutines, this for the rest.
 func TestNothingIsLeft(t *testing.T) {
+	if err := cell.HoldProgram(); err != nil { // held from the first Runner on
+		t.Fatal(err)
+	}
 	before := descriptors(t)
 	var all []testkit.Process
 	t.Run("jobs", func(t *testing.T) {
