@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"cordon/internal/testkit"
-	"cordon/sandbox/cell"
 	"cordon/policy"
+	"cordon/sandbox/cell"
 )
 
 // descriptors lists what this process has open.
