@@ -176,10 +176,10 @@ func spread(s bench.Stat) string {
 
 // points of a job's way, as the service calls them, for people.
 var points = map[string]string{
-	"request": "the request's header is read", "read": "its body is", "decoded": "it is a job that may run", "taken": "a cell is there",
+	"request": "the request's header is read", "read": "its body is read", "decoded": "it is a job that may run", "taken": "a cell is there",
 	"limited": "its limits are written and read back", "sent": "the cell has the job", "exec": "the program is executed",
 	"ended": "the program has ended", "gone": "no process of the job is left", "accounted": "its counters are read",
-	"collected": "its outputs are", "result": "the result is complete", "answered": "the answer is written",
+	"collected": "its outputs are collected", "result": "the result is complete", "answered": "the answer is written",
 }
 
 // stages shows where the time of jobs went.
