@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"flag"
@@ -16,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
+	"cordon/internal/testkit"
 	"cordon/languages"
 	"cordon/policies"
 	"cordon/policy"
@@ -87,24 +87,6 @@ func succeed(_ context.Context, j *sandbox.Job) (*sandbox.Result, error) {
 	return ended(j, sandbox.OK), nil
 }
 
-// journal is a log that may be read while it is written.
-type journal struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.String()
-}
-
 // shippedPolicies are the real ones: what a policy refuses is part of the API.
 var shippedPolicies = sync.OnceValue(func() resolver {
 	set, err := policies.Load("")
@@ -139,7 +121,7 @@ func unsearched(t testing.TB) *languages.Set {
 type service struct {
 	*Server
 	runner *fakeRunner
-	log    *journal
+	log    *testkit.Journal
 	web    *httptest.Server // real connections: a recorder has no deadlines
 }
 
@@ -150,7 +132,7 @@ func start(t testing.TB, change func(*Config)) *service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &service{runner: &fakeRunner{run: succeed}, log: &journal{}}
+	s := &service{runner: &fakeRunner{run: succeed}, log: &testkit.Journal{}}
 	c := Config{Version: "test", Token: token, Hosts: []string{"example.com", "Cordon.example", "cordon.example:9443"}, // the first is httptest's
 		Runner: s.runner, Policies: shippedPolicies(), Languages: unsearched(t), MaxJobs: 4,
 		Doctor:   func(context.Context) (any, error) { return map[string]any{"ready": true}, nil },

@@ -1,41 +1,12 @@
 package policy
 
 import (
-	"go/parser"
-	"go/token"
-	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 	"testing"
+
+	"cordon/internal/testkit"
 )
 
-// pureImports is all the package may import. None of them reads a file, starts
-// a process or makes a kernel call for its caller.
-var pureImports = []string{"errors", "fmt", "path", "slices", "strconv", "strings"}
-
+// None of these reads a file, starts a process or makes a kernel call for its caller.
 func TestPure(t *testing.T) {
-	files, err := filepath.Glob("*.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	looked := 0
-	for _, name := range files {
-		if strings.HasSuffix(name, "_test.go") {
-			continue
-		}
-		looked++
-		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, spec := range f.Imports {
-			if p, _ := strconv.Unquote(spec.Path.Value); !slices.Contains(pureImports, p) {
-				t.Errorf("%s imports %s; package policy is pure, the list is %v", name, p, pureImports)
-			}
-		}
-	}
-	if looked < 10 {
-		t.Errorf("looked at %d files only", looked)
-	}
+	testkit.Pure(t, 10, "errors", "fmt", "path", "slices", "strconv", "strings")
 }

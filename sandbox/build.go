@@ -38,13 +38,10 @@ func (s *Spec) buildSpec() *buildSpec {
 // build builds, or takes a build that was made of the same. One that did not end well
 // is returned as well: its account says so. The caller releases it.
 func (r *Runner) build(ctx context.Context, k *kind, s *buildSpec, g *policy.Grant) (*built, error) {
-	files, err := entries(s.files, s.limits.DiskFiles)
-	if err != nil {
-		return nil, err
-	}
 	key := ""
 	// What lies in directories that were named can change without a trace.
 	if !s.fresh && len(g.Root.Dirs) == 0 {
+		var err error
 		if key, err = buildKey(s, g); err != nil {
 			return nil, err
 		}
@@ -54,6 +51,10 @@ func (r *Runner) build(ctx context.Context, k *kind, s *buildSpec, g *policy.Gra
 		return nil, err
 	}
 	return cache.Get(ctx, key, func(dir *os.File) (builds.Left[*Built], error) {
+		files, err := entries(s.files, s.limits.DiskFiles)
+		if err != nil {
+			return builds.Left[*Built]{}, err
+		}
 		if len(s.args) == 0 {
 			bytes, err := try(stepKeepTree, func() (int64, error) { return writeTree(files, dir) })
 			return builds.Left[*Built]{Account: &Built{}, Bytes: bytes, Keep: true}, err

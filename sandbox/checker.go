@@ -49,7 +49,7 @@ func (r *Runner) makeChecker(ctx context.Context, k *kind, s *Spec, result *Resu
 		b.Release()
 		return nil, nil
 	}
-	return &checker{c, s.Checker, b, links(b.Names, []File{{Path: checkerInput}, {Path: checkerOutput}, {Path: checkerAnswer}, {Path: checkerFeedback}})}, nil
+	return &checker{c, s.Checker, b, without(links(b.Names), checkerInput, checkerOutput, checkerAnswer, checkerFeedback)}, nil
 }
 
 // ask has the checker say what it thinks of an output.

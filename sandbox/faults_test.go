@@ -112,7 +112,7 @@ func (b *bench) holds(t *testing.T) holdings {
 func (b *bench) fails(t *testing.T, s shape, late bool, want ...string) bool {
 	t.Helper()
 	b.programs.Store(0)
-	b.log.reset()
+	b.log.Reset()
 	job := s.job()
 	r := b.run(t, job)
 	b.pool.clearing.waitAll()
@@ -388,11 +388,4 @@ func TestWarmingFailsClosed(t *testing.T) {
 		t.Error("it is over, and a job fails")
 	}
 	b.settled(t, b.before.ids, warm)
-}
-
-// reset forgets everything so far.
-func (b *logBuffer) reset() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.text.Reset()
 }

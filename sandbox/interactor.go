@@ -86,8 +86,8 @@ func (t *suite) interact(ctx context.Context, test *Test, spec *stepSpec, core i
 		return nil, err
 	}
 	var program, partner *ends
-	var witness *witness
-	if err := do(stepPipes, func() (err error) { program, partner, witness, err = joined(); return err }); err != nil {
+	var w *witness
+	if err := do(stepPipes, func() (err error) { program, partner, w, err = joined(); return err }); err != nil {
 		return nil, err
 	}
 	until, decided := context.WithCancelCause(ctx)
@@ -100,7 +100,7 @@ func (t *suite) interact(ctx context.Context, test *Test, spec *stepSpec, core i
 	wait.Go(func() {
 		theirs, theirErr = t.runner.runStep(ctx, t.kind, partnerSpec,
 			stepInput{core: noCore, layer: c.build.Dir, pipes: partner}, c.feedback(&said))
-		first = witness.look()
+		first = w.look()
 		// One that has closed its output is at its end, and about to tell how.
 		if theirErr != nil || !first && !c.opinion(&theirs.Step, said).Accepted {
 			decided(errDecided)

@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"cordon/cgroup"
+	"cordon/internal/testkit"
 	"cordon/policies"
 	"cordon/policy"
 	"cordon/rootfs"
@@ -81,7 +81,7 @@ type lab struct {
 	*Runner
 	cgroups cgroup.Driver
 	base    string
-	log     *logBuffer
+	log     *testkit.Journal
 }
 
 type resolver struct{ *policies.Set }
@@ -109,7 +109,7 @@ func newLab(t testing.TB, change ...func(*Config)) *lab {
 	if err != nil || mapped < userns.IDsPerCell {
 		t.Fatalf("%d subordinate ids, %v; these tests need a range", mapped, err)
 	}
-	l := &lab{log: &logBuffer{}}
+	l := &lab{log: &testkit.Journal{}}
 	l.cgroups, err = cgroup.Discover(cgroup.Options{Name: fmt.Sprintf("test-%d-%d", os.Getpid(), instances.Add(1))})
 	if err != nil {
 		t.Fatal(err)
@@ -175,26 +175,6 @@ func (l *lab) output(t *testing.T, job *Job) string {
 }
 
 func ptr[T any](v T) *T { return &v }
-
-// logBuffer keeps the log of many goroutines.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-// Write keeps p.
-func (b *logBuffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-// String is everything so far.
-func (b *logBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
-}
 
 // signal is a tee that tells of the first byte: from then on the program runs.
 type signal struct {

@@ -43,14 +43,13 @@ type Config struct {
 
 // Runner runs jobs. Its methods may be called concurrently.
 type Runner struct {
-	config  Config
-	pool    *pool
-	slots   chan struct{}
-	running atomic.Int64
-	stop    chan struct{} // closed by Close
-	// stopping is done then.
-	stopping context.Context
+	config   Config
+	pool     *pool
+	slots    chan struct{}
+	running  atomic.Int64
+	stopping context.Context // done by Close
 	stopped  context.CancelFunc
+	stop     <-chan struct{} // stopping.Done()
 	jobs     sync.WaitGroup
 	mu       sync.Mutex // orders jobs.Add against Close
 	closing  bool
@@ -68,8 +67,9 @@ type Runner struct {
 
 // New makes a Runner. Nothing is started before the first job or Prepare.
 func New(c Config) *Runner {
-	r := &Runner{config: c, slots: make(chan struct{}, max(c.Parallel, 1)), stop: make(chan struct{}), cores: ownCores()}
+	r := &Runner{config: c, slots: make(chan struct{}, max(c.Parallel, 1)), cores: ownCores()}
 	r.stopping, r.stopped = context.WithCancel(context.Background())
+	r.stop = r.stopping.Done()
 	r.pool = newPool(&r.config)
 	r.core, r.coreErr = ownCoreLimit()
 	r.hard, r.limitsErr = ownHardLimits()
@@ -316,14 +316,7 @@ func (r *Runner) logOurs(result *Result, stage *StageError) {
 }
 
 // ending: the service stops, and begins nothing more.
-func (r *Runner) ending() bool {
-	select {
-	case <-r.stop:
-		return true
-	default:
-		return false
-	}
-}
+func (r *Runner) ending() bool { return r.stopping.Err() != nil }
 
 func (r *Runner) enter() bool {
 	r.mu.Lock()
@@ -345,7 +338,6 @@ func (r *Runner) Close() {
 	if closing {
 		return
 	}
-	close(r.stop)
 	r.stopped()
 	r.jobs.Wait()
 	r.pool.close()

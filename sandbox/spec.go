@@ -164,6 +164,10 @@ func top(name string) string {
 func (r *Runner) resolveTests(s *Spec) error {
 	for i := range s.Job.Tests {
 		t := &s.Job.Tests[i]
+		if t.Limits == (policy.LimitRequest{}) && len(t.Files) == 0 && t.Stdin.Size() <= s.Grant.Caps.StdinBytes {
+			s.Tests = append(s.Tests, s.Grant) // it asks for nothing of its own
+			continue
+		}
 		grant, err := r.config.Policies.Resolve(s.Job.Policy, s.Job.TestRequest(t))
 		if err != nil {
 			return policy.Within(err, fmt.Sprintf("tests[%d]", i))

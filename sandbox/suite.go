@@ -28,7 +28,7 @@ type suite struct {
 	failed  bool // and no further test is to be begun
 	err     error
 	stop    context.CancelCauseFunc
-	begun   chan struct{} // closed when every test has been begun
+	begun   context.CancelFunc // every test has been begun: nobody need wait for a place any more
 	timings Timings
 }
 
@@ -42,30 +42,20 @@ func (r *Runner) runTests(ctx context.Context, k *kind, s *Spec, result *Result)
 		return err
 	}
 	defer b.Release()
-	t := &suite{runner: r, kind: k, spec: s, layer: b.Dir, links: links(b.Names, nil), results: make([]TestResult, len(s.Job.Tests))}
+	t := &suite{runner: r, kind: k, spec: s, layer: b.Dir, links: links(b.Names), results: make([]TestResult, len(s.Job.Tests))}
 	for i := range t.results {
 		t.results[i] = TestResult{Name: s.Job.Tests[i].Name, Step: Step{Verdict: Skipped, Events: Events{DeniedSyscalls: []DeniedSyscall{}}}}
 	}
-	result.Tests = t.results
-	if !result.built(b) {
-		result.Summary = summarize(t.results)
-		result.Summary.Verdict = result.Verdict
-		return nil
-	}
-	if s.Job.Checker != nil {
+	if t.ready(b, result) && s.Job.Checker != nil {
 		if t.checker, err = r.makeChecker(ctx, k, s, result); err != nil {
 			return err
 		}
-		if t.checker == nil {
-			result.Summary = summarize(t.results)
-			result.Summary.Verdict = result.Verdict
-			return nil
+		if t.checker != nil {
+			defer t.checker.build.Release()
 		}
-		defer t.checker.build.Release()
 	}
-	if l := t.overfull(); l != nil {
-		result.leftTooMuch(*l)
-		result.Summary = summarize(t.results)
+	if result.Verdict != "" { // there is nothing to run, or nothing to judge it
+		result.Tests, result.Summary = t.results, summarize(t.results)
 		result.Summary.Verdict = result.Verdict
 		return nil
 	}
@@ -76,9 +66,22 @@ func (r *Runner) runTests(ctx context.Context, k *kind, s *Spec, result *Result)
 	return nil
 }
 
+// ready: there is a build, and each test can hold what it is to see of it. Else the
+// result has the verdict.
+func (t *suite) ready(b *built, result *Result) bool {
+	if !result.built(b) {
+		return false
+	}
+	if l := t.overfull(); l != nil {
+		result.leftTooMuch(*l)
+		return false
+	}
+	return true
+}
+
 // tell sums up.
 func (t *suite) tell(result *Result) {
-	result.Summary = summarize(t.results)
+	result.Tests, result.Summary = t.results, summarize(t.results)
 	result.Summary.Parallel = t.parallel()
 	result.Step = Step{Verdict: result.Summary.Verdict, Events: Events{DeniedSyscalls: []DeniedSyscall{}}}
 	result.Timings.SetupNanos += t.timings.SetupNanos
@@ -107,31 +110,36 @@ func (u *Usage) add(more *Usage) {
 	u.CPUNanos += more.CPUNanos
 	u.UserNanos += more.UserNanos
 	u.SystemNanos += more.SystemNanos
-	u.ThrottledNanos += more.ThrottledNanos
 	u.MemoryPeakBytes = max(u.MemoryPeakBytes, more.MemoryPeakBytes)
-	u.PidsPeak = max(u.PidsPeak, more.PidsPeak)
 	u.DiskBytes = max(u.DiskBytes, more.DiskBytes)
+	u.PidsPeak = counted(u.PidsPeak, more.PidsPeak, max(u.PidsPeak, more.PidsPeak))
+	u.ThrottledNanos = sum(u.ThrottledNanos, more.ThrottledNanos)
 	u.IOReadBytes = sum(u.IOReadBytes, more.IOReadBytes)
 	u.IOWriteBytes = sum(u.IOWriteBytes, more.IOWriteBytes)
 }
 
-// sum of counters that not every host has: -1 then.
-func sum(a, b int64) int64 {
+func sum(a, b int64) int64 { return counted(a, b, a+b) }
+
+// counted is what comes of two counters that not every host has: -1 where one is missing.
+func counted(a, b, both int64) int64 {
 	if a < 0 || b < 0 {
 		return -1
 	}
-	return a + b
+	return both
 }
 
-// links lead to what lies in the layer, but for names that the files take.
-func links(names []string, files []File) []cell.Entry {
+// links lead to what lies in the layer.
+func links(names []string) []cell.Entry {
 	var out []cell.Entry
 	for _, name := range slices.Sorted(slices.Values(names)) {
-		if !slices.ContainsFunc(files, func(f File) bool { return top(f.Path) == name }) {
-			out = append(out, cell.Entry{Path: name, Kind: cell.Symlink, Target: cell.LayerPath + "/" + name})
-		}
+		out = append(out, cell.Entry{Path: name, Kind: cell.Symlink, Target: cell.LayerPath + "/" + name})
 	}
 	return out
+}
+
+// without leaves out the links whose names are taken.
+func without(links []cell.Entry, taken ...string) []cell.Entry {
+	return slices.DeleteFunc(slices.Clone(links), func(e cell.Entry) bool { return slices.Contains(taken, e.Path) })
 }
 
 // overfull are the limits of a test whose scratch cannot hold a link to all that the
@@ -155,13 +163,15 @@ func (t *suite) overfull() *policy.Limits {
 // jobs for each test, behind those who wait already, so that other jobs come in between.
 func (t *suite) run(ctx context.Context) error {
 	t.spec.place.give() // the job's own, of the build
-	t.begun = make(chan struct{})
 	ctx, t.stop = context.WithCancelCause(ctx)
 	defer t.stop(nil)
+	until, begun := context.WithCancel(ctx)
+	defer begun()
+	t.begun = begun
 	var workers sync.WaitGroup
 	for range t.parallel() {
 		workers.Go(func() {
-			for t.work(ctx) {
+			for t.work(ctx, until) {
 			}
 		})
 	}
@@ -175,16 +185,7 @@ func (t *suite) parallel() int {
 }
 
 // work runs the next test when there is a place; false when there is no more to do.
-func (t *suite) work(ctx context.Context) bool {
-	until, enough := context.WithCancel(ctx)
-	defer enough()
-	go func() {
-		select {
-		case <-t.begun:
-			enough()
-		case <-until.Done():
-		}
-	}()
+func (t *suite) work(ctx, until context.Context) bool {
 	place, err := t.runner.takePlace(until)
 	if err != nil {
 		return false
@@ -199,7 +200,7 @@ func (t *suite) one(ctx context.Context) bool {
 	i := t.next
 	more := i < len(t.results) && !t.failed && ctx.Err() == nil && !t.runner.ending()
 	if t.next++; t.next == len(t.results) {
-		close(t.begun)
+		t.begun()
 	}
 	t.mu.Unlock()
 	if !more {
@@ -260,13 +261,16 @@ func (t *suite) test(ctx context.Context, i int) error {
 	return nil
 }
 
+// linksFor leaves out what the test's own files take.
 func (t *suite) linksFor(test *Test) []cell.Entry {
 	if len(test.Files) == 0 {
 		return t.links
 	}
-	return slices.DeleteFunc(slices.Clone(t.links), func(e cell.Entry) bool {
-		return slices.ContainsFunc(test.Files, func(f File) bool { return top(f.Path) == e.Path })
-	})
+	var taken []string
+	for i := range test.Files {
+		taken = append(taken, top(test.Files[i].Path))
+	}
+	return without(t.links, taken...)
 }
 
 // keep cuts an output to what is to be returned of it. What is cut is let go of.

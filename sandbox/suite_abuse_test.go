@@ -149,3 +149,17 @@ func TestPointsAreBounded(t *testing.T) {
 		t.Errorf("%g", *s.Points)
 	}
 }
+
+// What a host does not count stays uncounted in the sum.
+func TestUsageOfAll(t *testing.T) {
+	var all Usage
+	all.add(&Usage{CPUNanos: 1, PidsPeak: 3, ThrottledNanos: 5, IOReadBytes: -1, MemoryPeakBytes: 7})
+	all.add(&Usage{CPUNanos: 2, PidsPeak: 2, ThrottledNanos: -1, IOReadBytes: 4, MemoryPeakBytes: 6})
+	if all != (Usage{CPUNanos: 3, PidsPeak: 3, ThrottledNanos: -1, IOReadBytes: -1, MemoryPeakBytes: 7}) {
+		t.Errorf("%+v", all)
+	}
+	all.add(&Usage{PidsPeak: -1})
+	if all.PidsPeak != -1 {
+		t.Errorf("%d processes, and nobody counted them", all.PidsPeak)
+	}
+}

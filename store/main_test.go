@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -11,10 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
+	"cordon/internal/testkit"
 	"go.uber.org/goleak"
 )
 
@@ -38,29 +37,11 @@ func TestMain(m *testing.M) {
 // hangGuard ends a test that would hang; it is no claim about speed.
 const hangGuard = time.Minute
 
-// journal is a log that may be read while it is written.
-type journal struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (j *journal) Write(p []byte) (int, error) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.Write(p)
-}
-
-func (j *journal) String() string {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.buf.String()
-}
-
 // opened is a store of a test.
 type opened struct {
 	*Store
 	dir string
-	log *journal
+	log *testkit.Journal
 }
 
 func small() Config { return Config{MaxBytes: 1 << 20, MaxFiles: 100, MaxFileBytes: 1 << 19} }
@@ -71,7 +52,7 @@ func open(t testing.TB, c Config) *opened {
 	if c.Dir == "" {
 		c.Dir = filepath.Join(t.TempDir(), "files")
 	}
-	log := &journal{}
+	log := &testkit.Journal{}
 	c.Logger = slog.New(slog.NewTextHandler(log, nil))
 	s, err := Open(c)
 	if err != nil {

@@ -27,6 +27,7 @@ type judging struct {
 	cases   []judgeCase
 	trials  []*trial // all that are run: those that were asked for, and what the time limit is measured with
 	report  judgeReport
+	scale   float64 // of limits of time on this host
 
 	// Of the engine.
 	run      func(context.Context, *sandbox.Job) (*sandbox.Result, error)
@@ -47,6 +48,9 @@ type judgeCase struct {
 func newJudging(timed bool, c *config, f *judgeFlags, dir string, names []string) (*judging, error) {
 	j := &judging{flags: f}
 	var err error
+	if j.scale, err = c.cpuScale(); err != nil {
+		return nil, usageError{err}
+	}
 	if j.problem, err = problem.Load(dir); err != nil {
 		return nil, usageError{fmt.Errorf("%s: %w", dir, err)}
 	}

@@ -42,7 +42,8 @@ func (j *judging) measure(ctx context.Context, wanted []*trial) []*trial {
 	for _, t := range models {
 		if t.Verdict == accepted {
 			n++
-			slowest = max(slowest, time.Duration(t.CPUNanos))
+			// A limit is made longer by the scale when it is enforced.
+			slowest = max(slowest, time.Duration(float64(t.CPUNanos)/j.scale))
 		}
 	}
 	rest := slices.DeleteFunc(slices.Clone(wanted), func(t *trial) bool { return slices.Contains(models, t) })
@@ -63,7 +64,7 @@ func (j *judging) measure(ctx context.Context, wanted []*trial) []*trial {
 	// They had all the time there is: one that waited for longer than is allowed is
 	// judged once more.
 	for _, t := range models {
-		if t.chosen && t.Verdict == accepted && time.Duration(t.WallNanos) > j.limits.wall(limit) {
+		if t.chosen && t.Verdict == accepted && time.Duration(float64(t.WallNanos)/j.scale) > j.limits.wall(limit) {
 			rest = append(rest, t)
 		}
 	}

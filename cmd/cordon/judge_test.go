@@ -63,7 +63,7 @@ func testJudging(t *testing.T, dir string, f judgeFlags, run func(*sandbox.Job) 
 		f.policy = "judge"
 	}
 	f.parallel = max(f.parallel, 1)
-	j, err := newJudging(f.timeLimit != 0, &config{}, &f, dir, names)
+	j, err := newJudging(f.timeLimit != 0, &config{CPUScale: "1"}, &f, dir, names)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func TestJudgeMistakes(t *testing.T) {
 		if f.policy == "" {
 			f.policy = "judge"
 		}
-		_, err := newJudging(f.timeLimit != 0, &config{}, &f, writePackage(t, c.files), c.names)
+		_, err := newJudging(f.timeLimit != 0, &config{CPUScale: "1"}, &f, writePackage(t, c.files), c.names)
 		var usage usageError
 		if err == nil || !strings.Contains(err.Error(), want) || !errors.As(err, &usage) || judgeEnd(err) != error(statusError(judgeUsage)) {
 			t.Errorf("%s: %v", want, err)

@@ -122,6 +122,13 @@ func TestMeasuredTimeLimit(t *testing.T) {
 	if outcome(t, j); !slices.Equal(limits, []int64{15_000, 2000}) {
 		t.Errorf("%v", limits)
 	}
+	// A host that takes three times as long has the same limit: it is enforced three times
+	// as long.
+	limits, slow.Tests[2].Usage.WallNanos, slow.Tests[1].Usage.CPUNanos = nil, 0, 3*600e6
+	j = testJudging(t, dir, judgeFlags{}, run, "wrong_answer")
+	if j.scale = 3; len(outcome(t, j)) != 1 || !slices.Equal(limits, []int64{15_000, 2000}) {
+		t.Errorf("%v", limits)
+	}
 	// Without one that is accepted there is none.
 	j = testJudging(t, dir, judgeFlags{}, bySource(map[string]*sandbox.Result{"sum": says(sandbox.OK, sandbox.WrongAnswer)}))
 	if out := outcome(t, j); out["a.py"].Verdict != wrongAnswer || out["b.py"].Verdict != notJudged || j.report.Status != judgeBroken || !strings.Contains(j.heading(), "no time limit could be measured") {

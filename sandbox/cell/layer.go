@@ -40,6 +40,9 @@ func (c *Cell) Layer(dir *os.File) error {
 		return err
 	}
 	if f := shown.failure(); f != nil {
+		if f.Errno == unix.ESRCH { // init has died while it waited
+			return fmt.Errorf("%w: %w", ErrGone, f)
+		}
 		return f
 	}
 	if shown.kind != msgLayerShown {
