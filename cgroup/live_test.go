@@ -61,6 +61,33 @@ func TestLiveLimits(t *testing.T) {
 	}
 }
 
+// Limits of a group that has some already go up and down.
+func TestLiveLimitsChange(t *testing.T) {
+	d := live(t)
+	g := limited(t, d, liveLimits)
+	defer finish(t, g)
+	for _, l := range []Limits{{256 * mega, 4, 2}, {16 * mega, 99, 0.1}, {16 * mega, 99, 0.1}, {17 * mega, 98, 1}} {
+		applied, err := g.SetLimits(l)
+		if err != nil {
+			t.Fatalf("%+v: %v", l, err)
+		}
+		want := map[string]string{"memory_bytes": strconv.FormatInt(l.MemoryBytes, 10), "pids": strconv.FormatInt(l.Pids, 10),
+			"cpus": strconv.Itoa(int(l.CPUs * 100_000))}
+		for _, a := range applied {
+			_, file, _ := strings.Cut(a.EnforcedBy, " ")
+			if got, _, _ := strings.Cut(value(t, d, file), " "); got != want[a.Limit] {
+				t.Errorf("%+v: %s holds %s", l, file, got)
+			}
+		}
+		v1, ok := g.(*v1Group)
+		for _, f := range []v1File{swapLimit, tcpLimit} {
+			if name := v1Files[f].name; ok && v1.memory.has(f) && value(t, d, name) != want["memory_bytes"] {
+				t.Errorf("%+v: %s holds %s", l, name, value(t, d, name))
+			}
+		}
+	}
+}
+
 // What the kernel refuses is an error that names the file.
 func TestLiveLimitsRefused(t *testing.T) {
 	g := limited(t, live(t), liveLimits)

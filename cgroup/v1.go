@@ -86,30 +86,15 @@ func (g *v1Group) Entry() Entry {
 	return e
 }
 
-// SetLimits writes and reads back. memsw, where the kernel counts swap, may never
-// be below the memory limit, so the order depends on the direction; a group begins
-// with neither, so the limit comes first.
+// SetLimits writes what the kernel does not hold yet, and reads all of it back.
 func (g *v1Group) SetLimits(l Limits) ([]Applied, error) {
-	bytes := strconv.FormatInt(pages(l.MemoryBytes), 10)
-	if err := g.memory.limit(memoryLimit, bytes); err != nil {
+	if err := g.limitMemory(strconv.FormatInt(pages(l.MemoryBytes), 10)); err != nil {
 		return nil, err
 	}
-	if g.memory.has(swapLimit) {
-		if err := g.memory.limit(swapLimit, bytes); err != nil {
-			return nil, err
-		}
-	} else if err := realHost.swapOff(); err != nil {
+	if err := g.pids.hold(pidsMax, strconv.FormatInt(l.Pids, 10)); err != nil {
 		return nil, err
 	}
-	if g.memory.has(tcpLimit) {
-		if err := g.memory.limit(tcpLimit, bytes); err != nil {
-			return nil, err
-		}
-	}
-	if err := g.pids.limit(pidsMax, strconv.FormatInt(l.Pids, 10)); err != nil {
-		return nil, err
-	}
-	if err := g.cpu.limit(cpuQuota, strconv.FormatInt(int64(l.CPUs*v1Period), 10)); err != nil {
+	if err := g.cpu.hold(cpuQuota, strconv.FormatInt(int64(l.CPUs*v1Period), 10)); err != nil {
 		return nil, err
 	}
 	return []Applied{
@@ -117,6 +102,31 @@ func (g *v1Group) SetLimits(l Limits) ([]Applied, error) {
 		{"pids", "cgroup-v1 pids.max"},
 		{"cpus", "cgroup-v1 cpu.cfs_quota_us"},
 	}, nil
+}
+
+// limitMemory: that of memory and swap together, where the kernel counts swap, may never
+// be below that of memory. So both are lifted first, unless they are what they shall be.
+func (g *v1Group) limitMemory(bytes string) error {
+	m := g.memory
+	if !m.has(swapLimit) {
+		if err := realHost.swapOff(); err != nil {
+			return err
+		}
+	}
+	if m.holds(memoryLimit, bytes) != nil || m.has(swapLimit) && m.holds(swapLimit, bytes) != nil {
+		if err := m.liftMemory(); err != nil {
+			return err
+		}
+	}
+	for _, f := range []v1File{memoryLimit, swapLimit, tcpLimit} {
+		if f != memoryLimit && !m.has(f) {
+			continue
+		}
+		if err := m.hold(f, bytes); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // OOM receives when the kernel has killed a process of the group.

@@ -102,13 +102,23 @@ func (l *lane) write(f v1File, value string) error {
 	return l.dir.writeTo(fd, v1Files[f].name, value)
 }
 
-// limit writes a value and reads it back.
-func (l *lane) limit(f v1File, value string) error {
+// hold has the kernel hold a value: in any case it is read from there.
+func (l *lane) hold(f v1File, value string) error {
+	if l.holds(f, value) == nil {
+		return nil
+	}
+	if err := l.write(f, value); err != nil {
+		return err
+	}
+	return l.holds(f, value)
+}
+
+func (l *lane) holds(f v1File, value string) error {
 	fd, err := l.fd(f)
 	if err != nil {
 		return err
 	}
-	return l.dir.limitBy(fd, v1Files[f].name, value)
+	return l.dir.holds(fd, v1Files[f].name, value)
 }
 
 // read reads a whole small file into buffer.

@@ -43,6 +43,11 @@ const maxRefused = 3
 // in, which it keeps for the next ones.
 const maxKernelLeft = 256 << 10
 
+// enoughMemory is a limit under which a cell can be made, in bytes: many times what that
+// takes. The limits of the last group stay where they are no hindrance: most often they
+// are the next one's as well.
+const enoughMemory = 32 << 20
+
 // lanes are those that no group uses, those that have waited longest first.
 type lanes struct {
 	mu   sync.Mutex
@@ -137,7 +142,7 @@ func (l *lane) beginPids() (bool, error) {
 	if err != nil || counter(events, "max") > 0 {
 		return false, err
 	}
-	return true, l.write(pidsMax, "max")
+	return true, nil
 }
 
 // beginMemory: it holds no page of the last group, and nothing was killed in it.
@@ -162,21 +167,35 @@ func (l *lane) beginMemory() (bool, error) {
 	if n, err := l.optional(tcpPeak); n > 0 || err != nil { // a second peak, of which it is the same
 		return false, err
 	}
-	for _, f := range []v1File{swapLimit, memoryLimit, tcpLimit} { // swap's may not be the lower one
-		if l.has(f) {
-			if err := l.write(f, "-1"); err != nil {
-				return false, err
-			}
+	if limit, err := l.readInt(memoryLimit); err != nil {
+		return false, err
+	} else if limit < enoughMemory {
+		if err := l.liftMemory(); err != nil {
+			return false, err
 		}
 	}
 	return true, l.write(memoryPeak, "0")
 }
 
-// beginCPU lifts the rate, and notes what was used until now.
+// liftMemory: that of swap first, which may not be the lower one.
+func (l *lane) liftMemory() error {
+	if l.has(swapLimit) {
+		if err := l.write(swapLimit, "-1"); err != nil {
+			return err
+		}
+	}
+	return l.write(memoryLimit, "-1")
+}
+
+// beginCPU notes what was used until now, and lifts a rate below one processor's.
 func (l *lane) beginCPU() (bool, error) {
 	if l.has(cpuQuota) {
-		if err := l.limit(cpuQuota, "-1"); err != nil {
+		if quota, err := l.readInt(cpuQuota); err != nil {
 			return false, err
+		} else if quota >= 0 && quota < v1Period {
+			if err := l.hold(cpuQuota, "-1"); err != nil {
+				return false, err
+			}
 		}
 	}
 	var err error
