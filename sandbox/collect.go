@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -37,6 +38,7 @@ const (
 	notRegular = "not_regular"
 	tooLarge   = "too_large"
 	tooMany    = "too_many"
+	storeFull  = "store_full"
 )
 
 // collectOutputs reads the files that match the patterns, in order of the
@@ -44,17 +46,40 @@ const (
 // bounds one file and all together: holes and hard links cost a job nothing, but
 // what is read of them costs the service.
 func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int64) ([]OutputFile, error) {
-	var out []OutputFile
+	c := &collector{left: remains{scratch: scratch}, files: maxFiles, bytes: maxBytes}
+	return c.collect(patterns)
+}
+
+// collector collects what a step has left.
+type collector struct {
+	ctx          context.Context
+	left         remains
+	files, bytes int64  // more that there may be
+	keep         Keeper // nil: they are read
+	work         *os.File
+}
+
+// collectorOf is that of a job's run. What is kept is bounded by what the job could
+// write, what is returned by the policy's output_file_bytes.
+func collectorOf(ctx context.Context, s *Spec, left remains) *collector {
+	c := &collector{ctx: context.WithoutCancel(ctx), left: left, files: s.Grant.Caps.Outputs, bytes: s.Grant.Caps.OutputFile, keep: s.Job.Keep}
+	if c.keep != nil {
+		c.bytes = s.Grant.Limits.DiskBytes
+	}
+	return c
+}
+
+func (c *collector) collect(patterns []string) (out []OutputFile, err error) {
 	if len(patterns) == 0 {
 		return nil, nil
 	}
-	work, err := try(stepOpenWork, func() (*os.File, error) { return openBeneath(int(scratch.Fd()), "work", unix.O_DIRECTORY) })
+	c.work, err = try(stepOpenWork, func() (*os.File, error) { return openBeneath(int(c.left.scratch.Fd()), "work", unix.O_DIRECTORY) })
 	if err != nil { // made with the cell, and the job has no name for it
 		return nil, err
 	}
-	defer work.Close()
+	defer c.work.Close()
 	seen := map[string]bool{}
-	m := &matcher{work: work, effort: maxEffort}
+	m := &matcher{work: c.work, effort: maxEffort}
 	for _, pattern := range patterns {
 		names, err := m.match(pattern)
 		if errors.Is(err, errEffort) {
@@ -72,27 +97,25 @@ func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int6
 				continue
 			}
 			seen[name] = true
-			if int64(len(out)) >= maxFiles {
+			if int64(len(out)) >= c.files {
 				return append(out, OutputFile{Path: pattern, Error: tooMany}), nil
 			}
-			f, err := collectFile(work, name, maxBytes)
+			f, err := c.file(name)
 			if err != nil {
 				return nil, err
 			}
-			maxBytes -= int64(len(f.Data))
 			out = append(out, f)
 		}
 	}
 	return out, nil
 }
 
-// collectFile reads at most max bytes. The size is asked of the open file, and
-// the read is limited as well.
-// The error is ours: a service that is short of something blames no file.
-func collectFile(work *os.File, name string, max int64) (OutputFile, error) {
+// file collects one. The size is asked of the open file, and the read is limited as
+// well. The error is ours: a service that is short of something blames no file.
+func (c *collector) file(name string) (OutputFile, error) {
 	reason := notRegular
 	f, err := try(stepOpenOutput, func() (*os.File, error) {
-		f, err := openBeneath(int(work.Fd()), path.Clean(name), 0)
+		f, err := openBeneath(int(c.work.Fd()), path.Clean(name), 0)
 		switch err {
 		case unix.ENOENT, unix.ENOTDIR, unix.ENAMETOOLONG, unix.EINVAL, unix.EXDEV: // no such name below /work
 			reason = notFound
@@ -113,17 +136,56 @@ func collectFile(work *os.File, name string, max int64) (OutputFile, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return OutputFile{Path: name, Error: notRegular}, nil
 	}
-	if st.Size > max {
-		return OutputFile{Path: name, Size: st.Size, Error: tooLarge}, nil
+	size := st.Size
+	if given, ok := c.left.shown[st.Ino]; ok {
+		if shared, ok := given.(Shared); ok && c.keep != nil { // it is kept already
+			return OutputFile{Path: name, Size: shared.Bytes(), SHA256: shared.SHA256()}, nil
+		}
+		instead, err := try(stepReadKept, given.Open)
+		if err != nil {
+			return OutputFile{}, err
+		}
+		defer instead.Close()
+		f, size = instead, given.Bytes()
 	}
-	data, err := try(stepReadOutput, func() ([]byte, error) { return io.ReadAll(io.LimitReader(f, max+1)) })
+	if size > c.bytes {
+		return OutputFile{Path: name, Size: size, Error: tooLarge}, nil
+	}
+	if c.keep != nil {
+		return c.keepFile(name, f, size)
+	}
+	return c.readFile(name, f, size)
+}
+
+func (c *collector) readFile(name string, f *os.File, size int64) (OutputFile, error) {
+	data, err := try(stepReadOutput, func() ([]byte, error) { return io.ReadAll(io.LimitReader(f, c.bytes+1)) })
 	if err != nil {
 		return OutputFile{}, err
 	}
-	if int64(len(data)) > max {
-		return OutputFile{Path: name, Size: st.Size, Error: tooLarge}, nil
+	if int64(len(data)) > c.bytes {
+		return OutputFile{Path: name, Size: size, Error: tooLarge}, nil
 	}
+	c.bytes -= int64(len(data))
 	return OutputFile{Path: name, Size: int64(len(data)), Data: data}, nil
+}
+
+// keepFile hands a file to who keeps it, a piece at a time.
+func (c *collector) keepFile(name string, f *os.File, size int64) (OutputFile, error) {
+	out := OutputFile{Path: name, Size: size}
+	err := do(stepKeepOutput, func() (err error) {
+		out.SHA256, err = c.keep.Keep(c.ctx, size, f)
+		switch {
+		case errors.Is(err, ErrNoRoom):
+			out.Error, err = storeFull, nil
+		case errors.Is(err, ErrTooLong):
+			out.Error, err = tooLarge, nil
+		}
+		return err
+	})
+	if out.Error == "" {
+		c.bytes -= size
+	}
+	return out, err
 }
 
 // ours keeps an error by which the service is short of something. Any other says
@@ -207,12 +269,24 @@ func tree(dir *os.File, name string, maxBytes, maxFiles int64) ([]cell.Entry, er
 	return append(t.entries, t.links...), nil
 }
 
+// treeOf is tree of what is kept of a build, without the files that it was shown.
+func treeOf(b *built, maxBytes, maxFiles int64) ([]cell.Entry, []shown, error) {
+	t := &treeReader{bytes: maxBytes, files: maxFiles, build: b.Dir, given: b.Account.shown}
+	if err := t.dir(int(b.Dir.Fd()), ".", "", 0); err != nil {
+		return nil, nil, err
+	}
+	return append(t.entries, t.links...), t.shown, nil
+}
+
 // inlineLink is the length from which tmpfs takes a page for a link's target.
 const inlineLink = 128
 
 type treeReader struct {
 	bytes, files   int64
 	entries, links []cell.Entry
+	build          *os.File
+	given          map[string]bool // files of the build that are shown, and not read
+	shown          []shown
 }
 
 const maxDepth = 256
@@ -269,6 +343,10 @@ func (t *treeReader) entry(parent int, dir, name string, depth int) error {
 		e.Kind, e.Target = cell.Symlink, string(buffer[:n])
 		t.links = append(t.links, e)
 	case unix.S_IFREG:
+		if t.given[e.Path] {
+			t.shown = append(t.shown, shown{e.Path, builtFile{t.build, e.Path, st.Size}})
+			return nil
+		}
 		return t.regular(parent, name, e, st.Size)
 	}
 	return nil

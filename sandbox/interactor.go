@@ -127,7 +127,7 @@ func (c *checker) interactorSpec(t *suite, test *Test, program *stepSpec) (*step
 	// What it is longer by is for the start of two cells, which no scale makes shorter.
 	spec.granted.WallMillis = max(spec.granted.WallMillis, program.granted.WallMillis+interactorAllowance)
 	spec.limits.WallMillis = max(spec.limits.WallMillis, program.limits.WallMillis+interactorAllowance)
-	files, err := c.files(test)
+	files, err := c.files(test, spec)
 	if err != nil {
 		return nil, err
 	}

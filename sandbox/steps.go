@@ -42,6 +42,8 @@ const (
 	stepPin
 	stepNoise
 	stepLayer
+	stepShow
+	stepLookShown
 	stepStartJob
 	stepWatchCPU
 	stepKill
@@ -53,6 +55,7 @@ const (
 	stepOpenOutput
 	stepStatOutput
 	stepReadOutput
+	stepKeepOutput
 	stepKeepTree
 	stepReadTree
 	stepRelease
@@ -90,6 +93,8 @@ var steps = [stepCount]struct{ stage, op string }{
 	stepPin:            {"cell", "bind to a core"},
 	stepNoise:          {"host", "read /proc/stat"},
 	stepLayer:          {"cell", "show the build"},
+	stepShow:           {"cell", "show files"},
+	stepLookShown:      {"scratch", "look at files that are shown"},
 	stepStartJob:       {"cell", "start the job"},
 	stepWatchCPU:       {"cgroup", "watch CPU time"},
 	stepKill:           {"cell", "kill"},
@@ -101,6 +106,7 @@ var steps = [stepCount]struct{ stage, op string }{
 	stepOpenOutput:     {"collect", "open an output"},
 	stepStatOutput:     {"collect", "look at an output"},
 	stepReadOutput:     {"collect", "read an output"},
+	stepKeepOutput:     {"collect", "keep an output"},
 	stepKeepTree:       {"build", "keep what was left"},
 	stepReadTree:       {"collect", "read what the build left"},
 	stepRelease:        {"release", "take the cell down"},

@@ -21,6 +21,8 @@ import (
 //	  |          … warm: nobody waits …                              |
 //	  | -- layer [pidfd, tree] -----------> | where the job has one
 //	  | <- layer shown -------------------- |                        |
+//	  | -- files [pidfd, file …] paths ---> | a few at a time        |
+//	  | <- layer shown -------------------- |                        |
 //	  | -- run [pack, stdin, stdout, stderr] ----------------------> | vfork, exec
 //	  | <- failed (the job never ran) | ended (wait status, time) -- |
 //	  | <- strays (how many were still alive, if any) -------------- |
@@ -32,6 +34,7 @@ const (
 	protocolVersion = 1
 	messageMax      = 65536
 	headSize        = 48
+	maxFDs          = 12 // of one message
 	packHeadSize    = 296
 	packFileSize    = 40
 	opHeadSize      = 32
@@ -51,6 +54,7 @@ const (
 	msgStrays
 	msgLayer
 	msgLayerShown
+	msgFiles
 )
 
 // Flags of msgCell.
