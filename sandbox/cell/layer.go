@@ -36,6 +36,9 @@ const MostShown = maxFDs - 1 // the other is init's
 // waits for its job. No byte is copied. owner is the id that the job has outside, 0
 // where it has the service user's: of the empty files that the mounts cover.
 func (c *Cell) Show(files []Shown, owner int) error {
+	if len(files) == 0 || len(files) > MostShown {
+		return fmt.Errorf("%d files to be shown at once, 1 to %d can be", len(files), MostShown)
+	}
 	h := head{kind: msgFiles, a: int64(owner), c: cellFault()}
 	var paths []byte
 	trees := make([]int, 0, len(files))

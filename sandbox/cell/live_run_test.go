@@ -34,6 +34,7 @@ var live = []struct {
 	{"files-refused", testFilesRefused},
 	{"stages", testStages},
 	{"layer", testLayer},
+	{"show", testShow},
 	{"template-fails", testTemplateFails},
 	{"protocol", testProtocol},
 	{"state", testState},
