@@ -54,7 +54,8 @@ func (s *Store) Put(ctx context.Context, sum string, size int64, r io.Reader) (c
 }
 
 // Add keeps what r has, whatever its SHA-256 is; size is as for Put. The file is in use
-// until it is closed.
+// until it is closed. There must be room for it even where the same is there: its name is
+// known only when it has been written.
 func (s *Store) Add(ctx context.Context, size int64, r io.Reader) (f *File, err error) {
 	if size > s.maxFile() {
 		return nil, fmt.Errorf("%w: %d bytes given, one file may have %d", ErrTooLarge, size, s.maxFile())
