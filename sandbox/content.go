@@ -47,7 +47,7 @@ func (c *Content) bytes() ([]byte, error) {
 }
 
 // sharedInput is the size from which to give a program the file itself costs less than
-// to copy it (docs/adr/0011).
+// to copy it (docs/adr/0011-files-shown-where-they-are-named.md).
 const sharedInput = 64 << 10
 
 // input is a file that a program can read it from.

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"cordon/judge"
 	"cordon/policy"
 )
@@ -383,5 +385,27 @@ func TestKeepOutputs(t *testing.T) {
 	r = l.run(t, job)
 	if len(r.Files) != 3 || r.Files[0].SHA256 == "" || r.Files[1].Error != tooLarge || r.Files[2].Error != tooLarge {
 		t.Errorf("%+v", r.Files)
+	}
+}
+
+// A file that nobody has in memory is read by the first job: what that takes of its
+// memory the kernel takes back, and it ends nobody.
+func TestShownColdInLittleMemory(t *testing.T) {
+	l := newLab(t)
+	f := share(t, strings.Repeat("0123456789abcdef", 3<<20))
+	opened, err := f.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer opened.Close()
+	if err := errors.Join(opened.Sync(), unix.Fadvise(int(opened.Fd()), 0, 0, unix.FADV_DONTNEED)); err != nil {
+		t.Fatal(err)
+	}
+	job := shell("cksum <big; cksum <big")
+	job.Files = []File{shownFile("big", f)}
+	job.Limits = policy.LimitRequest{MemoryBytes: ptr[int64](16 << 20), DiskBytes: ptr[int64](1 << 20)}
+	r := l.run(t, job)
+	if lines := strings.Split(string(r.Stdout), "\n"); r.Verdict != OK || len(lines) != 3 || lines[0] != lines[1] || r.Usage.MemoryPeakBytes > 16<<20 {
+		t.Errorf("%s (%s), %d bytes: %q", r.Verdict, r.Message, r.Usage.MemoryPeakBytes, r.Stdout)
 	}
 }
