@@ -99,16 +99,29 @@ try rename mv f h
 try remove rm -f h f
 `
 
+// withoutIDs is a host without subordinate ids: jobs have the service user's, and with
+// it that of the store's files.
+func withoutIDs(c *Config) { c.Ranges = nil }
+
 // A job can do nothing to a file that it is shown, nor to its place. What fails there
 // succeeds with a file of its own.
 func TestShownIsReadOnly(t *testing.T) {
-	l := newLab(t)
+	t.Run("own id", func(t *testing.T) { testShownIsReadOnly(t, newLab(t)) })
+	t.Run("single id", func(t *testing.T) { testShownIsReadOnly(t, newLab(t, withoutIDs)) })
+}
+
+func testShownIsReadOnly(t *testing.T, l *lab) {
 	f := share(t, "text\n")
 	script := ": >g0; " + changes + "cat f 2>/dev/null; ls"
 	job := shell(script)
 	job.Files = []File{shownFile("f", f)}
 	if got := l.output(t, job); got != "text\nf\ng0\n" {
 		t.Errorf("a job could do something to a file that it was shown:\n%s", got)
+	}
+	f.intact(t)
+	job.Policy, job.WritableRoot = "dev", true
+	if got := l.output(t, job); got != "text\nf\ng0\n" {
+		t.Errorf("with a writable root a job could do something to a file that it was shown:\n%s", got)
 	}
 	f.intact(t)
 	job.Files[0].Mode = 0o755
@@ -185,7 +198,11 @@ func TestManyShown(t *testing.T) {
 // Standard input that is shared is the file itself: it is read from its beginning by
 // each job, and none can write to it, whatever the descriptor is turned into.
 func TestSharedInput(t *testing.T) {
-	l := newLab(t)
+	t.Run("own id", func(t *testing.T) { testSharedInput(t, newLab(t)) })
+	t.Run("single id", func(t *testing.T) { testSharedInput(t, newLab(t, withoutIDs)) })
+}
+
+func testSharedInput(t *testing.T, l *lab) {
 	f := share(t, strings.Repeat("line\n", sharedInput/5+1))
 	job := shell(`head -c 5; sha256sum </dev/stdin | cut -d" " -f1; for way in ">/dev/stdin" ">>/proc/self/fd/0" "1<>/proc/self/fd/0" "1>&0"; do
 eval "echo x $way" 2>/dev/null && echo wrote $way; done; truncate -s 0 /proc/self/fd/0 2>/dev/null && echo cut
