@@ -1,0 +1,222 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"golang.org/x/sys/unix"
+)
+
+// embedded is a journal of a server in this process, which nobody else can reach. Every
+// message is on the disk before it is acknowledged.
+type embedded struct {
+	*stream
+	dir string
+	log *slog.Logger
+
+	mu      sync.Mutex
+	server  *server.Server
+	mending bool // the server is being started anew
+	done    context.CancelFunc
+	ctx     context.Context
+	mended  sync.WaitGroup
+}
+
+const startWithin = 30 * time.Second // a hang; recovering reads every message once
+
+// Embedded opens the journal in a directory, and makes it if it is not there.
+func Embedded(ctx context.Context, dir string, log *slog.Logger) (Journal, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	e := &embedded{dir: dir, log: log}
+	e.ctx, e.done = context.WithCancel(context.Background())
+	if err := e.start(); err != nil {
+		return nil, err
+	}
+	conn, err := nats.Connect("", nats.InProcessServer(e), nats.MaxReconnects(-1), nats.ReconnectWait(journalRetry), nats.ReconnectJitter(0, 0), nats.Name("cordon"))
+	if err == nil {
+		if e.stream, err = openStream(ctx, conn, 1, log); err != nil {
+			conn.Close()
+		}
+	}
+	if err == nil {
+		err = syncDirs(dir)
+	}
+	if err != nil {
+		e.stop()
+		return nil, err
+	}
+	return e, nil
+}
+
+func (e *embedded) start() error {
+	s, err := server.NewServer(&server.Options{ServerName: "cordon", DontListen: true, JetStream: true, StoreDir: e.dir, SyncAlways: true,
+		NoSigs: true, JetStreamMaxStore: 1 << 50, JetStreamMaxMemory: 64 << 20})
+	if err != nil {
+		return err
+	}
+	s.SetLoggerV2(serverLog{e.log}, false, false, false)
+	s.Start()
+	if !s.ReadyForConnections(startWithin) || !s.JetStreamEnabled() {
+		s.Shutdown()
+		s.WaitForShutdown()
+		return fmt.Errorf("the queue's journal in %s could not be opened; the log says more", e.dir)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.server = s
+	return nil
+}
+
+// InProcessConn is how the client reaches the server there is now.
+func (e *embedded) InProcessConn() (net.Conn, error) {
+	e.mu.Lock()
+	s := e.server
+	e.mu.Unlock()
+	if s == nil {
+		return nil, errors.New("the queue's server is being started anew")
+	}
+	return s.InProcessConn()
+}
+
+// Put is the journal's.
+func (e *embedded) Put(ctx context.Context, subject string, meta, data []byte, last uint64) (uint64, error) {
+	number, err := e.stream.Put(ctx, subject, meta, data, last)
+	if errors.Is(err, ErrNoSpace) || errors.Is(err, ErrUnavailable) && !e.works() {
+		e.mend()
+	}
+	return number, err
+}
+
+// works: the server has not given up its disk.
+func (e *embedded) works() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.server != nil && e.server.JetStreamEnabled()
+}
+
+// mend starts the server anew, once there is room: after a write that failed it takes no
+// other, whatever the disk has by then.
+func (e *embedded) mend() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.mending || e.server == nil || e.ctx.Err() != nil {
+		return
+	}
+	e.mending = true
+	e.mended.Go(func() {
+		for told := false; ; told = true {
+			if e.Room() == nil {
+				e.stop()
+				err := e.start()
+				if err == nil {
+					e.log.Info("the queue's journal was opened anew")
+					break
+				}
+				e.log.Error("the queue's journal cannot be opened", "error", err)
+			} else if !told {
+				e.log.Error("the queue's journal cannot be written; waiting until the disk has room", "directory", e.dir)
+			}
+			select {
+			case <-e.ctx.Done():
+				return
+			case <-time.After(journalRetry):
+			}
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.mending = false
+	})
+}
+
+// stop ends the server, and gives up what it holds.
+func (e *embedded) stop() {
+	e.mu.Lock()
+	s := e.server
+	e.server = nil
+	e.mu.Unlock()
+	if s != nil {
+		s.Shutdown()
+		s.WaitForShutdown()
+	}
+}
+
+// Alone is the journal's: the state directory is locked.
+func (e *embedded) Alone() bool { return true }
+
+// Close is the journal's.
+func (e *embedded) Close() error {
+	e.done()
+	e.mended.Wait()
+	e.conn.Close()
+	e.stop()
+	return nil
+}
+
+// mostReserve is what is left on a large disk when no more jobs are taken; on a small one
+// it is an eighth.
+const mostReserve = 256 << 20
+
+// Room is the journal's.
+func (e *embedded) Room() error {
+	var fs unix.Statfs_t
+	if err := unix.Statfs(e.dir, &fs); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrUnavailable, e.dir, err)
+	}
+	free, all := int64(fs.Bavail)*fs.Bsize, int64(fs.Blocks)*fs.Bsize
+	if reserve := min(mostReserve, all/8); free < reserve {
+		return fmt.Errorf("%w: %d bytes are free in the state directory, and the last %d are kept for jobs that are there already", ErrNoSpace, free, reserve)
+	}
+	return nil
+}
+
+// syncDirs forces the names of new files to the disk: the server does that only for
+// what is in them.
+func syncDirs(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Sync(), f.Close())
+	})
+}
+
+// serverLog brings what the server says into the service's log.
+type serverLog struct{ to *slog.Logger }
+
+func (l serverLog) tell(level slog.Level, format string, v []any) {
+	l.to.Log(context.Background(), level, "queue: "+fmt.Sprintf(format, v...))
+}
+
+// Noticef is what happens at every start.
+func (l serverLog) Noticef(format string, v ...any) { l.tell(slog.LevelDebug, format, v) }
+
+// Warnf is a warning.
+func (l serverLog) Warnf(format string, v ...any) { l.tell(slog.LevelWarn, format, v) }
+
+// Fatalf is an error: nothing here ends the program.
+func (l serverLog) Fatalf(format string, v ...any) { l.tell(slog.LevelError, format, v) }
+
+// Errorf is an error.
+func (l serverLog) Errorf(format string, v ...any) { l.tell(slog.LevelError, format, v) }
+
+// Debugf is for those who look for faults.
+func (l serverLog) Debugf(format string, v ...any) { l.tell(slog.LevelDebug, format, v) }
+
+// Tracef likewise.
+func (l serverLog) Tracef(format string, v ...any) { l.tell(slog.LevelDebug, format, v) }

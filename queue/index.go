@@ -1,0 +1,186 @@
+package queue
+
+import (
+	"container/heap"
+	"slices"
+	"strings"
+)
+
+// entry is a job in memory. All of it is Queue.mu's.
+type entry struct {
+	Record
+	order   uint64 // of its submission among all; 0 when that is removed
+	version uint64 // number of its record in the journal; 0: it is as it was submitted
+	taken   bool   // somebody here is about to change its state
+	claim   *Claim // when it runs here
+}
+
+// line are the jobs of one priority that wait, the oldest first. Some may have left
+// otherwise than by its front: who takes one looks at its state.
+type line []*entry
+
+// Len is heap's.
+func (l line) Len() int { return len(l) }
+
+// Less is heap's.
+func (l line) Less(a, b int) bool { return l[a].order < l[b].order }
+
+// Swap is heap's.
+func (l line) Swap(a, b int) { l[a], l[b] = l[b], l[a] }
+
+// Push is heap's.
+func (l *line) Push(x any) { *l = append(*l, x.(*entry)) }
+
+// Pop is heap's.
+func (l *line) Pop() any {
+	last := len(*l) - 1
+	e := (*l)[last]
+	(*l)[last] = nil
+	*l = (*l)[:last]
+	return e
+}
+
+// index has every record. All of it is Queue.mu's.
+type index struct {
+	jobs     map[string]*entry
+	ids      []string // in their order, which is that of time
+	lines    map[Priority]*line
+	count    map[State]int64
+	requests int64  // bytes of the requests of jobs that are not final
+	results  int64  // bytes of results
+	seen     uint64 // the last message that the journal told of
+	watchers map[string][]chan struct{}
+}
+
+func newIndex() index {
+	x := index{jobs: map[string]*entry{}, lines: map[Priority]*line{}, count: map[State]int64{}, watchers: map[string][]chan struct{}{}}
+	for _, p := range Priorities {
+		x.lines[p] = &line{}
+	}
+	return x
+}
+
+// recordBytes is what a record is counted for besides its result: so their number is
+// bounded, too.
+const recordBytes = 1 << 10
+
+// weigh counts an entry, or takes it out of the count.
+func (x *index) weigh(e *entry, by int64) {
+	x.count[e.State] += by
+	if e.State.Final() {
+		x.results += by * (e.ResultBytes + recordBytes)
+	} else {
+		x.requests += by * e.Bytes
+	}
+}
+
+// apply takes over what a message says. It may come more than once.
+func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
+	e := x.jobs[r.ID]
+	switch {
+	case e == nil:
+		e = &entry{Record: *r}
+		x.jobs[r.ID] = e
+		x.insert(r.ID)
+	case kind == submission:
+		e.order = number // the record has come before: its journal's order is that of numbers, but ours came first
+		return false
+	case number <= e.version:
+		return false
+	default:
+		x.weigh(e, -1)
+		e.Record = *r
+	}
+	if kind == submission {
+		e.order = number
+	} else {
+		e.version = number
+	}
+	x.weigh(e, 1)
+	if e.State == Queued {
+		heap.Push(x.lines[e.Priority], e)
+	}
+	for _, w := range x.watchers[r.ID] {
+		signal(w)
+	}
+	return true
+}
+
+func (x *index) insert(id string) {
+	if n := len(x.ids); n == 0 || x.ids[n-1] < id {
+		x.ids = append(x.ids, id)
+		return
+	}
+	at, found := slices.BinarySearch(x.ids, id)
+	if !found {
+		x.ids = slices.Insert(x.ids, at, id)
+	}
+}
+
+// drop forgets a job.
+func (x *index) drop(e *entry) {
+	x.weigh(e, -1)
+	delete(x.jobs, e.ID)
+	if at, found := slices.BinarySearch(x.ids, e.ID); found {
+		x.ids = slices.Delete(x.ids, at, at+1)
+	}
+	for _, w := range x.watchers[e.ID] {
+		signal(w)
+	}
+}
+
+// next takes the job out that is to be begun, or gives nil. turn counts the calls: now
+// and then a lower priority goes first, so that none waits for ever.
+func (x *index) next(turn uint64) *entry {
+	first := High
+	switch {
+	case turn%16 == 15:
+		first = Low
+	case turn%4 == 3:
+		first = Normal
+	}
+	for _, p := range append([]Priority{first}, Priorities...) {
+		l := x.lines[p]
+		for l.Len() > 0 {
+			e := heap.Pop(l).(*entry)
+			if x.jobs[e.ID] == e && e.State == Queued && !e.taken {
+				return e
+			}
+		}
+	}
+	return nil
+}
+
+// back puts a job into its line again that next has given.
+func (x *index) back(e *entry) {
+	if x.jobs[e.ID] == e && e.State == Queued {
+		heap.Push(x.lines[e.Priority], e)
+	}
+}
+
+// page lists records behind an id; state "" is any.
+func (x *index) page(state State, after string, limit int) (out []Record, more bool) {
+	at, found := slices.BinarySearchFunc(x.ids, after, strings.Compare)
+	if found {
+		at++
+	}
+	for _, id := range x.ids[at:] {
+		e := x.jobs[id]
+		if state != "" && e.State != state {
+			continue
+		}
+		if len(out) == limit {
+			return out, true
+		}
+		out = append(out, e.Record)
+	}
+	return out, false
+}
+
+// signal wakes whoever waits for it, now or at its next look.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

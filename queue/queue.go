@@ -1,0 +1,358 @@
+package queue
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// Config is what a Queue stands on.
+type Config struct {
+	Journal      Journal
+	Worker       string        // name of this service among all that use the journal; the same at every start
+	Boot         string        // of this start
+	MaxJobs      int64         // that wait
+	MaxBytes     int64         // of the requests of jobs that have not ended
+	ResultsTTL   time.Duration // how long a record stays when its job has ended; 0: until its room is needed
+	ResultsBytes int64         // of all results
+	Logger       *slog.Logger
+	Now          func() time.Time // nil: time.Now
+}
+
+// MaxAttempts is how often a job is begun that may be run again.
+const MaxAttempts = 3
+
+// Queue is an open queue. Its methods may be called at once.
+type Queue struct {
+	config Config
+	j      Journal
+	log    *slog.Logger
+	now    func() time.Time
+
+	mu       sync.Mutex
+	index    index
+	coming   int64 // jobs that are being submitted
+	incoming int64 // and their bytes
+	turn     uint64
+
+	wake   chan struct{} // something waits
+	ctx    context.Context
+	stop   context.CancelFunc
+	inside sync.WaitGroup
+}
+
+// Open reads the journal, and settles what an earlier start has left: jobs that it had
+// begun are queued again where they may, else they are interrupted.
+func Open(ctx context.Context, c Config) (*Queue, error) {
+	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(), wake: make(chan struct{}, 1)}
+	if q.log == nil {
+		q.log = slog.New(slog.DiscardHandler)
+	}
+	if q.now == nil {
+		q.now = time.Now
+	}
+	q.ctx, q.stop = context.WithCancel(context.Background())
+	found := newStrays()
+	caught := make(chan struct{})
+	q.inside.Go(func() {
+		_ = q.j.Watch(q.ctx, func(m *Message) { q.told(m, found) }, func() { found.stop(); close(caught) })
+	})
+	select {
+	case <-caught:
+	case <-ctx.Done():
+		q.stop()
+		q.inside.Wait()
+		return nil, fmt.Errorf("the queue's journal was not read: %w", ctx.Err())
+	}
+	if err := q.settle(ctx, found); err != nil {
+		q.stop()
+		q.inside.Wait()
+		return nil, err
+	}
+	q.inside.Go(q.sweeping)
+	return q, nil
+}
+
+// told takes over a message of the journal.
+func (q *Queue) told(m *Message, found *strays) {
+	kind, id := parseSubject(m.Subject)
+	if kind != submission && kind != stateOf {
+		found.add(kind, id, m)
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.index.seen = m.Number
+		return
+	}
+	r, err := decode(m.Meta)
+	if err == nil && r.ID != id {
+		err = fmt.Errorf("it is the record of %s", r.ID)
+	}
+	if err != nil {
+		q.log.Error("a message of the queue's journal cannot be read and is left out", "subject", m.Subject, "error", err)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.index.seen = m.Number
+	if err == nil {
+		q.applied(kind, r, m.Number)
+	}
+}
+
+// applied brings a record into memory. The caller holds mu.
+func (q *Queue) applied(kind string, r *Record, number uint64) {
+	if !q.index.apply(kind, r, number) {
+		return
+	}
+	e := q.index.jobs[r.ID]
+	if e.State == Queued {
+		signal(q.wake)
+	}
+	if e.claim != nil && e.State == Running && e.Cancel { // by another service
+		e.claim.cancel(ErrCancelled)
+	}
+}
+
+// Submission is a job that is to be queued.
+type Submission struct {
+	ID        string
+	Request   []byte
+	Priority  Priority
+	RetrySafe bool
+	TTL       time.Duration // how long it may wait
+	Files     int
+	Key       string // its Idempotency-Key; "": none
+}
+
+// Submit queues a job. When it returns without an error, the job would survive the loss
+// of power. created is false where the key has a job already.
+func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created bool, err error) {
+	now := q.now().UTC().Truncate(time.Millisecond)
+	r = Record{ID: s.ID, State: Queued, Priority: s.Priority, RetrySafe: s.RetrySafe, Created: now, Expires: now.Add(s.TTL),
+		Files: s.Files, Bytes: int64(len(s.Request))}
+	if s.Key != "" {
+		r.Key = sum([]byte(s.Key))
+		known, err := q.keyed(ctx, &r, sum(s.Request))
+		if err != nil || known != nil {
+			return deref(known), false, err
+		}
+	}
+	if err := q.reserve(r.Bytes); err != nil {
+		return r, false, err
+	}
+	defer q.unreserve(r.Bytes)
+	var rest []byte
+	if r.Parts, rest, err = putParts(ctx, q.j, requestPart, r.ID, s.Request); err != nil {
+		return r, false, err
+	}
+	number, err := q.j.Put(ctx, subject(submission, r.ID), encode(&r), rest, 0)
+	if errors.Is(err, errConflict) && r.Key != "" { // the same at the same time
+		known, err := q.Get(ctx, r.ID)
+		return known, false, err
+	}
+	if err != nil {
+		return r, false, err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.applied(submission, &r, number)
+	return r, true, nil
+}
+
+func deref(r *Record) Record {
+	if r == nil {
+		return Record{}
+	}
+	return *r
+}
+
+func sum(b []byte) string {
+	s := sha256.Sum256(b)
+	return hex.EncodeToString(s[:])
+}
+
+// keyed gives the job of a key. Where there is none yet the key is r's from now on; where
+// the key was taken but its job never came, r is to be that job.
+func (q *Queue) keyed(ctx context.Context, r *Record, request string) (*Record, error) {
+	name := subject(keyOf, r.Key)
+	_, err := q.j.Put(ctx, name, []byte(r.ID+" "+request), nil, 0)
+	if !errors.Is(err, errConflict) {
+		return nil, err
+	}
+	m, err := q.j.Get(ctx, name)
+	if errors.Is(err, errNone) { // its job was removed just now
+		return q.keyed(ctx, r, request)
+	}
+	if err != nil {
+		return nil, err
+	}
+	var id, of string
+	if _, err := fmt.Sscan(string(m.Meta), &id, &of); err != nil {
+		return nil, fmt.Errorf("key %s: %w", r.Key, err)
+	}
+	if of != request {
+		return nil, ErrMismatch
+	}
+	r.ID = id
+	known, err := q.Get(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	return &known, err
+}
+
+// reserve takes room for a job that is on its way in.
+func (q *Queue) reserve(bytes int64) error {
+	if err := q.j.Room(); err != nil {
+		return err
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch waiting := q.index.count[Queued] + q.coming; {
+	case q.ctx.Err() != nil:
+		return ErrClosed
+	case waiting >= q.config.MaxJobs:
+		return fmt.Errorf("%w: %d jobs wait already, %d may", ErrFull, waiting, q.config.MaxJobs)
+	case q.index.requests+q.incoming+bytes > q.config.MaxBytes:
+		return fmt.Errorf("%w: the requests of the jobs that wait or run have %d bytes, and with this one's %d they would have more than %d",
+			ErrFull, q.index.requests+q.incoming, bytes, q.config.MaxBytes)
+	}
+	q.coming++
+	q.incoming += bytes
+	return nil
+}
+
+func (q *Queue) unreserve(bytes int64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.coming--
+	q.incoming -= bytes
+}
+
+// Get is a job's record. One that another service has just taken in is looked up in the
+// journal.
+func (q *Queue) Get(ctx context.Context, id string) (Record, error) {
+	q.mu.Lock()
+	e := q.index.jobs[id]
+	if e != nil {
+		defer q.mu.Unlock()
+		return e.Record, nil
+	}
+	q.mu.Unlock()
+	if q.j.Alone() {
+		return Record{}, ErrNotFound
+	}
+	return q.lookUp(ctx, id)
+}
+
+func (q *Queue) lookUp(ctx context.Context, id string) (Record, error) {
+	for _, kind := range []string{stateOf, submission} {
+		m, err := q.j.Get(ctx, subject(kind, id))
+		if errors.Is(err, errNone) {
+			continue
+		}
+		if err != nil {
+			return Record{}, err
+		}
+		r, err := decode(m.Meta)
+		if err != nil {
+			return Record{}, err
+		}
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.applied(kind, r, m.Number)
+		return *r, nil
+	}
+	return Record{}, ErrNotFound
+}
+
+// Result is what a job that has ended has left; nil where it has left nothing.
+func (q *Queue) Result(ctx context.Context, r *Record) ([]byte, error) {
+	if !r.State.Final() || r.ResultBytes == 0 {
+		return nil, nil
+	}
+	m, err := q.j.Get(ctx, subject(stateOf, r.ID))
+	if err == nil {
+		m.Data, err = getParts(ctx, q.j, resultPart, r.ID, r.ResultParts, r.ResultBytes, m.Data)
+		if err == nil {
+			return m.Data, nil
+		}
+	}
+	if errors.Is(err, errNone) {
+		return nil, ErrNotFound // it was time
+	}
+	return nil, err
+}
+
+// Request is what was submitted, of a job that has not ended.
+func (q *Queue) Request(ctx context.Context, r *Record) ([]byte, error) {
+	m, err := q.j.Get(ctx, subject(submission, r.ID))
+	if err == nil {
+		var submitted *Record
+		if submitted, err = decode(m.Meta); err == nil {
+			m.Data, err = getParts(ctx, q.j, requestPart, r.ID, submitted.Parts, submitted.Bytes, m.Data)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return m.Data, nil
+}
+
+// List gives records in the order in which their jobs came, behind the one with the id
+// after; state "" is any. more: there are others behind them.
+func (q *Queue) List(state State, after string, limit int) (page []Record, more bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.index.page(state, after, limit)
+}
+
+// Follow signals every change of a job, until stop is called.
+func (q *Queue) Follow(id string) (changed <-chan struct{}, stop func()) {
+	c := make(chan struct{}, 1)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.index.watchers[id] = append(q.index.watchers[id], c)
+	return c, func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		all := q.index.watchers[id]
+		for i, one := range all {
+			if one == c {
+				all = append(all[:i:i], all[i+1:]...)
+			}
+		}
+		if q.index.watchers[id] = all; len(all) == 0 {
+			delete(q.index.watchers, id)
+		}
+	}
+}
+
+// Stats say how full a queue is.
+type Stats struct {
+	Jobs         map[State]int64
+	RequestBytes int64 // of jobs that have not ended
+	ResultBytes  int64
+}
+
+// Stats are those of now.
+func (q *Queue) Stats() Stats {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	s := Stats{Jobs: map[State]int64{}, RequestBytes: q.index.requests, ResultBytes: q.index.results}
+	for state, n := range q.index.count {
+		s.Jobs[state] = n
+	}
+	return s
+}
+
+// Close ends the queue, and its journal. Claims that have not ended are cut off.
+func (q *Queue) Close() error {
+	q.stop()
+	q.inside.Wait()
+	return q.j.Close()
+}

@@ -1,0 +1,60 @@
+package queue
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+
+	"github.com/nats-io/nats.go"
+)
+
+// Remote says how servers of NATS are reached that somebody else runs.
+type Remote struct {
+	URL         string // one or more, with commas between
+	Credentials string // file; "": none
+	CA          string // file with the certificates that are trusted, besides the system's; "": those alone
+	Cert, Key   string // files of the client's own certificate; "": none
+	Replicas    int    // of the stream
+}
+
+// Connect opens the journal that such servers hold. It is as durable as they are: what
+// they acknowledge counts as kept.
+func Connect(ctx context.Context, r Remote, log *slog.Logger) (Journal, error) {
+	options := []nats.Option{nats.Name("cordon"), nats.MaxReconnects(-1),
+		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			if err != nil {
+				log.Warn("the connection to the queue's servers is lost", "error", err)
+			}
+		}),
+		nats.ReconnectHandler(func(*nats.Conn) { log.Info("the queue's servers are connected again") })}
+	if r.Credentials != "" {
+		options = append(options, nats.UserCredentials(r.Credentials))
+	}
+	if r.CA != "" {
+		options = append(options, nats.RootCAs(r.CA))
+	}
+	if r.Cert != "" {
+		options = append(options, nats.ClientCert(r.Cert, r.Key))
+	}
+	conn, err := nats.Connect(r.URL, options...)
+	if err != nil {
+		return nil, fmt.Errorf("queue-url %s: %w", r.URL, err)
+	}
+	s, err := openStream(ctx, conn, max(r.Replicas, 1), log)
+	if err != nil {
+		conn.Close()
+		return nil, fmt.Errorf("queue-url %s: %w", r.URL, err)
+	}
+	return &remote{s}, nil
+}
+
+type remote struct{ *stream }
+
+// Room is the journal's: the servers say so themselves when they have none.
+func (*remote) Room() error { return nil }
+
+// Alone is the journal's.
+func (*remote) Alone() bool { return false }
+
+// Close is the journal's.
+func (r *remote) Close() error { r.conn.Close(); return nil }
