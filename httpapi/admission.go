@@ -16,18 +16,18 @@ type admission struct{ places chan struct{} }
 
 func newAdmission(places int) *admission { return &admission{make(chan struct{}, places)} }
 
-// admit lets a request through to next when its job may come in.
-func (s *Server) admit(next http.Handler) http.Handler {
+// admit lets a request through to next when its job may come in. what says of those
+// that are inside what they do.
+func (s *Server) admit(a *admission, what string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.draining.Load() { // a connection made before may still bring a request
 			turnAway(w, r, s.refused(refusal(sandbox.ErrShuttingDown)))
 			return
 		}
-		a := s.admission
 		select {
 		case a.places <- struct{}{}:
 		default:
-			turnAway(w, r, s.refused(problem(CodeQueueFull, "", fmt.Sprintf("%d jobs run or wait already; try again later", cap(a.places)))))
+			turnAway(w, r, s.refused(problem(CodeQueueFull, "", fmt.Sprintf("%d %s already; try again later", cap(a.places), what))))
 			return
 		}
 		leave := sync.OnceFunc(func() { <-a.places })

@@ -26,6 +26,8 @@ type contract struct {
 	empty   map[string]bool                            // those that declare 204
 	paths   map[string]bool
 	request *jsonschema.Resolved // body of POST /v1/run
+	// submission is that of POST /v1/jobs.
+	submission *jsonschema.Resolved
 	loose   map[string]any       // components/schemas as they are
 	problem *jsonschema.Resolved
 }
@@ -84,7 +86,11 @@ var theContract = sync.OnceValues(func() (*contract, error) {
 			if kinds := slices.Collect(maps.Keys(op.RequestBody.Content)); !slices.Equal(kinds, []string{"application/json"}) {
 				return nil, fmt.Errorf("%s: takes %v", name, kinds)
 			}
-			if c.request, err = c.compile(op.RequestBody.Content["application/json"].Schema); err != nil {
+			to := &c.request
+			if path == jobsPath {
+				to = &c.submission
+			}
+			if *to, err = c.compile(op.RequestBody.Content["application/json"].Schema); err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
 		}
@@ -124,6 +130,14 @@ func agreed(t testing.TB) *contract {
 func templateOf(path string) string {
 	if sum, ok := strings.CutPrefix(path, "/v1/files/"); ok && sum != "" && !strings.ContainsAny(sum, "/%") {
 		return filesPath
+	}
+	if rest, ok := strings.CutPrefix(path, jobsPath+"/"); ok && rest != "" && !strings.Contains(rest, "%") {
+		switch id, below, deeper := strings.Cut(rest, "/"); {
+		case !deeper:
+			return jobPath
+		case id != "" && below == "events":
+			return eventsPath
+		}
 	}
 	return path
 }

@@ -27,8 +27,13 @@ var noNull = json.UnmarshalFromFunc(func(d *jsontext.Decoder, v any) error {
 // decodeRun reads a request strictly: unknown and repeated names, wrong types, null,
 // invalid UTF-8, names in other letters and anything behind the value are
 // problems with a code and the path of the field.
-func decodeRun(body []byte) (*RunRequest, *Problem) {
-	var r RunRequest
+func decodeRun(body []byte) (*RunRequest, *Problem) { return decodeBody[RunRequest](body) }
+
+// decodeJob does that for what is to be queued.
+func decodeJob(body []byte) (*JobRequest, *Problem) { return decodeBody[JobRequest](body) }
+
+func decodeBody[T any](body []byte) (*T, *Problem) {
+	var r T
 	d := jsontext.NewDecoder(bytes.NewReader(body))
 	if err := json.UnmarshalDecode(d, &r, json.RejectUnknownMembers(true), json.WithUnmarshalers(noNull)); err != nil {
 		return nil, decodeProblem(body, err)

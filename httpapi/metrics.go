@@ -3,6 +3,7 @@ package httpapi
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"cordon/queue"
 	"cordon/sandbox"
 	"cordon/store"
 )
@@ -15,6 +16,9 @@ type metrics struct {
 	stages   *prometheus.HistogramVec
 	requests *prometheus.CounterVec
 	refused  *prometheus.CounterVec
+
+	submitted      *prometheus.CounterVec
+	droppedReaders *prometheus.CounterVec
 
 	connections connectionMetrics
 }
@@ -31,6 +35,10 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 			Help: "HTTP requests by route and class of status."}, []string{"route", "status"}),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_refused_total",
 			Help: "Jobs that were not taken, by code of the problem."}, []string{"code"}),
+		submitted: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_queue_submitted_total",
+			Help: "Jobs that were queued, by priority."}, []string{"priority"}),
+		droppedReaders: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_event_readers_dropped_total",
+			Help: "Readers of a job's events that left, or took nothing for too long, before its end."}, []string{"reason"}),
 		connections: connectionMetrics{
 			open: prometheus.NewGauge(prometheus.GaugeOpts{Name: "cordon_connections", Help: "Connections that are open."}),
 			dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "cordon_connections_dropped_total",
@@ -42,7 +50,7 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 	stat := func(pick func(sandbox.Stats) int64) func() float64 {
 		return func() float64 { return float64(pick(c.Runner.Stats())) }
 	}
-	reg.MustRegister(m.jobs, m.tests, m.stages, m.requests, m.refused, m.connections.open, m.connections.dropped,
+	reg.MustRegister(m.jobs, m.tests, m.stages, m.requests, m.refused, m.submitted, m.droppedReaders, m.connections.open, m.connections.dropped,
 		gauge("cordon_jobs_inside", "Jobs that run or wait.", func() float64 { return float64(a.inside()) }),
 		gauge("cordon_jobs_running", "Jobs that run.", stat(func(s sandbox.Stats) int64 { return s.Running })),
 		gauge("cordon_warm_cells", "Cells that wait for a job.", stat(func(s sandbox.Stats) int64 { return s.WarmCells })),
@@ -57,10 +65,26 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 			Help: "Builds that were begun."}, stat(func(s sandbox.Stats) int64 { return s.Builds.Misses })),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cordon_leaks_total",
 			Help: "Cells, cgroups or files that could not be taken down."}, stat(func(s sandbox.Stats) int64 { return s.Leaks })))
+	if c.Jobs != nil {
+		reg.MustRegister(queueMetrics(c.Jobs.Queue)...)
+	}
 	if c.Files != nil {
 		reg.MustRegister(fileMetrics(c.Files)...)
 	}
 	return m
+}
+
+// queueMetrics are those of the queue.
+func queueMetrics(q *queue.Queue) (out []prometheus.Collector) {
+	for _, state := range queue.States {
+		out = append(out, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cordon_queue_jobs", Help: "Jobs of the queue by state.",
+			ConstLabels: prometheus.Labels{"state": string(state)}}, func() float64 { return float64(q.Stats().Jobs[state]) }))
+	}
+	return append(out,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cordon_queue_request_bytes", Help: "Bytes of the requests of jobs that wait or run."},
+			func() float64 { return float64(q.Stats().RequestBytes) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cordon_queue_result_bytes", Help: "Bytes of the results that are kept, and of their records."},
+			func() float64 { return float64(q.Stats().ResultBytes) }))
 }
 
 // fileMetrics are those of the files that are kept.

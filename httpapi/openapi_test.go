@@ -38,7 +38,7 @@ func TestOpenAPICommitted(t *testing.T) {
 func TestOpenAPIRoutes(t *testing.T) {
 	s := startWithFiles(t, nil)
 	c := agreed(t)
-	if len(c.known) != 12 || c.request == nil {
+	if len(c.known) != 17 || c.request == nil || c.submission == nil {
 		t.Errorf("%d operations: %v", len(c.known), c.known)
 	}
 	for name := range c.known {
@@ -84,6 +84,8 @@ func TestCodes(t *testing.T) {
 			return true
 		case CodeContentMismatch, CodeStoreFull:
 			where = "PUT " + filesPath
+		case CodeUnknownJob, CodeKeyMismatch, CodeQueueUnavailable, CodeDiskFull:
+			where = "POST " + jobsPath
 		case CodeUnknownFile, CodeFileInUse:
 			where = "DELETE " + filesPath
 		}

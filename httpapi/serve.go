@@ -25,11 +25,13 @@ type patience struct {
 	// in memory.
 	answer time.Duration
 	idle   time.Duration // between two requests
+	// reader is how long a reader of events may take nothing of what was sent.
+	reader time.Duration
 	// rate is how many bytes of a file make a second more, both ways.
 	rate int64
 }
 
-var defaultPatience = patience{headers: 5 * time.Second, body: 30 * time.Second, answer: time.Minute, idle: 30 * time.Second, rate: 128 << 10}
+var defaultPatience = patience{headers: 5 * time.Second, body: 30 * time.Second, answer: time.Minute, idle: 30 * time.Second, reader: 10 * time.Second, rate: 128 << 10}
 
 // Serve answers on the listeners until ctx is done. Then no new job is taken,
 // running ones get the drain time to end, and what is left is cut off: their
@@ -59,21 +61,34 @@ func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...ne
 	for _, l := range listeners {
 		accepting.Go(func() { failed <- server.Serve(limited(strict(l), s.config.MaxConns, s.metrics.connections)) })
 	}
+	beginning, beginNone := context.WithCancel(ctx)
+	defer beginNone()
+	queued := s.runJobs(beginning, jobs)
 	select {
 	case err := <-failed:
+		cancelJobs(sandbox.ErrShuttingDown)
+		beginNone()
+		<-queued
 		return errors.Join(err, server.Close())
 	case <-ctx.Done():
 	}
 	s.draining.Store(true)
+	close(s.ending)
 	soon, stop := context.WithTimeout(jobs, drain)
 	defer stop()
 	err := server.Shutdown(soon)
+	select { // jobs of the queue have the same time
+	case <-queued:
+	case <-soon.Done():
+		err = soon.Err()
+	}
 	if errors.Is(err, context.DeadlineExceeded) {
 		// Each job gets its account as far as it came: cancelled jobs still answer.
 		cancelJobs(sandbox.ErrShuttingDown)
 		last, stop := context.WithTimeout(context.Background(), 10*time.Second)
 		defer stop()
 		err = server.Shutdown(last)
+		<-queued
 	}
 	if errors.Is(err, context.DeadlineExceeded) { // clients that do not read: every job has ended
 		s.config.Logger.Warn("connections were cut off whose clients did not read their answers")

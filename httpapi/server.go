@@ -49,6 +49,7 @@ type Config struct {
 	// Doctor looks at the host; its answer is served as it is.
 	Doctor   func(context.Context) (any, error)
 	Files    Files    // nil: none are kept
+	Jobs     *Jobs    // nil: there is no queue
 	Hosts    []string // names under which clients reach the service, besides the listeners' own; see CheckHost
 	MaxBody  int64    // bytes of a request; 0: DefaultMaxBody
 	MaxJobs  int      // jobs that run or wait at once
@@ -73,6 +74,11 @@ type Server struct {
 	metrics   *metrics
 	admission *admission
 	transfers *admission // of files
+	incoming  *admission // jobs on their way into the queue
+	readers   *admission // of events
+	pins      pins
+	live      lives
+	ending    chan struct{} // closed when the service begins to end
 	api       huma.API
 	handler   http.Handler
 	openapi   []byte
@@ -93,7 +99,10 @@ func New(c Config) (*Server, error) {
 		c.Registry = prometheus.NewRegistry()
 	}
 	c.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1)), transfers: newAdmission(transfers(c.MaxConns)), attempts: newAttempts(), patience: defaultPatience}
+	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1)), transfers: newAdmission(transfers(c.MaxConns)),
+		incoming: newAdmission(min(maxSubmissions, max(1, c.MaxConns/4))), readers: newAdmission(max(1, c.MaxConns/4)),
+		pins: pins{held: map[string]*kept{}}, live: lives{jobs: map[string]*life{}}, ending: make(chan struct{}),
+		attempts: newAttempts(), patience: defaultPatience}
 	s.config.Hosts = nil
 	for _, host := range c.Hosts {
 		if err := CheckHost(host); err != nil {
@@ -106,6 +115,13 @@ func New(c Config) (*Server, error) {
 	s.api = humago.New(&tapped{mux, s}, description(c.Version))
 	s.register()
 	s.registerFiles(mux)
+	s.registerJobs(mux)
+	if c.Jobs != nil {
+		c.Jobs.Queue.OnEnd(s.pins.release)
+		if err := s.pinAll(context.Background()); err != nil {
+			return nil, fmt.Errorf("queue: %w", err)
+		}
+	}
 	var err error
 	if s.openapi, err = s.api.OpenAPI().YAML(); err != nil {
 		return nil, err
@@ -127,8 +143,8 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // OpenAPI is the description of the API as YAML, made from the handlers' types.
 func (s *Server) OpenAPI() []byte { return s.openapi }
 
-// tapped puts admission before the one route that starts jobs, so that a body is
-// only read when there is a place for its job.
+// tapped puts admission before the routes that take jobs, so that a body is only read
+// when there is a place for it.
 type tapped struct {
 	*http.ServeMux
 	server *Server
@@ -136,11 +152,18 @@ type tapped struct {
 
 // HandleFunc is what the adapter registers routes with.
 func (t *tapped) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request)) {
-	if pattern == "POST "+runPath {
-		t.Handle(pattern, t.server.traced(t.server.isJSON(t.server.admit(t.server.receive(http.HandlerFunc(h))))))
-		return
+	s := t.server
+	_, path, _ := strings.Cut(pattern, " ")
+	switch {
+	case pattern == "POST "+runPath:
+		t.Handle(pattern, s.traced(s.isJSON(s.admit(s.admission, "jobs run or wait", s.receive(http.HandlerFunc(h))))))
+	case pattern == "POST "+jobsPath:
+		t.Handle(pattern, s.hasQueue(s.isJSON(s.admit(s.incoming, "jobs are on their way into the queue", s.receive(http.HandlerFunc(h))))))
+	case path == jobsPath, path == jobPath:
+		t.Handle(pattern, s.hasQueue(http.HandlerFunc(h)))
+	default:
+		t.ServeMux.HandleFunc(pattern, h)
 	}
-	t.ServeMux.HandleFunc(pattern, h)
 }
 
 func (s *Server) readyz(w http.ResponseWriter, _ *http.Request) {
@@ -182,15 +205,17 @@ func exact(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// asWritten: a path is its route's letter for letter; where that has a name in braces
-// at its end, one part without escapes stands there.
+// asWritten: a path is its route's letter for letter; where that has a name in braces,
+// one part without escapes stands there.
 func asWritten(route, path string) bool {
-	before, _, named := strings.Cut(route, "{")
+	before, rest, named := strings.Cut(route, "{")
 	if !named {
 		return route == path
 	}
-	last, found := strings.CutPrefix(path, before)
-	return found && last != "" && !strings.ContainsAny(last, "/%")
+	_, behind, _ := strings.Cut(rest, "}")
+	part, found := strings.CutPrefix(path, before)
+	part, ends := strings.CutSuffix(part, behind)
+	return found && ends && part != "" && !strings.ContainsAny(part, "/%")
 }
 
 type headerOnly struct{ header http.Header }

@@ -39,6 +39,7 @@ type Queue struct {
 	coming   int64 // jobs that are being submitted
 	incoming int64 // and their bytes
 	turn     uint64
+	onEnd    func(id string)
 
 	wake   chan struct{} // something waits
 	ctx    context.Context
@@ -112,9 +113,19 @@ func (q *Queue) applied(kind string, r *Record, number uint64) {
 	if e.State == Queued {
 		signal(q.wake)
 	}
+	if e.State.Final() && q.onEnd != nil {
+		q.onEnd(e.ID)
+	}
 	if e.claim != nil && e.State == Running && e.Cancel { // by another service
 		e.claim.cancel(ErrCancelled)
 	}
+}
+
+// OnEnd has f called when a job ends. f may not call the queue, and has to be quick.
+func (q *Queue) OnEnd(f func(id string)) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.onEnd = f
 }
 
 // Submission is a job that is to be queued.

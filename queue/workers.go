@@ -7,14 +7,20 @@ import (
 	"time"
 )
 
+// Place is one among the jobs that run.
+type Place interface {
+	Give() // back; more often than once does nothing
+}
+
 // Workers run the jobs of a queue.
 type Workers struct {
 	Queue *Queue
-	// Place waits for a place among the jobs that run, and gives it back with give.
-	Place func(context.Context) (give func(), err error)
+	// Place waits for a place among the jobs that run.
+	Place func(context.Context) (Place, error)
 	// Run runs a claim in a place, which it gives back when the job has ended.
-	Run    func(c *Claim, give func()) End
-	Most   int // that run at once
+	Run    func(c *Claim, place Place) End
+	Ended  func(c *Claim) // that has been written down
+	Most   int            // that run at once
 	Logger *slog.Logger
 }
 
@@ -37,22 +43,23 @@ func (w *Workers) Serve(ctx, running context.Context) {
 			return
 		case places <- struct{}{}:
 		}
-		give, err := w.Place(ctx)
+		place, err := w.Place(ctx)
 		if err != nil {
 			return // the service ends
 		}
 		c, err := w.Queue.Claim(running)
 		if c == nil {
-			give()
+			place.Give()
 			<-places
 			w.rest(ctx, err)
 			continue
 		}
 		inside.Go(func() {
 			defer func() { <-places }()
-			if err := c.Finish(w.Run(c, give)); err != nil {
+			if err := c.Finish(w.Run(c, place)); err != nil {
 				w.Logger.Error("the end of a job was not written down", "error", err)
 			}
+			w.Ended(c)
 		})
 	}
 }

@@ -94,13 +94,14 @@ func (r *running) step(e *Evidence, used cgroup.Usage, dead int64) Step {
 	} else if !e.Ended && e.Failure == nil {
 		s.Signal = "SIGKILL" // taken with its whole cell
 	}
-	s.Usage = r.usage(used, dead)
+	s.Usage = r.usage(used, r.over(dead))
 	return s
 }
 
 // usage is what the program used: the cell's own set-up is taken off where it was
-// measured, and init is not one of the job's processes.
-func (r *running) usage(used cgroup.Usage, dead int64) Usage {
+// measured, and init is not one of the job's processes. until is now, or when the
+// program's own time was over.
+func (r *running) usage(used cgroup.Usage, until int64) Usage {
 	u := Usage{
 		CPUNanos:        r.programCPU(used.CPU),
 		MemoryPeakBytes: used.MemoryPeakBytes, PidsPeak: used.PidsPeak, ThrottledNanos: used.ThrottledNanos,
@@ -111,11 +112,7 @@ func (r *running) usage(used cgroup.Usage, dead int64) Usage {
 		u.PidsPeak--
 	}
 	if exec := r.warm.cell.ExecNanos(); exec > 0 {
-		end := dead
-		if r.end.Ended {
-			end = r.end.EndNanos
-		}
-		u.WallNanos = end - exec
+		u.WallNanos = until - exec
 	}
 	var st unix.Statfs_t
 	if unix.Fstatfs(int(r.warm.cell.Scratch.Fd()), &st) == nil {

@@ -32,6 +32,10 @@ type Job struct {
 	// capped copy in the Result (cordon run).
 	Stdout, Stderr io.Writer
 
+	// Progress, when set, is told once a second what the running program has used so far,
+	// from where it is watched: it may not wait for anything. Tests do not tell.
+	Progress func(Usage)
+
 	// Expect is what the program has to print; nil: anything.
 	Expect *Expectation
 	// Tests are run instead of one run, each in a cell of its own, with what the build

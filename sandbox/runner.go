@@ -144,7 +144,10 @@ func (r *Runner) rlimitsHold(g *policy.Grant) error {
 // policy.ErrDenied, ErrShuttingDown) or a failure of ours before there was
 // anything to tell; everything about the program is in the Result, also
 // internal_error with its stage.
-func (r *Runner) Run(ctx context.Context, job *Job) (*Result, error) {
+func (r *Runner) Run(ctx context.Context, job *Job) (*Result, error) { return r.runIn(ctx, job, nil) }
+
+// runIn is Run, in a place that is taken already, or nil.
+func (r *Runner) runIn(ctx context.Context, job *Job, at *place) (*Result, error) {
 	if !r.enter() {
 		return nil, ErrShuttingDown
 	}
@@ -170,8 +173,10 @@ func (r *Runner) Run(ctx context.Context, job *Job) (*Result, error) {
 		return nil, err
 	}
 	queued := monotonic()
-	if spec.place, err = r.takePlace(ctx); err != nil {
-		return nil, err
+	if spec.place = at; at == nil {
+		if spec.place, err = r.takePlace(ctx); err != nil {
+			return nil, err
+		}
 	}
 	defer spec.place.give()
 	result := &Result{ID: job.ID, Policy: grant.Policy, Isolation: r.isolation(), CPUScale: r.config.CPUScale}
@@ -240,7 +245,7 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	g, job := s.Grant, s.Job
 	spec := r.stepSpec(g.Limits)
 	spec.args, spec.entries, spec.shown, spec.env = job.Command, files, given, mergeEnv(fixedEnv, job.RunEnv, job.Env)
-	in := stepInput{core: noCore, stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr}
+	in := stepInput{core: noCore, stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr, progress: job.Progress}
 	out, measured, err := r.measured(ctx, job.Measure, func(core int) (*stepOutcome, error) {
 		in := in
 		in.core = core

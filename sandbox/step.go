@@ -57,8 +57,9 @@ type stepInput struct {
 	core           int      // the cell is bound to it; noCore: to none
 	pipes          *ends    // instead of stdin and a kept stdout: both lead to another cell; nil: none
 	stdout, stderr io.Writer
-	layer          *os.File // a tree to be shown at cell.LayerPath; nil: none
-	trace          *Trace   // nil: none
+	progress       func(Usage) // nil: nobody wants to know
+	layer          *os.File    // a tree to be shown at cell.LayerPath; nil: none
+	trace          *Trace      // nil: none
 }
 
 // stepOutcome is a step's account and its times.
@@ -79,7 +80,7 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	if err != nil {
 		return nil, err
 	}
-	watch := &watch{running: run, limits: s.limits, stop: r.stop}
+	watch := &watch{running: run, limits: s.limits, stop: r.stop, progress: in.progress}
 	killed := watch.run(ctx)
 	dead := monotonic()
 	run.trace(in.trace, dead)

@@ -39,6 +39,20 @@ type config struct {
 
 	CPUScale string `yaml:"cpu-scale"` // limits of CPU time and wall time are multiplied by it
 
+	QueueJobs     int    `yaml:"queue-jobs"`     // jobs that may wait in the queue of POST /v1/jobs; 0: there is none
+	QueueBytes    string `yaml:"queue-bytes"`    // of their requests
+	QueueTTL      string `yaml:"queue-ttl"`      // how long a job may wait there
+	QueueParallel int    `yaml:"queue-parallel"` // jobs of the queue that run at once; 0: as many as run at all
+	ResultsTTL    string `yaml:"results-ttl"`    // how long a result is kept; 0: until its room is needed
+	ResultsBytes  string `yaml:"results-bytes"`  // of all results
+
+	QueueURL         string `yaml:"queue-url"`         // NATS servers that hold the queue; empty: this process does
+	QueueCredentials string `yaml:"queue-credentials"` // file
+	QueueCA          string `yaml:"queue-ca"`          // file
+	QueueCert        string `yaml:"queue-cert"`        // file
+	QueueKey         string `yaml:"queue-key"`         // file
+	QueueReplicas    int    `yaml:"queue-replicas"`    // of the stream on those servers
+
 	Parallel int    `yaml:"parallel"`  // jobs that run at once
 	Queue    int    `yaml:"queue"`     // jobs that wait for a place, besides those that run
 	Warm     int    `yaml:"warm"`      // warm cells kept of each kind, at least
@@ -71,18 +85,31 @@ var options = []option{
 	{"files-bytes", "`size` of all files together that are kept by their content, as in 512M; 0: none are kept", func(c *config) *string { return &c.FilesBytes }, nil},
 	{"files-ttl", "how `long` a file stays that nobody uses; 0: until its room is needed", func(c *config) *string { return &c.FilesTTL }, nil},
 	{"builds-bytes", "`size` of all builds together that are kept for jobs that build the same; 0: none are kept", func(c *config) *string { return &c.BuildsBytes }, nil},
+	{"queue-bytes", "`size` of the requests of all jobs together that wait in the queue or run from it", func(c *config) *string { return &c.QueueBytes }, nil},
+	{"queue-ttl", "how `long` a job may wait in the queue, at most", func(c *config) *string { return &c.QueueTTL }, nil},
+	{"results-ttl", "how `long` the result of a queued job is kept; 0: until its room is needed", func(c *config) *string { return &c.ResultsTTL }, nil},
+	{"results-bytes", "`size` of all results of queued jobs that are kept", func(c *config) *string { return &c.ResultsBytes }, nil},
+	{"queue-url", "`URLs` of NATS servers with JetStream that hold the queue, with commas between; empty: this process does, in the state directory", func(c *config) *string { return &c.QueueURL }, nil},
+	{"queue-credentials", "`file` with the credentials for those servers", func(c *config) *string { return &c.QueueCredentials }, nil},
+	{"queue-ca", "`file` with the certificates that those servers' are signed with; empty: the system's", func(c *config) *string { return &c.QueueCA }, nil},
+	{"queue-cert", "`file` with the certificate to show to those servers", func(c *config) *string { return &c.QueueCert }, nil},
+	{"queue-key", "`file` with its key", func(c *config) *string { return &c.QueueKey }, nil},
 	{"cpu-scale", "multiply limits of CPU time and wall time by this `number`, 0.1 to 10; cordon calibrate tells which", func(c *config) *string { return &c.CPUScale }, nil},
 	{"drain", "how `long` running jobs may go on when the service ends", func(c *config) *string { return &c.Drain }, nil},
 	{"log-level", "the least `level` that is logged: debug, info, warn or error", func(c *config) *string { return &c.LogLevel }, nil},
 	{"parallel", "jobs that run at once", nil, func(c *config) *int { return &c.Parallel }},
 	{"queue", "jobs that may wait for a place", nil, func(c *config) *int { return &c.Queue }},
+	{"queue-jobs", "jobs that may wait in the durable queue of POST /v1/jobs; 0: there is none", nil, func(c *config) *int { return &c.QueueJobs }},
+	{"queue-parallel", "jobs of that queue that run at once; 0: as many as run at all", nil, func(c *config) *int { return &c.QueueParallel }},
+	{"queue-replicas", "copies of the queue that the servers of --queue-url keep", nil, func(c *config) *int { return &c.QueueReplicas }},
 	{"warm", "warm cells kept of each kind, at least; 0: none", nil, func(c *config) *int { return &c.Warm }},
 	{"warm-most", "warm cells kept of each kind, at most: how many are of use is learned; 0: four for each of --parallel, 64 in all", nil,
 		func(c *config) *int { return &c.WarmMost }},
 }
 
 func defaultConfig() config {
-	return config{Listen: "127.0.0.1:8080", State: defaultState(), FilesBytes: "1G", FilesTTL: "24h", BuildsBytes: "1G", CPUScale: "1", Drain: "30s", LogLevel: "info",
+	return config{Listen: "127.0.0.1:8080", State: defaultState(), FilesBytes: "1G", FilesTTL: "24h", BuildsBytes: "1G", QueueJobs: 100_000, QueueBytes: "1G", QueueTTL: "24h", QueueReplicas: 1,
+		ResultsTTL: "24h", ResultsBytes: "1G", CPUScale: "1", Drain: "30s", LogLevel: "info",
 		Parallel: runtime.NumCPU(), Queue: 256, Warm: 2}
 }
 
@@ -258,6 +285,9 @@ func (c *config) check() error {
 	}
 	if d, err := c.drain(); err != nil || d < 0 {
 		return fmt.Errorf("drain: %q given, a duration such as 30s is wanted", c.Drain)
+	}
+	if err := c.checkQueue(); err != nil {
+		return err
 	}
 	if err := c.checkFiles(); err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"cordon/languages"
 	"cordon/policies"
 	"cordon/policy"
+	"cordon/queue"
 	"cordon/rootfs"
 	"cordon/sandbox"
 	"cordon/store"
@@ -41,6 +42,7 @@ type engine struct {
 	cgroups   cgroup.Driver
 	ranges    *userns.Ranges // nil in a namespace of a single id
 	files     *store.Store   // nil: none are kept
+	queue     *queue.Queue   // nil: there is none
 	base      string
 }
 
@@ -51,7 +53,7 @@ type engineOptions struct {
 	runFiles  string // directory of the starts' runtime files, of which leftovers are swept; "": none
 	parallel  int
 	warm      int
-	files     bool // keep files by their content
+	files     bool // keep files by their content, and have a queue
 	languages bool // detect toolchains and prepare their caches
 	logger    *slog.Logger
 }
@@ -115,6 +117,9 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 		if e.files, err = openFiles(&o.config, o.logger); err != nil {
 			return nil, errors.Join(err, e.cgroups.Close(), os.Remove(e.base))
 		}
+		if e.queue, err = openQueue(ctx, &o.config, o.logger); err != nil {
+			return nil, errors.Join(err, e.closeKept(), e.cgroups.Close(), os.Remove(e.base))
+		}
 	}
 	builds := "" // one of its own: only a service has the state directory for itself
 	if o.files {
@@ -156,12 +161,20 @@ func (e *engine) prepareLanguages(ctx context.Context, o engineOptions) ([]rootf
 // close takes everything down; what cannot be is told.
 func (e *engine) close() error {
 	e.runner.Close()
-	err := errors.Join(e.cgroups.Close(), os.Remove(e.base))
-	if e.files != nil {
-		err = errors.Join(err, e.files.Close())
-	}
+	err := errors.Join(e.cgroups.Close(), os.Remove(e.base), e.closeKept())
 	if e.ranges != nil {
 		err = errors.Join(err, e.ranges.Close())
+	}
+	return err
+}
+
+// closeKept closes what is on the disk.
+func (e *engine) closeKept() (err error) {
+	if e.queue != nil {
+		err = e.queue.Close()
+	}
+	if e.files != nil {
+		err = errors.Join(err, e.files.Close())
 	}
 	return err
 }

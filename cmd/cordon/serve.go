@@ -124,11 +124,17 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, toke
 		}}
 	if e.files != nil { // an interface that holds none would not be nil
 		settings.Files = e.files
-		go sweepFiles(ctx, e.files)
 	}
-	server, err := httpapi.New(settings)
+	var err error
+	if settings.Jobs, err = e.jobs(c); err != nil {
+		return err
+	}
+	server, err := httpapi.New(settings) // which takes the files into use that queued jobs name
 	if err != nil {
 		return err
+	}
+	if e.files != nil {
+		go sweepFiles(ctx, e.files)
 	}
 	drain, err := c.drain()
 	if err != nil {

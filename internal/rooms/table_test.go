@@ -76,6 +76,11 @@ var forbidden = []rule{
 		reason:  "documents are decoded strictly, in the rooms that own them",
 	},
 	{
+		except:  []string{"queue"},
+		imports: []string{"github.com/nats-io"},
+		reason:  "where jobs are kept is the queue's own matter; everybody else knows records",
+	},
+	{
 		except:  []string{"internal/testkit", "test"},
 		imports: []string{"testing", modulePath + "internal/testkit", "go.uber.org/goleak", "pgregory.net/rapid"},
 		reason:  "the program does not carry its tests",
@@ -109,7 +114,8 @@ var only = []allowance{
 // arrows are the rooms and which others each may import.
 var arrows = map[string][]string{
 	"cmd/cordon":         {"*"},
-	"httpapi":            {"sandbox", "policy", "policies", "languages", "store", "judge"},
+	"httpapi":            {"sandbox", "policy", "policies", "languages", "store", "judge", "queue"},
+	"queue":              {},
 	"sandbox":            {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "store", "internal/undo", "internal/cores", "judge", "builds"},
 	"sandbox/cell":       {},
 	"policy":             {},

@@ -1,0 +1,285 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"time"
+	"unicode/utf8"
+
+	"cordon/queue"
+	"cordon/sandbox"
+)
+
+const (
+	eventsPath = "/v1/jobs/{id}/events"
+	// eventBytes is what one event has of an output, at most.
+	eventBytes = 16 << 10
+	// beat keeps proxies from closing a connection on which nothing happens.
+	beat = 15 * time.Second
+)
+
+var streamNames = [2]string{"stdout", "stderr"}
+
+// cursor is how far a reader has come. It is the id of every event: a reader that comes
+// again with it goes on there, whether the job still runs or has ended.
+type cursor struct {
+	attempt int
+	state   queue.State // that was told; closing once all was
+	offset  [2]int      // in stdout and stderr, of the attempt
+}
+
+// closing stands in a cursor behind the last event.
+const closing queue.State = "end"
+
+// String is the cursor as an id.
+func (c cursor) String() string {
+	return fmt.Sprintf("%d-%s-%d-%d", c.attempt, c.state, c.offset[0], c.offset[1])
+}
+
+// parseCursor reads an id of ours; "" is the beginning.
+func parseCursor(id string) (c cursor, p *Problem) {
+	if id == "" {
+		return c, nil
+	}
+	text := bytes.ReplaceAll([]byte(id), []byte("-"), []byte(" "))
+	var state string
+	n, err := fmt.Sscanf(string(text), "%d %s %d %d", &c.attempt, &state, &c.offset[0], &c.offset[1])
+	c.state = queue.State(state)
+	if err != nil || n != 4 || c.String() != id || c.attempt < 0 || c.offset[0] < 0 || c.offset[1] < 0 {
+		return c, problem(CodeInvalidField, "Last-Event-ID", fmt.Sprintf("%q given, the id of an event of this job is wanted", clip(id)))
+	}
+	return c, nil
+}
+
+// events is GET /v1/jobs/{id}/events.
+func (s *Server) events(w http.ResponseWriter, r *http.Request) {
+	at, p := parseCursor(r.Header.Get("Last-Event-ID"))
+	if p != nil {
+		turnAway(w, r, p)
+		return
+	}
+	if s.draining.Load() {
+		turnAway(w, r, refusal(sandbox.ErrShuttingDown))
+		return
+	}
+	select {
+	case s.readers.places <- struct{}{}:
+		defer func() { <-s.readers.places }()
+	default:
+		turnAway(w, r, problem(CodeQueueFull, "", fmt.Sprintf("%d readers follow jobs already; try again later", cap(s.readers.places))))
+		return
+	}
+	id := r.PathValue("id")
+	if _, err := s.config.Jobs.Queue.Get(r.Context(), id); err != nil {
+		turnAway(w, r, s.queueProblem(err))
+		return
+	}
+	if at.state == closing { // a browser comes again after every end, until it is told this
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	reader := &eventReader{server: s, id: id, at: at, to: w, connection: http.NewResponseController(w)}
+	_ = reader.connection.SetReadDeadline(time.Time{}) // of the request: it is read
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.WriteHeader(http.StatusOK)
+	if err := reader.serve(r.Context()); err != nil {
+		s.droppedReader(id, r, err)
+	}
+}
+
+// droppedReader tells why somebody does not follow a job any more. It cannot be told to
+// a connection that takes nothing.
+func (s *Server) droppedReader(id string, r *http.Request, err error) {
+	var late net.Error
+	reason := "gone"
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &late) && late.Timeout() {
+		reason = "slow"
+	}
+	s.metrics.droppedReaders.WithLabelValues(reason).Inc()
+	s.config.Logger.Info("a reader of events was dropped", "job", id, "reason", reason, "from", r.RemoteAddr, "error", err)
+}
+
+// eventReader is somebody who follows a job.
+type eventReader struct {
+	server     *Server
+	id         string
+	at         cursor
+	samples    int // of usage that were told
+	to         http.ResponseWriter
+	connection *http.ResponseController
+}
+
+// serve tells until the job has ended, the service ends, or the reader is gone.
+func (e *eventReader) serve(ctx context.Context) error {
+	changed, stop := e.server.config.Jobs.Queue.Follow(e.id)
+	defer stop()
+	heart := time.NewTicker(beat)
+	defer heart.Stop()
+	for {
+		news, over, err := e.tell(ctx)
+		if err != nil || over {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-news:
+		case <-heart.C:
+			err = e.write([]byte(":\n\n"))
+		case <-e.server.ending:
+			return e.event("closing", object{"reason": string(CodeShuttingDown)})
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// object is JSON of an event.
+type object map[string]any
+
+// tell sends all there is. news is closed when there is more of a job that runs here.
+func (e *eventReader) tell(ctx context.Context) (news <-chan struct{}, over bool, err error) {
+	q := e.server.config.Jobs.Queue
+	r, err := q.Get(ctx, e.id)
+	if errors.Is(err, queue.ErrNotFound) {
+		return nil, true, e.event("closing", object{"reason": string(CodeUnknownJob)})
+	}
+	if err != nil {
+		return nil, true, err
+	}
+	if r.Attempts != e.at.attempt {
+		e.at = cursor{attempt: r.Attempts}
+	}
+	if r.State != e.at.state && !r.State.Final() {
+		e.at.state = r.State
+		if err := e.event("state", newJobStatus(&r)); err != nil {
+			return nil, true, err
+		}
+	}
+	if r.State.Final() {
+		return nil, true, e.last(ctx, &r)
+	}
+	if l := e.server.live.get(e.id, r.Attempts); l != nil {
+		return e.live(l)
+	}
+	return nil, false, nil
+}
+
+// live tells of a job that runs here.
+func (e *eventReader) live(l *life) (<-chan struct{}, bool, error) {
+	now := l.look()
+	for i := range now.out {
+		if err := e.output(i, now.out[i], false); err != nil {
+			return nil, true, err
+		}
+	}
+	if now.samples != e.samples {
+		e.samples = now.samples
+		if err := e.event("usage", now.usage); err != nil {
+			return nil, true, err
+		}
+	}
+	return now.news, false, nil
+}
+
+// last tells how a job has ended: what was not told of its output, and its result.
+func (e *eventReader) last(ctx context.Context, r *queue.Record) error {
+	text, err := e.server.config.Jobs.Queue.Result(ctx, r)
+	if err != nil && !errors.Is(err, queue.ErrNotFound) {
+		return err
+	}
+	if r.State != queue.Failed && text != nil {
+		var printed struct {
+			Stdout       string `json:"stdout"`
+			StdoutBase64 []byte `json:"stdout_base64"`
+			Stderr       string `json:"stderr"`
+			StderrBase64 []byte `json:"stderr_base64"`
+		}
+		if err := json.Unmarshal(text, &printed); err != nil {
+			return err
+		}
+		for i, all := range [2][]byte{append([]byte(printed.Stdout), printed.StdoutBase64...), append([]byte(printed.Stderr), printed.StderrBase64...)} {
+			if err := e.output(i, all, true); err != nil {
+				return err
+			}
+		}
+	}
+	status := newJobStatus(r)
+	if e.at.state != r.State {
+		e.at.state = r.State
+		if err := e.event("state", status); err != nil {
+			return err
+		}
+	}
+	e.at.state = closing
+	status.withResult(text)
+	return e.event("result", status)
+}
+
+// output tells of a stream what comes behind the cursor; whole: it has ended. A letter
+// of which only a part is there waits for the rest.
+func (e *eventReader) output(stream int, all []byte, whole bool) error {
+	for e.at.offset[stream] < len(all) {
+		part := all[e.at.offset[stream]:]
+		more := len(part) > eventBytes
+		part = part[:min(len(part), eventBytes)]
+		if more || !whole {
+			part = part[:len(part)-torn(part)]
+		}
+		if len(part) == 0 {
+			return nil
+		}
+		chunk := object{"offset": e.at.offset[stream]}
+		if utf8.Valid(part) {
+			chunk["text"] = string(part)
+		} else {
+			chunk["base64"] = base64.StdEncoding.EncodeToString(part)
+		}
+		e.at.offset[stream] += len(part)
+		if err := e.event(streamNames[stream], chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// torn is how many bytes at the end are the beginning of a letter.
+func torn(b []byte) int {
+	for n := 1; n < utf8.UTFMax && n <= len(b); n++ {
+		if last := b[len(b)-n:]; utf8.RuneStart(last[0]) {
+			if !utf8.FullRune(last) {
+				return n
+			}
+			return 0
+		}
+	}
+	return 0
+}
+
+func (e *eventReader) event(name string, data any) error {
+	text, err := json.Marshal(data) // without line breaks
+	if err != nil {
+		return err
+	}
+	return e.write(fmt.Appendf(nil, "id: %s\nevent: %s\ndata: %s\n\n", e.at, name, text))
+}
+
+// write gives up on a reader that takes nothing for long.
+func (e *eventReader) write(b []byte) error {
+	if err := e.connection.SetWriteDeadline(time.Now().Add(e.server.patience.reader)); err != nil {
+		return err
+	}
+	if _, err := e.to.Write(b); err != nil {
+		return err
+	}
+	return e.connection.Flush()
+}

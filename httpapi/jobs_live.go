@@ -1,0 +1,103 @@
+package httpapi
+
+import (
+	"sync"
+
+	"cordon/sandbox"
+)
+
+// lives are the jobs of the queue that run here, with what they have printed so far.
+type lives struct {
+	mu   sync.Mutex
+	jobs map[string]*life
+}
+
+// life is a job that runs. Who follows it reads from any place in what it has printed:
+// so nobody who reads slowly keeps others waiting, or the job. What is held is bounded by
+// the job's output_bytes.
+type life struct {
+	attempt int
+
+	mu      sync.Mutex
+	out     [2][]byte // stdout and stderr
+	usage   *sandbox.Usage
+	samples int           // of usage
+	news    chan struct{} // closed when there is more
+}
+
+func (l *lives) begin(id string, attempt int) *life {
+	one := &life{attempt: attempt, news: make(chan struct{})}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.jobs[id] = one
+	return one
+}
+
+func (l *lives) end(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.jobs, id)
+}
+
+// get gives the job's life in an attempt, or nil.
+func (l *lives) get(id string, attempt int) *life {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if one := l.jobs[id]; one != nil && one.attempt == attempt {
+		return one
+	}
+	return nil
+}
+
+// follow has a job tell. One that is run more than once to be measured prints more than
+// its result has: of that there is nothing to be seen before its end.
+func (l *life) follow(j *sandbox.Job) {
+	j.Progress = l.used
+	if len(j.Tests) == 0 && j.Measure.Repeat <= 1 && !j.Measure.WarmUp {
+		j.Stdout, j.Stderr = lifeWriter{l, 0}, lifeWriter{l, 1}
+	}
+}
+
+// lifeWriter is one of the two streams.
+type lifeWriter struct {
+	life   *life
+	stream int
+}
+
+// Write takes over what the job has printed.
+func (w lifeWriter) Write(b []byte) (int, error) {
+	l := w.life
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.out[w.stream] = append(l.out[w.stream], b...)
+	l.tell()
+	return len(b), nil
+}
+
+func (l *life) used(u sandbox.Usage) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.usage = &u
+	l.samples++
+	l.tell()
+}
+
+// tell is called with mu held.
+func (l *life) tell() {
+	close(l.news)
+	l.news = make(chan struct{})
+}
+
+// seen is a moment of a life.
+type seen struct {
+	out     [2][]byte // that nobody writes to: what comes is behind it
+	usage   *sandbox.Usage
+	samples int
+	news    <-chan struct{}
+}
+
+func (l *life) look() seen {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return seen{l.out, l.usage, l.samples, l.news}
+}

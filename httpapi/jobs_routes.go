@@ -1,0 +1,78 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"cordon/queue"
+)
+
+// registerJobs puts the routes of queued jobs into the API. A service without a queue
+// has them, too, and says so.
+func (s *Server) registerJobs(mux *http.ServeMux) {
+	registry := s.api.OpenAPI().Components.Schemas
+	huma.Register(s.api, huma.Operation{
+		OperationID: "submitJob", Method: http.MethodPost, Path: jobsPath, Summary: "Queue a job", DefaultStatus: http.StatusAccepted,
+		Description:  "The answer comes when the job would survive the loss of power. A job that /v1/run would refuse is refused at once, in the same way.",
+		MaxBodyBytes: -1, BodyReadTimeout: -1, SkipValidateBody: true, // see receive
+		RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{}},
+		Responses:   problems(registry, 400, 401, 403, 404, 408, 413, 415, 421, 422, 429, 431, 499, 500, 503, 507),
+	}, s.submit)
+	huma.Register(s.api, huma.Operation{
+		OperationID: "listJobs", Method: http.MethodGet, Path: jobsPath, Summary: "List jobs by state, in pages",
+		Responses: problems(registry, 401, 403, 404, 421, 422, 429, 431, 500),
+	}, s.listJobs)
+	huma.Register(s.api, huma.Operation{
+		OperationID: "getJob", Method: http.MethodGet, Path: jobPath, Summary: "A job's state, and its result when it has ended",
+		Responses: problems(registry, 401, 403, 404, 421, 429, 431, 499, 500, 503),
+	}, s.getJob)
+	huma.Register(s.api, huma.Operation{
+		OperationID: "cancelJob", Method: http.MethodDelete, Path: jobPath, Summary: "Cancel a job",
+		Description: "One that waits is not begun, and one that runs is ended: the answer comes when that has happened. What has ended stays as it is, and so it may be asked for more than once.",
+		Responses:   problems(registry, 401, 403, 404, 421, 429, 431, 499, 500, 503, 507),
+	}, s.cancelJob)
+	// huma describes the raw body with a schema of its own.
+	s.api.OpenAPI().Paths[jobsPath].Post.RequestBody.Content["application/json"].Schema = huma.SchemaFromType(registry, typeOf[JobRequest]())
+	for _, p := range s.api.OpenAPI().Paths[jobsPath].Get.Parameters {
+		switch p.Name {
+		case "state":
+			p.Schema.Enum = anys(queue.States)
+		case "limit":
+			least, most := 1.0, float64(maxPage)
+			p.Schema = &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most}
+		}
+	}
+	mux.Handle("GET "+eventsPath, s.hasQueue(http.HandlerFunc(s.events)))
+	s.describeEvents(registry)
+}
+
+func anys[T any](all []T) (out []any) {
+	for _, one := range all {
+		out = append(out, one)
+	}
+	return out
+}
+
+// hasQueue answers for a service that has none.
+func (s *Server) hasQueue(next http.Handler) http.Handler {
+	if s.config.Jobs != nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		turnAway(w, r, problem(CodeNotFound, "", "this service has no queue: it was started with --queue-jobs 0; POST "+runPath+" runs a job at once"))
+	})
+}
+
+func (s *Server) describeEvents(registry huma.Registry) {
+	op := &huma.Operation{OperationID: "jobEvents", Method: http.MethodGet, Path: eventsPath, Summary: "Follow a job",
+		Description: "Server-sent events. state: the job as GET /v1/jobs/{id} has it, without a result. stdout, stderr: {offset, text} or {offset, base64}, of the attempt that runs. " +
+			"usage: about once a second. result: the job with its result, the last one. closing: there will be no more of them here, for the reason given. " +
+			"Each has an id; a reader that sends it as Last-Event-ID goes on behind that event.",
+		Parameters: []*huma.Param{{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}},
+			{Name: "Last-Event-ID", In: "header", Description: "Id of the last event that was seen", Schema: &huma.Schema{Type: huma.TypeString}}},
+		Responses: problems(registry, 401, 403, 404, 421, 422, 429, 431, 500, 503)}
+	op.Responses["200"] = &huma.Response{Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}
+	op.Responses["204"] = &huma.Response{Description: "Last-Event-ID is that of the last event: there are no more"}
+	s.api.OpenAPI().AddOperation(op)
+}

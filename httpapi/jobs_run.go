@@ -1,0 +1,104 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"cordon/queue"
+	"cordon/sandbox"
+)
+
+// runJobs begins queued jobs until ctx is done, and returns when those that run have
+// ended: by themselves, or because running is done.
+func (s *Server) runJobs(ctx, running context.Context) (ended <-chan struct{}) {
+	over := make(chan struct{})
+	jobs := s.config.Jobs
+	if jobs == nil {
+		close(over)
+		return over
+	}
+	w := queue.Workers{Queue: jobs.Queue, Most: jobs.Most, Logger: s.config.Logger,
+		Place: func(ctx context.Context) (queue.Place, error) { return jobs.Reserve(ctx) },
+		Run: func(c *queue.Claim, place queue.Place) queue.End {
+			return s.runClaim(c, place.(Place))
+		},
+		Ended: func(c *queue.Claim) { s.live.end(c.ID) }}
+	go func() { defer close(over); w.Serve(ctx, running) }()
+	return over
+}
+
+// runClaim runs a queued job in its place.
+func (s *Server) runClaim(c *queue.Claim, place Place) queue.End {
+	defer place.Give()
+	result, p := s.tryClaim(c, place)
+	log := s.config.Logger.With("id", c.ID, "attempt", c.Attempts)
+	if p != nil {
+		log.Warn("queued job could not be run", "code", p.Code, "detail", p.Detail)
+		return queue.End{State: queue.Failed, Result: mustJSON(p)}
+	}
+	if result == nil {
+		return queue.End{State: stopped(c.Context())}
+	}
+	result.Timings.QueuedNanos = c.Started.Sub(c.Created).Nanoseconds()
+	s.metrics.finished(result)
+	log.Info("job", "policy", result.Policy, "verdict", result.Verdict, "cpu_ns", result.Usage.CPUNanos,
+		"memory_peak_bytes", result.Usage.MemoryPeakBytes, "queued_ns", result.Timings.QueuedNanos, "setup_ns", result.Timings.SetupNanos,
+		"run_ns", result.Timings.RunNanos, "teardown_ns", result.Timings.TeardownNanos)
+	end := queue.End{State: queue.Done, Result: mustJSON(NewResult(result))}
+	switch result.Verdict {
+	case sandbox.InternalError:
+		p := problem(CodeInternal, "", "the job could not be run, and that is not its fault: "+result.Message)
+		p.Job = c.ID
+		end = queue.End{State: queue.Failed, Result: mustJSON(p)}
+	case sandbox.Cancelled:
+		end.State = queue.Cancelled
+	case sandbox.Interrupted:
+		end.State = queue.Interrupted
+	}
+	return end
+}
+
+// tryClaim: neither a result nor a problem is a job that was stopped before it began.
+func (s *Server) tryClaim(c *queue.Claim, place Place) (*sandbox.Result, *Problem) {
+	if c.Damage != nil {
+		return nil, problem(CodeInternal, "", "what was submitted cannot be read any more: "+c.Damage.Error())
+	}
+	request, p := decodeJob(c.Request)
+	if p != nil {
+		return nil, p
+	}
+	k := &kept{files: s.config.Files}
+	defer k.release()
+	job, p := s.job(&request.RunRequest, k)
+	if p != nil {
+		p.Job = c.ID
+		return nil, p
+	}
+	job.ID = c.ID
+	s.live.begin(c.ID, c.Attempts).follow(job)
+	result, err := place.Run(c.Context(), job)
+	switch {
+	case err == nil:
+		return result, nil
+	case c.Context().Err() != nil, errors.Is(err, sandbox.ErrShuttingDown):
+		return nil, nil
+	}
+	return nil, s.failed(c.Context(), c.ID, err)
+}
+
+// stopped is the state of a job that was stopped before it had a result.
+func stopped(ctx context.Context) queue.State {
+	if errors.Is(context.Cause(ctx), queue.ErrCancelled) {
+		return queue.Cancelled
+	}
+	return queue.Interrupted
+}
+
+func mustJSON(v any) []byte {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // these types have nothing that could fail
+	}
+	return text
+}
