@@ -28,8 +28,8 @@ type contract struct {
 	request *jsonschema.Resolved // body of POST /v1/run
 	// submission is that of POST /v1/jobs.
 	submission *jsonschema.Resolved
-	loose   map[string]any       // components/schemas as they are
-	problem *jsonschema.Resolved
+	loose      map[string]any // components/schemas as they are
+	problem    *jsonschema.Resolved
 }
 
 var theContract = sync.OnceValues(func() (*contract, error) {

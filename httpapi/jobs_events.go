@@ -35,8 +35,12 @@ type cursor struct {
 	offset  [2]int      // in stdout and stderr, of the attempt
 }
 
-// closing stands in a cursor behind the last event.
-const closing queue.State = "end"
+const (
+	// untold stands in a cursor before any state was told.
+	untold queue.State = "new"
+	// closing stands there behind the last event.
+	closing queue.State = "end"
+)
 
 // String is the cursor as an id.
 func (c cursor) String() string {
@@ -46,7 +50,7 @@ func (c cursor) String() string {
 // parseCursor reads an id of ours; "" is the beginning.
 func parseCursor(id string) (c cursor, p *Problem) {
 	if id == "" {
-		return c, nil
+		return cursor{state: untold}, nil
 	}
 	text := bytes.ReplaceAll([]byte(id), []byte("-"), []byte(" "))
 	var state string
@@ -157,7 +161,7 @@ func (e *eventReader) tell(ctx context.Context) (news <-chan struct{}, over bool
 		return nil, true, err
 	}
 	if r.Attempts != e.at.attempt {
-		e.at = cursor{attempt: r.Attempts}
+		e.at = cursor{attempt: r.Attempts, state: untold}
 	}
 	if r.State != e.at.state && !r.State.Final() {
 		e.at.state = r.State

@@ -11,6 +11,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"cordon/queue"
 )
 
 // TestOpenAPICommitted holds openapi.yaml against the types of the handlers.
@@ -36,7 +39,16 @@ func TestOpenAPICommitted(t *testing.T) {
 // TestOpenAPIRoutes: what is described is there, and needs the token unless it
 // says otherwise.
 func TestOpenAPIRoutes(t *testing.T) {
-	s := startWithFiles(t, nil)
+	q, err := queue.Open(t.Context(), queue.Config{Journal: queue.NewMemory(), MaxJobs: 100, MaxBytes: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Close()
+	files := withFiles(t, nil)
+	s := start(t, func(c *Config) {
+		files(c)
+		c.Jobs = &Jobs{Queue: q, Most: 1, TTL: time.Hour}
+	})
 	c := agreed(t)
 	if len(c.known) != 17 || c.request == nil || c.submission == nil {
 		t.Errorf("%d operations: %v", len(c.known), c.known)
@@ -45,6 +57,13 @@ func TestOpenAPIRoutes(t *testing.T) {
 		method, path, _ := strings.Cut(name, " ")
 		if path == filesPath {
 			path = s.put(t, "{}") // which is there then
+		}
+		if strings.Contains(path, "{id}") {
+			job := (&queued{service: s}).submit(t, trueJob).ID
+			path = strings.ReplaceAll(path, "{id}", job)
+			if _, err := q.Cancel(t.Context(), job); err != nil { // or its events would not end
+				t.Fatal(err)
+			}
 		}
 		if r := s.send(t, method, path, strings.NewReader("{}")); r.status == 404 || r.status == 405 {
 			t.Errorf("%s: %d", name, r.status)

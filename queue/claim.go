@@ -63,7 +63,7 @@ func (q *Queue) begin(ctx context.Context, e *entry, r Record, version uint64) (
 	if !q.now().Before(r.Expires) {
 		return nil, q.expire(ctx, e, r, version)
 	}
-	r.State, r.Worker, r.Boot, r.Started = Running, q.config.Worker, q.config.Boot, q.now().UTC().Truncate(time.Millisecond)
+	r.State, r.Worker, r.Boot, r.Started = Running, q.config.Worker, q.config.Boot, q.now().UTC().Truncate(time.Microsecond)
 	r.Attempts++
 	number, err := q.j.Put(ctx, subject(stateOf, r.ID), encode(&r), nil, version)
 	if err != nil {
@@ -158,7 +158,7 @@ func (c *Claim) finish(end End) error {
 	if end.State == Interrupted {
 		r.State = r.afterCut()
 	}
-	r.Finished = q.now().UTC().Truncate(time.Millisecond)
+	r.Finished = q.now().UTC().Truncate(time.Microsecond)
 	if r.State == Queued {
 		r.again(q.now())
 		end.Result = nil
@@ -191,7 +191,7 @@ func (r *Record) afterCut() State {
 // again has a job wait once more, for as long as at first.
 func (r *Record) again(now time.Time) {
 	r.Worker, r.Boot, r.Started, r.Finished = "", "", time.Time{}, time.Time{}
-	r.Expires = now.UTC().Add(r.Expires.Sub(r.Created)).Truncate(time.Millisecond)
+	r.Expires = now.UTC().Add(r.Expires.Sub(r.Created)).Truncate(time.Microsecond)
 }
 
 // settleAs writes a record down that follows a version, with a result, and removes what
@@ -231,7 +231,7 @@ func (q *Queue) tidy(ctx context.Context, e *entry) {
 
 // expire ends a job that has waited too long.
 func (q *Queue) expire(ctx context.Context, e *entry, r Record, version uint64) error {
-	r.State, r.Finished = Expired, q.now().UTC().Truncate(time.Millisecond)
+	r.State, r.Finished = Expired, q.now().UTC().Truncate(time.Microsecond)
 	err := q.settleAs(ctx, e, r, version, nil)
 	if err != nil {
 		return q.failed(ctx, e, err)
@@ -261,7 +261,7 @@ func (q *Queue) Cancel(ctx context.Context, id string) (Record, error) {
 		q.mu.Unlock()
 		switch {
 		case r.State == Queued:
-			r.State, r.Finished = Cancelled, q.now().UTC().Truncate(time.Millisecond)
+			r.State, r.Finished = Cancelled, q.now().UTC().Truncate(time.Microsecond)
 			err = q.settleAs(ctx, e, r, version, nil)
 		case r.State == Running && !r.Cancel:
 			r.Cancel = true

@@ -53,7 +53,8 @@ func (m *Memory) Get(_ context.Context, subject string) (*Message, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if found := m.all[subject]; found != nil {
-		return found, nil
+		own := *found
+		return &own, nil
 	}
 	return nil, errNone
 }

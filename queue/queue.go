@@ -142,7 +142,7 @@ type Submission struct {
 // Submit queues a job. When it returns without an error, the job would survive the loss
 // of power. created is false where the key has a job already.
 func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created bool, err error) {
-	now := q.now().UTC().Truncate(time.Millisecond)
+	now := q.now().UTC().Truncate(time.Microsecond)
 	r = Record{ID: s.ID, State: Queued, Priority: s.Priority, RetrySafe: s.RetrySafe, Created: now, Expires: now.Add(s.TTL),
 		Files: s.Files, Bytes: int64(len(s.Request))}
 	if s.Key != "" {

@@ -70,7 +70,7 @@ func (q *Queue) cutOff(ctx context.Context, e *entry) error {
 	q.mu.Lock()
 	r, version := e.Record, e.version
 	q.mu.Unlock()
-	r.State, r.Finished = r.afterCut(), q.now().UTC().Truncate(time.Millisecond)
+	r.State, r.Finished = r.afterCut(), q.now().UTC().Truncate(time.Microsecond)
 	if r.State == Queued {
 		r.again(q.now())
 	}
@@ -213,7 +213,7 @@ func (q *Queue) unbegin(ctx context.Context, e *entry) error {
 	r.Attempts--
 	r.again(q.now())
 	if r.Cancel {
-		r.State, r.Finished = Cancelled, q.now().UTC().Truncate(time.Millisecond)
+		r.State, r.Finished = Cancelled, q.now().UTC().Truncate(time.Microsecond)
 	}
 	return q.settleAs(ctx, e, r, version, nil)
 }
