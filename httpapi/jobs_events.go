@@ -172,8 +172,12 @@ func (e *eventReader) tell(ctx context.Context) (news <-chan struct{}, over bool
 	if r.State.Final() {
 		return nil, true, e.last(ctx, &r)
 	}
-	if l := e.server.live.get(e.id, r.Attempts); l != nil {
+	l, began := e.server.live.get(e.id, r.Attempts)
+	if l != nil {
 		return e.live(l)
+	}
+	if r.State == queue.Running { // its state is known before its life begins
+		return began, false, nil
 	}
 	return nil, false, nil
 }

@@ -8,9 +8,12 @@ import (
 
 // lives are the jobs of the queue that run here, with what they have printed so far.
 type lives struct {
-	mu   sync.Mutex
-	jobs map[string]*life
+	mu    sync.Mutex
+	jobs  map[string]*life
+	began chan struct{} // closed when the next one begins
 }
+
+func newLives() lives { return lives{jobs: map[string]*life{}, began: make(chan struct{})} }
 
 // life is a job that runs. Who follows it reads from any place in what it has printed:
 // so nobody who reads slowly keeps others waiting, or the job. What is held is bounded by
@@ -30,6 +33,8 @@ func (l *lives) begin(id string, attempt int) *life {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.jobs[id] = one
+	close(l.began)
+	l.began = make(chan struct{})
 	return one
 }
 
@@ -39,14 +44,15 @@ func (l *lives) end(id string) {
 	delete(l.jobs, id)
 }
 
-// get gives the job's life in an attempt, or nil.
-func (l *lives) get(id string, attempt int) *life {
+// get gives the job's life in an attempt; where there is none, yet, began says when to
+// look again.
+func (l *lives) get(id string, attempt int) (found *life, began <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if one := l.jobs[id]; one != nil && one.attempt == attempt {
-		return one
+		return one, nil
 	}
-	return nil
+	return nil, l.began
 }
 
 // follow has a job tell. One that is run more than once to be measured prints more than

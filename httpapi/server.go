@@ -101,7 +101,7 @@ func New(c Config) (*Server, error) {
 	c.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1)), transfers: newAdmission(transfers(c.MaxConns)),
 		incoming: newAdmission(min(maxSubmissions, max(1, c.MaxConns/4))), readers: newAdmission(max(1, c.MaxConns/4)),
-		pins: pins{held: map[string]*kept{}}, live: lives{jobs: map[string]*life{}}, ending: make(chan struct{}),
+		pins: pins{held: map[string]*kept{}}, live: newLives(), ending: make(chan struct{}),
 		attempts: newAttempts(), patience: defaultPatience}
 	s.config.Hosts = nil
 	for _, host := range c.Hosts {

@@ -92,22 +92,21 @@ func (e *embedded) InProcessConn() (net.Conn, error) {
 
 // Put is the journal's.
 func (e *embedded) Put(ctx context.Context, subject string, meta, data []byte, last uint64) (uint64, error) {
+	e.mu.Lock()
+	mending := e.mending
+	e.mu.Unlock()
+	if mending { // there would be no answer
+		return 0, fmt.Errorf("%w: its journal could not be written and is being opened anew, when the disk has room", ErrUnavailable)
+	}
 	number, err := e.stream.Put(ctx, subject, meta, data, last)
-	if errors.Is(err, ErrNoSpace) || errors.Is(err, ErrUnavailable) && !e.works() {
+	if errors.Is(err, ErrNoSpace) || errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
 		e.mend()
 	}
 	return number, err
 }
 
-// works: the server has not given up its disk.
-func (e *embedded) works() bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.server != nil && e.server.JetStreamEnabled()
-}
-
 // mend starts the server anew, once there is room: after a write that failed it takes no
-// other, whatever the disk has by then.
+// other, whatever the disk has by then, and does not even answer.
 func (e *embedded) mend() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -117,7 +116,7 @@ func (e *embedded) mend() {
 	e.mending = true
 	e.mended.Go(func() {
 		for told := false; ; told = true {
-			if e.Room() == nil {
+			if e.room(2) == nil { // half of what is kept free for the ends of jobs
 				e.stop()
 				err := e.start()
 				if err == nil {
@@ -169,13 +168,16 @@ func (e *embedded) Close() error {
 const mostReserve = 256 << 20
 
 // Room is the journal's.
-func (e *embedded) Room() error {
+func (e *embedded) Room() error { return e.room(1) }
+
+// room is an error where less than such a part of the reserve is free.
+func (e *embedded) room(part int64) error {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(e.dir, &fs); err != nil {
 		return fmt.Errorf("%w: %s: %w", ErrUnavailable, e.dir, err)
 	}
 	free, all := int64(fs.Bavail)*fs.Bsize, int64(fs.Blocks)*fs.Bsize
-	if reserve := min(mostReserve, all/8); free < reserve {
+	if reserve := min(mostReserve, all/8) / part; free < reserve {
 		return fmt.Errorf("%w: %d bytes are free in the state directory, and the last %d are kept for jobs that are there already", ErrNoSpace, free, reserve)
 	}
 	return nil
