@@ -167,20 +167,32 @@ func TestEventsOfAJob(t *testing.T) {
 	if one < 0 || usage < one || two < usage || end != len(all)-1 || seen("stderr ") < usage {
 		t.Fatalf("%d %d %d %d: %s", one, usage, two, end, strings.Join(all, "\n"))
 	}
-	for i := range ids[:len(ids)-1] { // behind each of them the rest is the same, but for usage, and what has passed
+	for i := range ids[:len(ids)-1] { // behind each of them comes the rest
 		rest, _ := s.events(t, id, ids[i])
-		printed := func(all []string) (out string) {
-			for _, e := range all {
-				if strings.HasPrefix(e, "std") {
-					out += e
-				}
-			}
-			return out
-		}
-		if !strings.HasSuffix(printed(all), printed(rest)) || !strings.HasPrefix(rest[len(rest)-1], "result ") {
+		if !strings.HasPrefix(rest[len(rest)-1], "result ") {
 			t.Errorf("behind %s:\n%s", ids[i], strings.Join(rest, "\n"))
 		}
+		for stream, whole := range map[string]string{"stdout": "one\ntwo\n", "stderr": "err\n"} {
+			if before, after := printed(t, all[:i+1], stream), printed(t, rest, stream); before+after != whole {
+				t.Errorf("behind %s, %s: %q and %q", ids[i], stream, before, after)
+			}
+		}
 	}
+}
+
+// printed is what events tell of a stream.
+func printed(t *testing.T, events []string, stream string) (out string) {
+	t.Helper()
+	for _, e := range events {
+		if data, ok := strings.CutPrefix(e, stream+" "); ok {
+			var chunk struct{ Text string }
+			if err := json.Unmarshal([]byte(data), &chunk); err != nil {
+				t.Fatal(err)
+			}
+			out += chunk.Text
+		}
+	}
+	return out
 }
 
 // What is queued has a share of the places, and so have direct requests.
