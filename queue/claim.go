@@ -191,7 +191,7 @@ func (r *Record) afterCut() State {
 // again has a job wait once more, for as long as at first.
 func (r *Record) again(now time.Time) {
 	r.Worker, r.Boot, r.Started, r.Finished = "", "", time.Time{}, time.Time{}
-	r.Expires = now.UTC().Add(r.Expires.Sub(r.Created)).Truncate(time.Microsecond)
+	r.Expires = now.UTC().Add(time.Duration(r.Wait) * time.Millisecond).Truncate(time.Microsecond)
 }
 
 // settleAs writes a record down that follows a version, with a result, and removes what

@@ -11,6 +11,7 @@ import (
 
 	"cordon/internal/testkit"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"go.uber.org/goleak"
 )
 
@@ -39,9 +40,37 @@ func (h inProcess) open(t testing.TB) Journal {
 	return j
 }
 
+// elsewhere is a server that others run: it goes on while queues come and go.
+type elsewhere struct{ url string }
+
+func startServer(t testing.TB) elsewhere {
+	t.Helper()
+	s, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: server.RANDOM_PORT, JetStream: true, StoreDir: t.TempDir(), SyncAlways: true,
+		NoSigs: true, NoLog: true, Username: "cordon", Password: "secret"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Start()
+	if !s.ReadyForConnections(startWithin) {
+		t.Fatal("the server does not start")
+	}
+	t.Cleanup(func() { s.Shutdown(); s.WaitForShutdown() })
+	return elsewhere{"nats://cordon:secret@" + s.Addr().String()}
+}
+
+func (h elsewhere) open(t testing.TB) Journal {
+	t.Helper()
+	j, err := Connect(t.Context(), Remote{URL: h.url, Replicas: 1}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return j
+}
+
 // everywhere runs a test with each journal.
 func everywhere(t *testing.T, test func(*testing.T, home)) {
 	t.Run("memory", func(t *testing.T) { test(t, inMemory{NewMemory()}) })
+	t.Run("elsewhere", func(t *testing.T) { test(t, startServer(t)) })
 	t.Run("embedded", func(t *testing.T) {
 		test(t, inProcess{t.TempDir(), slog.New(slog.NewTextHandler(&testkit.Journal{}, nil))})
 	})
@@ -72,7 +101,7 @@ func open(t testing.TB, h home, c *clock, change func(*Config)) *opened {
 	t.Helper()
 	boots++
 	config := Config{Journal: h.open(t), Worker: "here", Boot: fmt.Sprint("boot", boots), MaxJobs: 1000, MaxBytes: 64 << 20,
-		ResultsTTL: time.Hour, ResultsBytes: 64 << 20, Logger: slog.New(slog.DiscardHandler), Now: c.Now}
+		ResultsTTL: 1000 * time.Hour, ResultsBytes: 64 << 20, Logger: slog.New(slog.DiscardHandler), Now: c.Now}
 	if change != nil {
 		change(&config)
 	}

@@ -13,7 +13,7 @@ import (
 func TestRequestsAreNotInMemory(t *testing.T) {
 	const jobs, each = 5000, 10_000
 	h := inProcess{t.TempDir(), slog.New(slog.DiscardHandler)}
-	q := open(t, h, newClock(), func(c *Config) { c.MaxJobs, c.MaxBytes = jobs, jobs * each })
+	q := open(t, h, newClock(), func(c *Config) { c.MaxJobs, c.MaxBytes = jobs, jobs*each })
 	used := func() int64 {
 		runtime.GC()
 		var m runtime.MemStats

@@ -92,7 +92,9 @@ func TestAttemptsEnd(t *testing.T) {
 		for i := 1; i < MaxAttempts; i++ {
 			c.add(50 * time.Minute) // the time it may wait begins anew
 			q.finish(q.claim("a"), End{State: Interrupted, Result: []byte("half")})
-			q.wants("a", Queued, i)
+			if r := q.wants("a", Queued, i); r.Expires.Sub(c.Now()).Round(time.Second) != time.Hour {
+				t.Errorf("it may wait for %v", r.Expires.Sub(c.Now()))
+			}
 		}
 		q.finish(q.claim("a"), End{State: Interrupted, Result: []byte("half")})
 		q.wants("a", Interrupted, MaxAttempts)
@@ -194,7 +196,7 @@ func TestExpiry(t *testing.T) {
 func TestRetention(t *testing.T) {
 	everywhere(t, func(t *testing.T, h home) {
 		c := newClock()
-		q := open(t, h, c, func(c *Config) { c.ResultsBytes = 3 * (recordBytes + 1000) })
+		q := open(t, h, c, func(c *Config) { c.ResultsTTL, c.ResultsBytes = time.Hour, 3*(recordBytes+1000) })
 		end := func(id string) {
 			q.submit(id, func(s *Submission) { s.Key = "key of " + id })
 			q.finish(q.claim(id), End{Done, bytes.Repeat([]byte("x"), 1000)})
@@ -327,7 +329,7 @@ func TestLargeOnes(t *testing.T) {
 		if _, err := q.j.Get(t.Context(), subject(requestPart, "a")+".0"); !errors.Is(err, errNone) {
 			t.Errorf("a part of the request is left: %v", err)
 		}
-		c.add(2 * time.Hour)
+		c.add(2000 * time.Hour)
 		q.close()
 		q = open(t, h, c, nil)
 		q.sweep(t.Context())
@@ -343,7 +345,10 @@ func TestStrays(t *testing.T) {
 	everywhere(t, func(t *testing.T, h home) {
 		c := newClock()
 		q := open(t, h, c, nil)
-		q.submit("here", func(s *Submission) { s.Request = make([]byte, 2*partBytes) })
+		q.submit("here", func(s *Submission) { s.Request, s.TTL = make([]byte, 2*partBytes), 1000*time.Hour })
+		if !q.j.Alone() {
+			c.add(2 * strayAfter) // others may be in the middle of theirs
+		}
 		names := []string{subject(requestPart, "lost") + ".0", subject(requestPart, "lost") + ".1", subject(resultPart, "here") + ".0"}
 		for _, name := range names {
 			if _, err := q.j.Put(t.Context(), name, nil, []byte("x"), 0); err != nil {

@@ -50,6 +50,7 @@ type Record struct {
 	Attempts  int       `json:"attempts,omitempty"` // that were begun
 	Created   time.Time `json:"created"`
 	Expires   time.Time `json:"expires"` // if it still waits then
+	Wait      int64     `json:"wait_ms"` // how long it may, at first and again
 	Started   time.Time `json:"started,omitzero"`
 	Finished  time.Time `json:"finished,omitzero"`
 	Worker    string    `json:"worker,omitempty"` // the service that runs it, or did
