@@ -38,6 +38,9 @@ type Place struct{ place *place }
 
 // Reserve waits for a place, in one line with the jobs that wait.
 func (r *Runner) Reserve(ctx context.Context) (*Place, error) {
+	if r.ending() {
+		return nil, ErrShuttingDown
+	}
 	p, err := r.takePlace(ctx)
 	if err != nil {
 		return nil, err
