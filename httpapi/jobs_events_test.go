@@ -237,3 +237,24 @@ func TestEventsOfASecondAttempt(t *testing.T) {
 	defer stop()
 	next().want(t, "stdout", `{"offset":0,"text":"second"}`)
 }
+
+// Readers do not hold up the end of the service, and learn of it.
+func TestEventsWhenTheServiceEnds(t *testing.T) {
+	s := startWithQueue(t, queue.NewMemory(), nil)
+	began := make(chan *sandbox.Job, 1)
+	s.runner.does(blocked(began))
+	j := s.submit(t, trueJob)
+	s.begin()
+	<-began
+	next, stop := s.follow(t, j.ID, "")
+	defer stop()
+	next().want(t, "state", "running")
+	s.draining.Store(true) // as Serve does
+	close(s.ending)
+	next().want(t, "closing", string(CodeShuttingDown))
+	if next() != nil {
+		t.Error("something behind it")
+	}
+	s.send(t, http.MethodGet, jobsPath+"/"+j.ID+"/events", nil).wants(t, CodeShuttingDown, "")
+	s.send(t, http.MethodPost, jobsPath, strings.NewReader(trueJob)).wants(t, CodeShuttingDown, "")
+}
