@@ -227,6 +227,7 @@ func (q *Queue) tidy(ctx context.Context, e *entry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	e.order = 0
+	delete(q.index.untidy, e)
 }
 
 // expire ends a job that has waited too long.

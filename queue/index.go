@@ -46,14 +46,18 @@ type index struct {
 	ids      []string // in their order, which is that of time
 	lines    map[Priority]*line
 	count    map[State]int64
-	requests int64  // bytes of the requests of jobs that are not final
-	results  int64  // bytes of results
-	seen     uint64 // the last message that the journal told of
+	active   map[State]map[*entry]bool // those that wait and those that run
+	ended    []*entry                  // in the order in which they ended; some may be gone
+	untidy   map[*entry]bool           // of them, those whose request is there still
+	requests int64                     // bytes of the requests of jobs that are not final
+	results  int64                     // bytes of results
+	seen     uint64                    // the last message that the journal told of
 	watchers map[string][]chan struct{}
 }
 
 func newIndex() index {
-	x := index{jobs: map[string]*entry{}, lines: map[Priority]*line{}, count: map[State]int64{}, watchers: map[string][]chan struct{}{}}
+	x := index{jobs: map[string]*entry{}, lines: map[Priority]*line{}, count: map[State]int64{},
+		active: map[State]map[*entry]bool{Queued: {}, Running: {}}, untidy: map[*entry]bool{}, watchers: map[string][]chan struct{}{}}
 	for _, p := range Priorities {
 		x.lines[p] = &line{}
 	}
@@ -72,6 +76,11 @@ func (x *index) weigh(e *entry, by int64) {
 	} else {
 		x.requests += by * e.Bytes
 	}
+	if all := x.active[e.State]; all != nil && by > 0 {
+		all[e] = true
+	} else if all != nil {
+		delete(all, e)
+	}
 }
 
 // apply takes over what a message says. It may come more than once.
@@ -83,7 +92,10 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 		x.jobs[r.ID] = e
 		x.insert(r.ID)
 	case kind == submission:
-		e.order = number // the record has come before: its journal's order is that of numbers, but ours came first
+		e.order = number // its record was known before
+		if e.State.Final() {
+			x.untidy[e] = true
+		}
 		return false
 	case number <= e.version:
 		return false
@@ -97,8 +109,14 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 		e.version = number
 	}
 	x.weigh(e, 1)
-	if e.State == Queued {
+	switch {
+	case e.State == Queued:
 		heap.Push(x.lines[e.Priority], e)
+	case e.State.Final():
+		x.ended = append(x.ended, e)
+		if e.order != 0 {
+			x.untidy[e] = true
+		}
 	}
 	for _, w := range x.watchers[r.ID] {
 		signal(w)
@@ -121,12 +139,35 @@ func (x *index) insert(id string) {
 func (x *index) drop(e *entry) {
 	x.weigh(e, -1)
 	delete(x.jobs, e.ID)
+	delete(x.untidy, e)
 	if at, found := slices.BinarySearch(x.ids, e.ID); found {
 		x.ids = slices.Delete(x.ids, at, at+1)
 	}
 	for _, w := range x.watchers[e.ID] {
 		signal(w)
 	}
+}
+
+// oldest gives, of the jobs that have ended, those that are to go: the first ones, while
+// they are old enough, or all together too large. There may be more.
+func (x *index) oldest(old func(*entry) bool, over int64) (out []*entry) {
+	const most = 1000
+	for len(x.ended) > 0 && x.jobs[x.ended[0].ID] != x.ended[0] {
+		x.ended[0] = nil
+		x.ended = x.ended[1:]
+	}
+	for _, e := range x.ended {
+		if x.jobs[e.ID] != e {
+			continue
+		}
+		// What the journal has not told yet it would tell again.
+		if !old(e) && over <= 0 || e.version > x.seen || len(out) == most {
+			break
+		}
+		over -= e.ResultBytes + recordBytes
+		out = append(out, e)
+	}
+	return out
 }
 
 // next takes the job out that is to be begun, or gives nil. turn counts the calls: now

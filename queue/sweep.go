@@ -2,7 +2,6 @@ package queue
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 )
@@ -42,13 +41,13 @@ const strayAfter = time.Hour
 func (q *Queue) settle(ctx context.Context, found *strays) error {
 	q.mu.Lock()
 	var cut, ended []*entry
-	for _, e := range q.index.jobs {
-		switch {
-		case e.State == Running && e.Worker == q.config.Worker && e.Boot != q.config.Boot:
+	for e := range q.index.active[Running] {
+		if e.Worker == q.config.Worker && e.Boot != q.config.Boot {
 			cut = append(cut, e)
-		case e.State.Final() && e.order != 0:
-			ended = append(ended, e)
 		}
+	}
+	for e := range q.index.untidy {
+		ended = append(ended, e)
 	}
 	q.mu.Unlock()
 	for _, e := range cut {
@@ -175,31 +174,22 @@ func (q *Queue) due() (late, old, stranded, untidy []*entry) {
 	now := q.now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	var ended []*entry
-	for _, e := range q.index.jobs {
-		switch {
-		case e.State == Queued && !e.taken && !now.Before(e.Expires):
+	for e := range q.index.active[Queued] {
+		if !e.taken && !now.Before(e.Expires) {
 			e.taken = true
 			late = append(late, e)
-		case e.State == Running && e.Boot == q.config.Boot && e.Worker == q.config.Worker && e.claim == nil && !e.taken:
+		}
+	}
+	for e := range q.index.active[Running] {
+		if e.Boot == q.config.Boot && e.Worker == q.config.Worker && e.claim == nil && !e.taken {
 			stranded = append(stranded, e)
-		case e.State.Final() && e.version <= q.index.seen: // else the journal would tell of it again
-			if e.order != 0 {
-				untidy = append(untidy, e)
-			}
-			ended = append(ended, e)
 		}
 	}
-	over := q.index.results - q.config.ResultsBytes
-	slices.SortFunc(ended, func(a, b *entry) int { return a.Finished.Compare(b.Finished) })
-	for _, e := range ended {
-		aged := q.config.ResultsTTL > 0 && now.Sub(e.Finished) >= q.config.ResultsTTL
-		if !aged && over <= 0 {
-			break
-		}
-		over -= e.ResultBytes + recordBytes
-		old = append(old, e)
+	for e := range q.index.untidy {
+		untidy = append(untidy, e)
 	}
+	old = q.index.oldest(func(e *entry) bool { return q.config.ResultsTTL > 0 && now.Sub(e.Finished) >= q.config.ResultsTTL },
+		q.index.results-q.config.ResultsBytes)
 	return late, old, stranded, untidy
 }
 
