@@ -125,18 +125,26 @@ static int set_rlimits(const struct pack_head *head, volatile uint32_t *index)
 	return 0;
 }
 
-// 0, 1 and 2 become the job's streams; nothing else survives, by range and not
-// by list, because a leaked descriptor is a way out (CVE-2024-21626).
-static int take_stdio(const int *stdio)
+// 0, 1 and 2 become the job's streams, and further descriptors get the numbers that were
+// asked for; nothing else survives, by range and not by list, because a leaked descriptor
+// is a way out (CVE-2024-21626).
+static int take_descriptors(const struct job_order *order)
 {
-	int lifted[3];
-	for (int i = 0; i < 3; i++)
-		if ((lifted[i] = TRY(STEP_LIFT_STDIO, fcntl(stdio[i], F_DUPFD_CLOEXEC, 16))) < 0)
+	int lifted[3 + CELL_FURTHER];
+	unsigned next = 0;
+	for (int i = 0; i < order->count; i++)
+		if ((lifted[i] = TRY(STEP_LIFT_STDIO, fcntl(order->given[i], F_DUPFD_CLOEXEC, 3 + CELL_FURTHER))) < 0)
 			return -1;
-	for (int i = 0; i < 3; i++)
-		if (TRY(STEP_PLACE_STDIO, dup3(lifted[i], i, 0)) < 0)
+	for (int i = 0; i < order->count; i++)
+		if (TRY(STEP_PLACE_STDIO, dup3(lifted[i], order->numbers[i], 0)) < 0)
 			return -1;
-	return (int)TRY(STEP_CLOSE_OTHERS, syscall(SYS_close_range, 3, ~0U, 0));
+	for (int i = 0; i < order->count; i++) {
+		unsigned number = (unsigned)order->numbers[i];
+		if (number > next && TRY(STEP_CLOSE_OTHERS, syscall(SYS_close_range, next, number - 1, 0)) < 0)
+			return -1;
+		next = number + 1;
+	}
+	return (int)TRY(STEP_CLOSE_OTHERS, syscall(SYS_close_range, next, ~0U, 0));
 }
 
 static int64_t clock_ns(clockid_t clock)
@@ -199,7 +207,7 @@ static int prepare(struct job_order *order)
 	umask(order->pack->head->umask & 0777);
 	order->stage = STAGE_STDIO;
 	order->index = 0;
-	if (take_stdio(order->stdio) < 0)
+	if (take_descriptors(order) < 0)
 		return -1;
 	order->stage = STAGE_RLIMIT;
 	if (set_rlimits(order->pack->head, &order->index) < 0)

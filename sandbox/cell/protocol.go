@@ -21,7 +21,7 @@ import (
 //	  |          … warm: nobody waits …                              |
 //	  | -- layer [pidfd, tree] -----------> | where the job has one
 //	  | <- layer shown -------------------- |                        |
-//	  | -- run [pack, stdin, stdout, stderr] ----------------------> | vfork, exec
+//	  | -- run [pack, stdin, stdout, stderr, further ones] --------> | vfork, exec
 //	  | <- failed (the job never ran) | ended (wait status, time) -- |
 //	  | <- strays (how many were still alive, if any) -------------- |
 //	  | <- end of file, pidfd readable ----------------------------- |
@@ -35,6 +35,7 @@ const (
 	packHeadSize    = 296
 	packFileSize    = 40
 	opHeadSize      = 32
+	fdsMax          = 20
 )
 
 type messageKind uint32
