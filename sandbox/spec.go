@@ -18,6 +18,9 @@ type Spec struct {
 	Grant   *policy.Grant
 	Tests   []*policy.Grant // of each test
 	Checker *policy.Grant   // where there is one
+	// Programs are those of the further programs, in their order.
+	Programs []*policy.Grant
+	Single   bool // a single run of several programs: its one test stands for the job
 
 	place *place // among the running jobs
 }
@@ -174,6 +177,13 @@ func (r *Runner) resolveTests(s *Spec) error {
 		}
 		s.Tests = append(s.Tests, grant)
 	}
+	for i := range s.Job.Programs {
+		grant, err := r.config.Policies.Resolve(s.Job.Policy, s.Job.ProgramRequest(i))
+		if err != nil {
+			return policy.Within(err, fmt.Sprintf("programs[%d]", i))
+		}
+		s.Programs = append(s.Programs, grant)
+	}
 	if c := s.Job.Checker; c != nil {
 		grant, err := r.config.Policies.Resolve(s.Job.Policy, s.Job.CheckerRequest())
 		if err != nil {
@@ -209,6 +219,23 @@ func (j *Job) CheckerRequest() policy.Request {
 	q := policy.Request{Limits: c.Limits, BuildLimits: c.BuildLimits, HasBuild: len(c.Build) > 0, Files: len(c.Files),
 		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
 	for _, f := range c.Files {
+		q.FileBytes += wholePages(f.size())
+	}
+	return q
+}
+
+// ProgramRequest is that of a further program. A copy has the limits of the program that
+// it is the same as, but for those that it asks for itself.
+func (j *Job) ProgramRequest(i int) policy.Request {
+	p := &j.Programs[i]
+	q := policy.Request{Limits: p.Limits, BuildLimits: p.BuildLimits, HasBuild: len(p.Build) > 0, Files: len(p.Files),
+		StdinBytes: p.Stdin.Size(), WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
+	if p.SameAs == MainProgram {
+		q.Limits = j.Limits.With(p.Limits)
+	} else if of := j.program(p.SameAs); of >= 0 {
+		q.Limits = j.Programs[of].Limits.With(p.Limits)
+	}
+	for _, f := range p.Files {
 		q.FileBytes += wholePages(f.size())
 	}
 	return q

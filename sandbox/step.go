@@ -23,6 +23,7 @@ type running struct {
 
 	listened     chan struct{}
 	ended        chan struct{} // the main process has ended
+	piped        chan struct{} // closed when it has written too much into a pipe; nil: nobody counts
 	fatalSyscall string        // what has ended the job, if a call has
 	awaited      chan struct{}
 	end          cell.End
@@ -54,7 +55,7 @@ const emptyWithin = 5 * time.Second
 type stepInput struct {
 	stdin          *os.File // nil: empty
 	core           int      // the cell is bound to it; noCore: to none
-	pipes          *ends    // instead of stdin and a kept stdout: both lead to another cell; nil: none
+	pipes          *ends    // to and from other cells, some instead of stdin and a kept stdout; nil: none
 	stdout, stderr io.Writer
 	layer          *os.File // a tree to be shown at cell.LayerPath; nil: none
 	trace          *Trace   // nil: none
@@ -64,6 +65,7 @@ type stepInput struct {
 type stepOutcome struct {
 	Step
 	setup, run, teardown int64 // ns
+	exec, over           int64 // monotonic ns: when it began and ended; exec is 0 when it did not begin
 }
 
 // runStep runs one program in one fresh cell. inspect is called when the job has no
@@ -94,7 +96,8 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	}
 	u.Release()
 	r.pool.discard(run.warm)
-	out.teardown = monotonic() - run.over(dead)
+	out.exec, out.over = run.warm.cell.ExecNanos(), run.over(dead)
+	out.teardown = monotonic() - out.over
 	in.trace.Mark("collected")
 	return out, nil
 }
@@ -182,7 +185,8 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 	}
 	stdio := cell.Stdio{In: stdin, Out: w.stdout.theirs, Err: w.stderr.theirs}
 	if in.pipes != nil {
-		stdio.In, stdio.Out = in.pipes.in, in.pipes.out
+		in.pipes.into(&stdio)
+		r.piped = in.pipes.over
 	}
 	r.sent = monotonic()
 	program := &cell.Program{Args: r.spec.args, Env: r.spec.env, Entries: r.spec.entries,

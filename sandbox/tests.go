@@ -59,7 +59,10 @@ type TestResult struct {
 	Difference *judge.Difference // where the output is wrong, for wrong_answer without a checker
 	Points     *float64          // as the checker gave them
 	Measured   *Measured
-	Checker    *Step // of the checker's own run
+	Checker    *Step           // of the checker's own run
+	Programs   []ProgramResult // set when the job has further programs: all of them, its own first
+	Fault      []string        // the names of those whose verdict it is
+	Transcript *Transcript     // set when it was asked for
 }
 
 // Summary of a job's tests.

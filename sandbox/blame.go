@@ -1,0 +1,187 @@
+package sandbox
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cordon/judge"
+)
+
+// ending is what is known of how one of several joined programs came to its end.
+type ending struct {
+	name string
+	*Step
+	at      int64 // when, in ns; decides only between those of which neither made the other end
+	decided bool  // it was ended because of what the interactor had said
+}
+
+// seen is what a pipe tells of the two programs that it joins. The witness looks when the
+// reader has ended, and before anybody can notice that.
+type seen struct {
+	from, to int
+	hungUp   bool // the writer had closed it by then
+	unread   bool // something was in it that the reader had not read
+}
+
+// ensembleEnd is all that is known of an ensemble: the pure judge looks at nothing else.
+type ensembleEnd struct {
+	programs   []ending
+	interactor int // its index, -1: none
+	opinion    judge.Opinion
+	pipes      []seen
+}
+
+// judged is what comes of it.
+type ensembleVerdict struct {
+	Verdict Verdict
+	Message string
+	fault   []int // whose it is; empty: nobody's, or the interactor's opinion
+}
+
+// settle finds out whose fault it is: that of the first program that came to a bad end by
+// itself, and not of those that ended because of it.
+func (e *ensembleEnd) settle() ensembleVerdict {
+	for _, v := range []Verdict{InternalError, Interrupted, Cancelled} {
+		for i := range e.programs {
+			if p := &e.programs[i]; p.Verdict == v && !p.decided {
+				return ensembleVerdict{v, p.Message, nil}
+			}
+		}
+	}
+	first := e.order()
+	if fault := e.culprits(first); len(fault) > 0 {
+		p := &e.programs[fault[0]]
+		return ensembleVerdict{p.Verdict, e.told(fault, p.Message), fault}
+	}
+	if e.interactor < 0 {
+		return ensembleVerdict{Verdict: OK}
+	}
+	o, gone := e.opinion, e.gone(first)
+	switch {
+	case o.Failed && len(gone) > 0: // as for want of a reader: it was the program that went
+		return ensembleVerdict{WrongAnswer, e.told(gone, "the program ended before its interactor had done"), gone}
+	case o.Failed:
+		return ensembleVerdict{CheckerFailed, strings.TrimSuffix("the interactor has failed: "+o.Message, ": "), []int{e.interactor}}
+	case !o.Accepted:
+		return ensembleVerdict{Verdict: WrongAnswer, Message: o.Message}
+	}
+	return ensembleVerdict{Verdict: OK, Message: o.Message}
+}
+
+// order says for each two programs whether the one came to its end before the other, so
+// that the other may have ended because of it. It is told by the pipes, never by clocks.
+func (e *ensembleEnd) order() [][]bool {
+	n := len(e.programs)
+	first := make([][]bool, n)
+	for i := range first {
+		first[i] = make([]bool, n)
+	}
+	for a := range n {
+		for b := range n {
+			if a != b && b != e.interactor {
+				e.between(first, a, b)
+			}
+		}
+	}
+	for via := range n { // and before all that ended because of that
+		for a := range n {
+			for b := range n {
+				first[a][b] = first[a][b] || first[a][via] && first[via][b]
+			}
+		}
+	}
+	return first
+}
+
+// between orders two programs by the pipes from a to b. Those to the interactor tell
+// more than those from it, which nobody sees closed before it has ended.
+func (e *ensembleEnd) between(first [][]bool, a, b int) {
+	there := e.joins(a, b)
+	if a == e.interactor {
+		if back := e.joins(b, a); len(back) > 0 {
+			there, a, b = back, b, a
+		}
+	}
+	if len(there) == 0 {
+		return
+	}
+	all := !slices.ContainsFunc(there, func(s seen) bool { return !s.hungUp })
+	if e.programs[a].Verdict == WallLimit && e.programs[b].Verdict == WallLimit {
+		// Both were waited for until the end of all patience. Who leaves something unread
+		// has kept the other waiting, else the one who has said nothing.
+		all = !slices.ContainsFunc(there, func(s seen) bool { return s.unread })
+	}
+	if all {
+		first[a][b] = true
+	} else {
+		first[b][a] = true
+	}
+}
+
+func (e *ensembleEnd) joins(a, b int) (out []seen) {
+	for _, s := range e.pipes {
+		if s.from == a && s.to == b {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// culprits are the programs that came to a bad end before all others that did, in the order of
+// the clock: one of them, or where they were waited for in vain all that are so.
+func (e *ensembleEnd) culprits(first [][]bool) []int {
+	var bad, out []int
+	for i := range e.programs {
+		p := &e.programs[i]
+		counts := i != e.interactor && p.Verdict != OK && !p.decided && !e.unheard(first, i)
+		if counts && (e.interactor < 0 || e.opinion.Accepted || first[i][e.interactor]) {
+			bad = append(bad, i)
+		}
+	}
+	for _, i := range bad {
+		if !slices.ContainsFunc(bad, func(j int) bool { return first[j][i] && !first[i][j] }) {
+			out = append(out, i)
+		}
+	}
+	if len(out) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(out, func(a, b int) int { return int(min(max(e.programs[a].at-e.programs[b].at, -1), 1)) })
+	if e.programs[out[0]].Verdict != WallLimit {
+		return out[:1]
+	}
+	return slices.DeleteFunc(out, func(i int) bool { return e.programs[i].Verdict != WallLimit })
+}
+
+// unheard: the program wrote to one that had ended, as a program may whose reader has heard
+// enough. If that one ended badly, it is at fault.
+func (e *ensembleEnd) unheard(first [][]bool, i int) bool {
+	return e.programs[i].Signal == "SIGPIPE" && slices.ContainsFunc(e.pipes, func(s seen) bool { return s.from == i && first[s.to][i] })
+}
+
+// gone are those that had closed what the interactor reads before it had ended.
+func (e *ensembleEnd) gone(first [][]bool) (out []int) {
+	for i := range e.programs {
+		if i != e.interactor && len(e.joins(i, e.interactor)) > 0 && first[i][e.interactor] {
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+// told names who is at fault, where there is a choice.
+func (e *ensembleEnd) told(fault []int, message string) string {
+	programs := len(e.programs)
+	if e.interactor >= 0 {
+		programs--
+	}
+	if programs < 2 {
+		return message
+	}
+	var names []string
+	for _, i := range fault {
+		names = append(names, e.programs[i].name)
+	}
+	return fmt.Sprintf("%s: %s", strings.Join(names, ", "), message)
+}
