@@ -72,26 +72,59 @@ func (e *ensembleEnd) settle() ensembleVerdict {
 // order says for each two programs whether the one came to its end before the other, so
 // that the other may have ended because of it. It is told by the pipes, never by clocks.
 func (e *ensembleEnd) order() [][]bool {
-	n := len(e.programs)
-	first := make([][]bool, n)
-	for i := range first {
-		first[i] = make([]bool, n)
-	}
-	for a := range n {
-		for b := range n {
+	first := relation(len(e.programs))
+	for a := range e.programs {
+		for b := range e.programs {
 			if a != b && b != e.interactor {
 				e.between(first, a, b)
 			}
 		}
 	}
-	for via := range n { // and before all that ended because of that
-		for a := range n {
-			for b := range n {
-				first[a][b] = first[a][b] || first[a][via] && first[via][b]
+	closed(first) // and before all that ended because of that
+	e.waited(first)
+	return first
+}
+
+func relation(n int) [][]bool {
+	r := make([][]bool, n)
+	for i := range r {
+		r[i] = make([]bool, n)
+	}
+	return r
+}
+
+// closed: what holds for a and b, and for b and c, holds for a and c.
+func closed(r [][]bool) {
+	for via := range r {
+		for a := range r {
+			for b := range r {
+				r[a][b] = r[a][b] || r[a][via] && r[via][b]
 			}
 		}
 	}
-	return first
+}
+
+// waited orders those whose patience was at its end: they were ended by the clock, one as well
+// as the other. Who reads from an empty pipe has waited for its writer, and who
+// writes into one that is not read for its reader; the one that waited for none of the
+// others has kept them waiting.
+func (e *ensembleEnd) waited(first [][]bool) {
+	waits := relation(len(e.programs))
+	for _, s := range e.pipes {
+		if s.unread {
+			waits[s.from][s.to] = true
+		} else {
+			waits[s.to][s.from] = true
+		}
+	}
+	closed(waits)
+	for a := range e.programs {
+		for b := range e.programs {
+			if a != b && e.programs[a].Verdict == WallLimit && e.programs[b].Verdict == WallLimit {
+				first[a][b] = waits[b][a] && !waits[a][b]
+			}
+		}
+	}
 }
 
 // between orders two programs by the pipes from a to b. Those to the interactor tell
@@ -106,16 +139,10 @@ func (e *ensembleEnd) between(first [][]bool, a, b int) {
 	if len(there) == 0 {
 		return
 	}
-	all := !slices.ContainsFunc(there, func(s seen) bool { return !s.hungUp })
-	if e.programs[a].Verdict == WallLimit && e.programs[b].Verdict == WallLimit {
-		// Both were waited for until the end of all patience. Who leaves something unread
-		// has kept the other waiting, else the one who has said nothing.
-		all = !slices.ContainsFunc(there, func(s seen) bool { return s.unread })
-	}
-	if all {
-		first[a][b] = true
-	} else {
+	if slices.ContainsFunc(there, func(s seen) bool { return !s.hungUp }) {
 		first[b][a] = true
+	} else {
+		first[a][b] = true
 	}
 }
 

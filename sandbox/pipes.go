@@ -92,6 +92,9 @@ func ParseEnd(text string, fd int) (End, error) {
 	return End{name, int(n)}, nil
 }
 
+// Check finds what is wrong with a job's programs and pipes, without asking the host.
+func (j *Job) Check() error { return j.checkPrograms() }
+
 // checkPrograms finds what is wrong with a job's further programs and its pipes.
 func (j *Job) checkPrograms() error {
 	if !j.ensemble() {
