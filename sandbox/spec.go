@@ -61,7 +61,7 @@ func mergeEnv(lists ...[]string) []string {
 // Request is the part of a job that its policy decides about.
 func (j *Job) Request() policy.Request {
 	q := policy.Request{Limits: j.Limits, BuildLimits: j.BuildLimits, HasBuild: len(j.Build) > 0,
-		Files: len(j.Files), StdinBytes: j.Stdin.Size(), Outputs: j.Outputs, Tests: len(j.Tests),
+		Files: len(j.Files), StdinBytes: j.Stdin.Size(), Outputs: j.Outputs, Tests: len(j.Tests), Programs: len(j.Programs),
 		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
 	for _, f := range j.Files {
 		q.FileBytes += wholePages(f.size())

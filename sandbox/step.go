@@ -94,9 +94,9 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 			return nil, err
 		}
 	}
+	out.exec, out.over = run.warm.cell.ExecNanos(), run.over(dead)
 	u.Release()
 	r.pool.discard(run.warm)
-	out.exec, out.over = run.warm.cell.ExecNanos(), run.over(dead)
 	out.teardown = monotonic() - out.over
 	in.trace.Mark("collected")
 	return out, nil
