@@ -32,7 +32,7 @@ type ensembleEnd struct {
 	pipes      []seen
 }
 
-// judged is what comes of it.
+// ensembleVerdict is what comes of it.
 type ensembleVerdict struct {
 	Verdict Verdict
 	Message string

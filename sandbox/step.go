@@ -194,12 +194,12 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 	err := do(stepStartJob, func() error {
 		return w.cell.Run(program, stdio)
 	})
-	in.pipes.close()
 	w.stdout.handedOver()
 	w.stderr.handedOver()
-	if err != nil {
+	if err != nil { // a cell that has died while it waited: the pipes are for another one
 		return err
 	}
+	in.pipes.close()
 	go func() {
 		defer close(r.awaited)
 		r.endErr = do(stepAwait, func() (err error) {
