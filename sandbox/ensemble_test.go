@@ -336,14 +336,14 @@ func TestPipesHoldAgainstTricks(t *testing.T) {
 		"a reader that can also write":   {"echo x", "exec 4>/proc/self/fd/0; read x; echo $x; exec 0</dev/null", OK, ""},
 		"and then waits for itself":      {"echo x", "exec 4>/proc/self/fd/0; cat", WallLimit, "reader"},
 		"a writer that can also read":    {"exec 4</proc/self/fd/1; cat /dev/zero", "exit 0", WallLimit, "main"},
-		"a writer that reads its own":    {"exec 4</proc/self/fd/1; echo x; read x <&4; exit 0", "cat; exit 7", Nonzero, "reader"},
+		"a writer that reads its own":    {"exec 4</proc/self/fd/1; echo x; read x <&4; echo go >&3; exit 0", "read go <&3; cat; exit 7", Nonzero, "reader"},
 		"a child that keeps it open":     {"sleep 1000 & echo x", "cat", OK, ""},
 		"a child that keeps a bad end":   {"sleep 1000 & echo x; exit 3", "cat; exit 4", Nonzero, "main"},
 		"closed before the end":          {"echo x; exec >&-; sleep 0.3", "cat", OK, ""},
 		"closed before the end, and bad": {"echo x; exec >&-; exit 5", "cat; exit 6", Nonzero, "main"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			job := short(several(t, c.main, []Program{sh("reader", c.reader)}, "main reader"), 50_000)
+			job := short(several(t, c.main, []Program{sh("reader", c.reader)}, "main reader", "main:3 reader:3"), 50_000)
 			if c.verdict == WallLimit {
 				short(job, 700)
 			}

@@ -126,7 +126,7 @@ const (
 // all of them in the order in which they are sent, and a bit for the number of each
 // further one.
 func (s *Stdio) all(pack *os.File) (files []*os.File, bits int64, err error) {
-	files = append(make([]*os.File, 0, fdsMax), pack, s.In, s.Out, s.Err)
+	files = append(make([]*os.File, 0, 4+len(s.Further)), pack, s.In, s.Out, s.Err)
 	for _, number := range slices.Sorted(maps.Keys(s.Further)) {
 		if number < FirstFurther || number > LastFurther {
 			return nil, 0, fmt.Errorf("descriptor %d, from %d to %d is possible", number, FirstFurther, LastFurther)
