@@ -404,6 +404,25 @@ func TestCores(t *testing.T) {
 	}
 }
 
+// Tests that wait for a core when another one has failed are skipped, as others are.
+func TestCoresAreNotWaitedFor(t *testing.T) {
+	l := newLab(t, func(c *Config) { c.Parallel = 8 })
+	for name, change := range map[string]func(*Job){"cores": func(j *Job) { j.Cores = Together },
+		"measure.pin": func(j *Job) { j.Programs, j.Pipes, j.Measure.Pin = nil, nil, true }} {
+		job := several(t, "read x <own; [ $x = first ] && { sleep 0.3; exit 1; }; exec sleep 1", []Program{sh("a", "cat")}, "main a")
+		change(job)
+		job.StopOnFirstFailure, job.ParallelTests, job.KeepOutput = true, 8, 100
+		for i := range 8 {
+			job.Tests = append(job.Tests, Test{Files: []File{{Path: "own", Data: []byte(map[bool]string{true: "first\n", false: "other\n"}[i == 0])}}})
+		}
+		r := l.run(t, short(job, 50_000))
+		others := strings.NewReplacer("ok", "", "skipped", "", " ", "").Replace(r.verdicts())
+		if r.Verdict != Nonzero || r.Tests[0].Verdict != Nonzero || others != string(Nonzero) || len(r.Tests) != 8 {
+			t.Errorf("%s: %s %s %q", name, r.Verdict, r.verdicts(), r.Message)
+		}
+	}
+}
+
 // A caller who goes, and a service that ends, take all programs with them.
 func TestEnsembleIsEnded(t *testing.T) {
 	for name, c := range map[string]struct {
