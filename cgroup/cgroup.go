@@ -12,8 +12,8 @@ import (
 type Driver interface {
 	// Name is "cgroup-v2" or "cgroup-v1"; enforced_by strings start with it.
 	Name() string
-	// Create makes a fresh group, without limits. The name must be new.
-	Create(name string) (Group, error)
+	// Create gives a group that nobody else has, without limits.
+	Create() (Group, error)
 	// Close removes the driver's own directories. Groups must be gone.
 	Close() error
 }
@@ -75,6 +75,6 @@ type Group interface {
 	Unthrottle() error
 	// WaitFew returns when the group has so many processes at most, or ctx is done.
 	WaitFew(ctx context.Context, most int64) error
-	// Remove removes the group's directories and closes its files.
+	// Remove gives the group back: its directories are removed, or hold nothing of it.
 	Remove() error
 }

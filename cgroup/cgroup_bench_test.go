@@ -10,7 +10,7 @@ func BenchmarkGroup(b *testing.B) {
 	d := live(b)
 	limits := Limits{MemoryBytes: 256 * mega, Pids: 64, CPUs: 1}
 	create := func(b *testing.B) Group {
-		g, err := d.Create("job")
+		g, err := d.Create()
 		if err != nil {
 			b.Fatal(err)
 		}

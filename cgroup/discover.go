@@ -104,19 +104,20 @@ func Discover(o Options) (Driver, error) {
 	return newV1(b.v1, o.Name)
 }
 
-// sweepLeft removes what dead instances have left, and counts their cells' groups:
-// on v1 each has a directory in every hierarchy.
+// sweepLeft removes what dead instances have left, and counts their groups: on v1 each
+// has a directory in every hierarchy, and names tell nothing of which belong together.
 func (b base) sweepLeft(o Options) (int, error) {
 	dirs := slices.Collect(maps.Values(b.v1))
 	if b.version == 2 {
 		dirs = []string{b.v2}
 	}
-	groups := map[string]bool{}
+	most := 0
 	for _, dir := range dirs {
 		names, err := children(dir)
 		if err != nil {
 			return 0, fmt.Errorf("cgroup: %w", err)
 		}
+		found := 0
 		for _, name := range names {
 			left := filepath.Join(dir, name)
 			if name != o.Name && (o.Stale == nil || !o.Stale(name)) {
@@ -130,14 +131,11 @@ func (b base) sweepLeft(o Options) (int, error) {
 			if err != nil {
 				return 0, fmt.Errorf("leftover of an earlier run: %w", err)
 			}
-			for _, cell := range cells {
-				if !strings.HasPrefix(cell, lanePrefix) {
-					groups[name+"/"+cell] = true
-				}
-			}
+			found += len(cells)
 		}
+		most = max(most, found)
 	}
-	return len(groups), nil
+	return most, nil
 }
 
 // find looks in the order of the documentation and tells each place it refused.

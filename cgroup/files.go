@@ -138,9 +138,14 @@ func (d dir) readInt(name string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, ok := number(b)
+	return d.parse(name, b)
+}
+
+// parse is the number that a file holds.
+func (d dir) parse(name string, text []byte) (int64, error) {
+	n, ok := number(text)
 	if !ok {
-		return 0, d.fail("read", name, fmt.Errorf("%q is not a number", b))
+		return 0, d.fail("read", name, fmt.Errorf("%q is not a number", text))
 	}
 	return n, nil
 }
@@ -162,15 +167,6 @@ func (d dir) limit(name, value string) error {
 		return err
 	}
 	defer unix.Close(fd)
-	return d.limitBy(fd, name, value)
-}
-
-// holdBy writes a value only where the kernel holds another one: in either case it
-// has been read when this returns.
-func (d dir) holdBy(fd int, name, value string) error {
-	if d.holds(fd, name, value) == nil {
-		return nil
-	}
 	return d.limitBy(fd, name, value)
 }
 

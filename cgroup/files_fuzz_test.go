@@ -44,7 +44,11 @@ func fuzzedGroup(t *testing.T, version int, files map[string]string) Group {
 	t.Cleanup(func() {
 		switch g := g.(type) {
 		case *v1Group:
-			unix.Close(g.usage)
+			for _, fd := range g.memory.fds {
+				if fd >= 0 {
+					unix.Close(fd)
+				}
+			}
 		case *v2Group:
 			unix.Close(g.stat)
 		}
@@ -161,7 +165,7 @@ func FuzzProcesses(f *testing.F) {
 	f.Add("0\n-1\n\n7 \n99999999999999999999\n1x\nmax\n5")
 	f.Fuzz(func(t *testing.T, text string) {
 		g := fuzzedGroup(t, 1, map[string]string{"cgroup.procs": text})
-		pids, err := g.(*v1Group).pids.processes("cgroup.procs")
+		pids, err := g.(*v1Group).pids.dir.processes("cgroup.procs")
 		if (err != nil) != (text == "") {
 			t.Fatalf("%q: %v", text, err)
 		}

@@ -41,12 +41,15 @@ func fakeGroup(version int, d dir) Group {
 	if version == 2 {
 		return &v2Group{dir: d, stat: opened(d, "cpu.stat")}
 	}
-	quota, err := d.open("cpu.cfs_quota_us", unix.O_RDWR)
-	if err != nil {
-		quota = -1
+	l := &lane{dir: d}
+	for f, file := range v1Files {
+		fd, err := d.open(file.name, file.flags)
+		if err != nil {
+			fd = -1
+		}
+		l.fds[f] = fd
 	}
-	return &v1Group{driver: &v1Driver{}, lane: &lane{}, memory: d, pids: d, cpu: d, account: d, usage: opened(d, "cpuacct.usage"), all: opened(d, "cpuacct.usage_all"),
-		stat: opened(d, "cpu.stat"), control: opened(d, "memory.oom_control"), quota: quota}
+	return &v1Group{driver: &v1Driver{}, memory: l, pids: l, cpu: l, account: l}
 }
 
 // opened is what Create keeps open; -1 when the file is not there.
@@ -268,11 +271,9 @@ func TestWaitFewFiles(t *testing.T) {
 			t.Errorf("v%d: no pids.current, and no error", version)
 		}
 		d := fakeDir(t, map[string]string{"pids.current": "2\n"})
-		go func() { // at once, as the kernel does
+		go func() { // in one write, as the kernel does
 			time.Sleep(time.Millisecond)
-			path := filepath.Join(d.path, "pids.current")
-			_ = os.WriteFile(path+".new", []byte("1\n"), 0o644)
-			_ = os.Rename(path+".new", path)
+			_ = d.write("pids.current", "1\n")
 		}()
 		if err := fakeGroup(version, d).WaitFew(t.Context(), 1); err != nil {
 			t.Errorf("v%d: %v", version, err)

@@ -68,32 +68,32 @@ func baseDirs(d Driver) []string {
 	panic("another driver")
 }
 
-// groupDirs are those of the only group, with those that it has on loan.
-func groupDirs(t *testing.T, d Driver, group string) []string {
+// groupDirs are those of the only group there ever was.
+func groupDirs(t *testing.T, d Driver) []string {
 	t.Helper()
 	var out []string
 	for _, base := range baseDirs(d) {
-		for _, pattern := range []string{group, lanePrefix + "*"} {
-			found, err := filepath.Glob(filepath.Join(base, pattern))
-			if err != nil {
-				t.Fatal(err)
-			}
-			out = append(out, found...)
+		names, err := children(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range names {
+			out = append(out, filepath.Join(base, name))
 		}
 	}
 	return out
 }
 
 // value reads one file of a group, in whichever of its directories it is.
-func value(t *testing.T, d Driver, group, file string) string {
+func value(t *testing.T, d Driver, file string) string {
 	t.Helper()
-	for _, dir := range groupDirs(t, d, group) {
+	for _, dir := range groupDirs(t, d) {
 		text, err := os.ReadFile(filepath.Join(dir, file))
 		if err == nil {
 			return strings.TrimSpace(string(text))
 		}
 	}
-	t.Fatalf("%s has no file %s", group, file)
+	t.Fatalf("the group has no file %s", file)
 	return ""
 }
 
@@ -165,10 +165,10 @@ func adopt(t *testing.T) {
 }
 
 // members are the processes of a group.
-func members(t *testing.T, d Driver, group string) []int {
+func members(t *testing.T, d Driver) []int {
 	t.Helper()
 	var pids []int
-	for line := range strings.Lines(value(t, d, group, "cgroup.procs")) {
+	for line := range strings.Lines(value(t, d, "cgroup.procs")) {
 		pid, err := strconv.Atoi(strings.TrimSpace(line))
 		if err != nil {
 			t.Fatal(err)

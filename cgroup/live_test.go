@@ -22,7 +22,7 @@ var liveLimits = Limits{MemoryBytes: 64 * mega, Pids: 16, CPUs: 1}
 // limited is a fresh group with limits.
 func limited(t *testing.T, d Driver, l Limits) Group {
 	t.Helper()
-	g, err := d.Create("job")
+	g, err := d.Create()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +34,7 @@ func limited(t *testing.T, d Driver, l Limits) Group {
 
 func TestLiveLimits(t *testing.T) {
 	d := live(t)
-	g, err := d.Create("job")
+	g, err := d.Create()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func TestLiveLimits(t *testing.T) {
 	want := map[string]string{"memory_bytes": strconv.Itoa(64 * mega), "pids": "9", "cpus": "50000"}
 	for _, a := range applied {
 		driver, file, _ := strings.Cut(a.EnforcedBy, " ")
-		got, _, _ := strings.Cut(value(t, d, "job", file), " ") // v2: quota and period
+		got, _, _ := strings.Cut(value(t, d, file), " ") // v2: quota and period
 		if driver != d.Name() || got != want[a.Limit] {
 			t.Errorf("%+v: the kernel holds %q, want %q", a, got, want[a.Limit])
 		}
@@ -58,6 +58,33 @@ func TestLiveLimits(t *testing.T) {
 	u, err := g.Usage()
 	if err != nil || u.OOMKills != 0 || u.PidsMaxHits != 0 || u.ThrottledNanos != 0 || u.CPU.Total != 0 {
 		t.Errorf("usage of a group that nothing ran in: %+v, %v", u, err)
+	}
+}
+
+// Limits of a group that has some already go up and down.
+func TestLiveLimitsChange(t *testing.T) {
+	d := live(t)
+	g := limited(t, d, liveLimits)
+	defer finish(t, g)
+	for _, l := range []Limits{{256 * mega, 4, 2}, {16 * mega, 99, 0.1}, {16 * mega, 99, 0.1}, {17 * mega, 98, 1}} {
+		applied, err := g.SetLimits(l)
+		if err != nil {
+			t.Fatalf("%+v: %v", l, err)
+		}
+		want := map[string]string{"memory_bytes": strconv.FormatInt(l.MemoryBytes, 10), "pids": strconv.FormatInt(l.Pids, 10),
+			"cpus": strconv.Itoa(int(l.CPUs * 100_000))}
+		for _, a := range applied {
+			_, file, _ := strings.Cut(a.EnforcedBy, " ")
+			if got, _, _ := strings.Cut(value(t, d, file), " "); got != want[a.Limit] {
+				t.Errorf("%+v: %s holds %s", l, file, got)
+			}
+		}
+		v1, ok := g.(*v1Group)
+		for _, f := range []v1File{swapLimit, tcpLimit} {
+			if name := v1Files[f].name; ok && v1.memory.has(f) && value(t, d, name) != want["memory_bytes"] {
+				t.Errorf("%+v: %s holds %s", l, name, value(t, d, name))
+			}
+		}
 	}
 }
 
@@ -79,15 +106,30 @@ func TestLiveLimitsRefused(t *testing.T) {
 	}
 }
 
+// Two groups at once have nothing in common.
 func TestLiveCreateTwice(t *testing.T) {
 	d := live(t)
 	g := limited(t, d, liveLimits)
-	if again, err := d.Create("job"); !errors.Is(err, os.ErrExist) {
-		t.Errorf("made twice: %v, %v", again, err)
+	first := groupDirs(t, d)
+	second, err := d.Create()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if got := value(t, d, "job", "pids.max"); got != "16" {
-		t.Errorf("the first lost its limits: %s", got)
+	if all := groupDirs(t, d); len(all) != 2*len(first) {
+		t.Errorf("one has %q, two have %q", first, all)
 	}
+	j := start(t, g, "read end")
+	if err := second.WaitFew(within(t), 0); err != nil {
+		t.Errorf("who is in the first is in the second: %v", err)
+	}
+	finish(t, second)
+	for _, dir := range first {
+		if text, err := os.ReadFile(filepath.Join(dir, "pids.max")); err == nil && string(text) != "16\n" {
+			t.Errorf("the first lost its limits: %s", text)
+		}
+	}
+	j.in.Close()
+	j.signal(t)
 	finish(t, g)
 }
 
@@ -240,7 +282,7 @@ func TestLivePids(t *testing.T) {
 		}
 		return u.PidsMaxHits > 0
 	})
-	pids := members(t, d, "job")
+	pids := members(t, d)
 	if err := g.Kill(); err != nil {
 		t.Error(err)
 	}
@@ -267,14 +309,14 @@ func TestLiveKill(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return value(t, d, "job", "pids.current") == "13" && u.MemoryPeakBytes > 256*mega
+		return value(t, d, "pids.current") == "13" && u.MemoryPeakBytes > 256*mega
 	})
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	if err := g.WaitFew(cancelled, 12); !errors.Is(err, context.Canceled) {
 		t.Errorf("waited for a group with processes: %v", err)
 	}
-	pids := members(t, d, "job")
+	pids := members(t, d)
 	if err := g.Kill(); err != nil {
 		t.Errorf("kill: %v", err)
 	}
@@ -296,7 +338,7 @@ func TestLiveRemoveWithProcesses(t *testing.T) {
 	d := discover(t, name)
 	g := limited(t, d, liveLimits)
 	j := start(t, g, "sleep 1000")
-	if err := g.Remove(); !errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), baseDirs(d)[0]+"/job") {
+	if err := g.Remove(); !errors.Is(err, syscall.EBUSY) || !strings.Contains(err.Error(), baseDirs(d)[0]+"/") {
 		t.Errorf("removed with a process in it: %v", err)
 	}
 	if err := d.Close(); err == nil {
@@ -315,7 +357,7 @@ func TestLiveSweep(t *testing.T) {
 	dead := discover(t, name)
 	g := limited(t, dead, liveLimits)
 	j := start(t, g, "sleep 1000")
-	for _, dir := range groupDirs(t, dead, "job") { // a job's own child group
+	for _, dir := range groupDirs(t, dead) { // a job's own child group
 		if err := os.Mkdir(filepath.Join(dir, "inner"), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -392,7 +434,7 @@ func openFiles(t *testing.T) int {
 // A group that is removed at once does not wait for its watcher.
 func TestLiveRemoveAtOnce(t *testing.T) {
 	d := live(t)
-	g, err := d.Create("job")
+	g, err := d.Create()
 	if err != nil {
 		t.Fatal(err)
 	}

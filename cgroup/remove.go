@@ -14,10 +14,10 @@ import (
 // waitFew polls: pids.current wakes nobody. When this is called the pid namespace is
 // dead, or its init has told that it is alone, so the first look is nearly always the
 // last.
-func (d dir) waitFew(ctx context.Context, most int64) error {
+func waitFew(ctx context.Context, most int64, current func() (int64, error)) error {
 	pause := 100 * time.Microsecond
 	for {
-		n, err := d.readInt("pids.current")
+		n, err := current()
 		if n <= most || err != nil {
 			return err
 		}
@@ -37,16 +37,22 @@ const removeTries = 50
 func removeGroup(parent int, name, path string) error {
 	pause := 200 * time.Microsecond
 	for i := 0; ; i++ {
-		err := unix.Unlinkat(parent, name, unix.AT_REMOVEDIR)
-		if err == nil || err == unix.ENOENT {
-			return nil
-		}
-		if err != unix.EBUSY || i == removeTries {
-			return &os.PathError{Op: "rmdir", Path: path, Err: err}
+		err := rmdir(parent, name, path)
+		if !errors.Is(err, unix.EBUSY) || i == removeTries {
+			return err
 		}
 		time.Sleep(pause)
 		pause = min(2*pause, 20*time.Millisecond)
 	}
+}
+
+// rmdir removes a directory that may be gone already.
+func rmdir(parent int, name, path string) error {
+	err := unix.Unlinkat(parent, name, unix.AT_REMOVEDIR)
+	if err == nil || err == unix.ENOENT {
+		return nil
+	}
+	return &os.PathError{Op: "rmdir", Path: path, Err: err}
 }
 
 // children are the names of the groups in a directory; none where there is no

@@ -5,182 +5,255 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// A lane is the part of a v1 group that is used again: its directories in the
-// hierarchies that have nothing but the CPU's rate and time. Making and removing a
-// directory costs as much there as where memory and processes are counted, and
-// these hold nothing of a job but counters, of which differences are told, and a
-// rate, which is written and read back for each job (ADR 8).
+// A lane is a group's directory in one v1 hierarchy, with its files open. Making and
+// removing such directories is a seventh of what a small job costs, so a lane is used
+// again, if its own files say that nothing of the last group is in it, nor anything
+// that could be told of it (ADR 8).
 type lane struct {
-	dirs  []dir      // by hierarchy; unused where a group has its own
-	tasks []*os.File // likewise
+	dir     dir
+	fds     [v1FileCount]int // -1: not of this hierarchy, or the kernel has none
+	tasks   *os.File
+	oom     *oomWatch // where memory is
+	refused int       // how often it could not be used again
 
-	// Kept open: cpu.cfs_quota_us, cpuacct.usage, cpuacct.usage_all, cpu.stat.
-	quota, usage, all, stat int
-
-	last laneCounters // at the end of the last group
+	// Counters that only grow, when the present group began.
+	before    CPU
+	throttled int64
 }
 
-// laneCounters only ever grow.
-type laneCounters struct{ total, user, system, throttled int64 }
-
-// lanePrefix begins the names of their directories: no group has such a name.
+// lanePrefix begins the names of their directories.
 const lanePrefix = "lane-"
 
-// maxLanes bounds what is kept: each has a directory in one hierarchy or two, and
-// six descriptors.
+// maxLanes bounds what is kept in a hierarchy: each has a directory and some
+// descriptors.
 const maxLanes = 64
 
-// lanes are those that no group uses.
+// maxRefused is how often a lane is looked at in vain. What is left of a group for a
+// moment, such as a process that nobody has waited for yet, is gone by then.
+const maxRefused = 3
+
+// maxKernelLeft bounds what the kernel may still have charged to a lane for itself
+// when it is used again, in bytes: parts of pages that objects of the last group were
+// in, which it keeps for the next ones.
+const maxKernelLeft = 256 << 10
+
+// enoughMemory is a limit under which a cell can be made, in bytes: many times what that
+// takes. The limits of the last group stay where they are no hindrance: most often they
+// are the next one's as well.
+const enoughMemory = 32 << 20
+
+// lanes are those that no group uses, those that have waited longest first.
 type lanes struct {
 	mu   sync.Mutex
 	free []*lane
-	made int
 }
 
-// counts: the hierarchy has nothing but CPU time and rate.
-func (b v1Base) counts() bool {
-	return !slices.ContainsFunc(b.controllers, func(c string) bool { return c != "cpu" && c != "cpuacct" })
-}
-
-// takeLane gives a free one or makes one.
-func (d *v1Driver) takeLane() (*lane, error) {
-	d.lanes.mu.Lock()
-	if n := len(d.lanes.free); n > 0 {
-		l := d.lanes.free[n-1]
-		d.lanes.free = d.lanes.free[:n-1]
-		d.lanes.mu.Unlock()
-		return l, nil
+func (s *lanes) take() *lane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) == 0 {
+		return nil
 	}
-	d.lanes.made++
-	name := lanePrefix + strconv.Itoa(d.lanes.made)
-	d.lanes.mu.Unlock()
-	return d.makeLane(name)
+	l := s.free[0]
+	s.free = slices.Delete(s.free, 0, 1)
+	return l
 }
 
-func (d *v1Driver) makeLane(name string) (*lane, error) {
-	l := &lane{dirs: make([]dir, len(d.bases)), tasks: make([]*os.File, len(d.bases)), quota: -1, usage: -1, all: -1, stat: -1}
-	for i, b := range d.bases {
-		if !b.counts() {
-			continue
+// give keeps one, and gives back what is too much.
+func (s *lanes) give(l *lane) *lane {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.free) == maxLanes {
+		return l
+	}
+	s.free = append(s.free, l)
+	return nil
+}
+
+// takeLane gives one that can be used again, or makes one.
+func (d *v1Driver) takeLane(b *v1Base) (*lane, error) {
+	for range maxRefused {
+		l := b.lanes.take()
+		if l == nil {
+			break
 		}
-		child, err := b.dir.child(name)
-		if err == nil {
-			l.dirs[i] = child
-			err = l.open(i, b)
+		again, err := l.begin()
+		if again && err == nil {
+			l.refused = 0
+			return l, nil
 		}
-		if err != nil {
-			return nil, errors.Join(err, d.removeLane(l))
+		if l.refused++; err == nil && l.refused < maxRefused {
+			l = b.lanes.give(l)
 		}
+		if l != nil {
+			if err := l.remove(b); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return b.makeLane(lanePrefix + strconv.FormatInt(d.made.Add(1), 10))
+}
+
+func (b *v1Base) makeLane(name string) (*lane, error) {
+	dir, err := b.dir.child(name)
+	if err != nil {
+		return nil, err
+	}
+	l, err := openLane(dir, b.controllers)
+	if err == nil && l.has(oomControl) {
+		l.oom, err = watchOOM(l)
+	}
+	if err != nil {
+		return nil, errors.Join(err, l.remove(b))
 	}
 	return l, nil
 }
 
-// open opens what is kept of one hierarchy.
-func (l *lane) open(i int, b v1Base) error {
-	fd, err := l.dirs[i].open("tasks", unix.O_WRONLY)
-	if err != nil {
-		return err
-	}
-	l.tasks[i] = os.NewFile(uintptr(fd), "tasks")
-	for _, f := range cpuFiles(&l.quota, &l.usage, &l.all, &l.stat) {
-		if !slices.Contains(b.controllers, f.controller) {
-			continue
+// begin looks whether the lane can be used again, and has it begin as a fresh one.
+func (l *lane) begin() (again bool, err error) {
+	for _, f := range []func() (bool, error){l.beginPids, l.beginMemory, l.beginCPU} {
+		if again, err = f(); !again || err != nil {
+			return false, err
 		}
-		if *f.fd, err = l.dirs[i].open(f.name, f.flags); err != nil {
+	}
+	return true, nil
+}
+
+// beginPids: nobody is in it, and its peak is one that every job has: init and the
+// program. A higher one cannot be set back, and would be told of the next job.
+func (l *lane) beginPids() (bool, error) {
+	if !l.has(pidsMax) {
+		return true, nil
+	}
+	if n, err := l.readInt(pidsCurrent); n != 0 || err != nil {
+		return false, err
+	}
+	if peak, err := l.optional(pidsPeak); peak > 2 || err != nil {
+		return false, err
+	}
+	var buffer [128]byte
+	events, err := l.read(pidsEvents, buffer[:])
+	if err != nil || counter(events, "max") > 0 {
+		return false, err
+	}
+	return true, nil
+}
+
+// beginMemory: it holds no page of the last group, and nothing was killed in it.
+func (l *lane) beginMemory() (bool, error) {
+	if !l.has(memoryLimit) {
+		return true, nil
+	}
+	if kills, err := l.oomKills(); kills > 0 || err != nil {
+		return false, err
+	}
+	var buffer [4096]byte
+	stat, err := l.read(memoryStat, buffer[:])
+	if err != nil {
+		return false, err
+	}
+	if counter(stat, "cache") != 0 || counter(stat, "rss") != 0 || counter(stat, "swap") > 0 {
+		return false, nil
+	}
+	if n, err := l.optional(kernelUsage); n > maxKernelLeft || err != nil {
+		return false, err
+	}
+	if n, err := l.optional(tcpPeak); n > 0 || err != nil { // a second peak, of which it is the same
+		return false, err
+	}
+	if limit, err := l.readInt(memoryLimit); err != nil {
+		return false, err
+	} else if limit < enoughMemory {
+		if err := l.liftMemory(); err != nil {
+			return false, err
+		}
+	}
+	return true, l.write(memoryPeak, "0")
+}
+
+// liftMemory: that of swap first, which may not be the lower one.
+func (l *lane) liftMemory() error {
+	if l.has(swapLimit) {
+		if err := l.write(swapLimit, "-1"); err != nil {
 			return err
 		}
 	}
-	return nil
+	return l.write(memoryLimit, "-1")
 }
 
-// cpuFile is a file of CPU rate or time that is kept open.
-type cpuFile struct {
-	controller, name string
-	flags            int
-	fd               *int
-}
-
-func cpuFiles(quota, usage, all, stat *int) []cpuFile {
-	return []cpuFile{{"cpu", "cpu.cfs_quota_us", unix.O_RDWR, quota}, {"cpu", "cpu.stat", unix.O_RDONLY, stat},
-		{"cpuacct", "cpuacct.usage", unix.O_RDONLY, usage}, {"cpuacct", "cpuacct.usage_all", unix.O_RDONLY, all}}
-}
-
-// giveLane takes one back from a group that is empty and has been accounted for.
-// Until its next job it has no rate: a cell is made in it before that.
-func (d *v1Driver) giveLane(l *lane) error {
-	if l.quota >= 0 {
-		cpu := l.dirs[slices.IndexFunc(d.bases, func(b v1Base) bool { return slices.Contains(b.controllers, "cpu") })]
-		if err := cpu.limitBy(l.quota, "cpu.cfs_quota_us", "-1"); err != nil {
-			return errors.Join(err, d.removeLane(l))
+// beginCPU notes what was used until now, and lifts a rate below one processor's.
+func (l *lane) beginCPU() (bool, error) {
+	if l.has(cpuQuota) {
+		if quota, err := l.readInt(cpuQuota); err != nil {
+			return false, err
+		} else if quota >= 0 && quota < v1Period {
+			if err := l.hold(cpuQuota, "-1"); err != nil {
+				return false, err
+			}
 		}
 	}
-	d.lanes.mu.Lock()
-	kept := len(d.lanes.free) < maxLanes
-	if kept {
-		d.lanes.free = append(d.lanes.free, l)
+	var err error
+	if l.has(cpuStat) {
+		if l.throttled, err = l.throttledTime(); err != nil {
+			return false, err
+		}
 	}
-	d.lanes.mu.Unlock()
-	if kept {
-		return nil
+	if l.has(cpuUsage) {
+		l.before, err = l.times()
 	}
-	return d.removeLane(l)
+	return true, err
 }
 
-// removeLane closes and removes.
-func (d *v1Driver) removeLane(l *lane) error {
-	var errs []error
-	for _, fd := range []int{l.quota, l.usage, l.all, l.stat} {
+// empty says whether no process is left that could still do anything. One that has
+// ended and was not waited for is counted, but not listed.
+func (l *lane) empty() bool {
+	pause := 200 * time.Microsecond
+	for range removeTries {
+		n, err := l.readInt(pidsCurrent)
+		if n == 0 || err != nil {
+			return err == nil
+		}
+		if pids, err := l.dir.processes("tasks"); len(pids) == 0 || err != nil {
+			return err == nil
+		}
+		time.Sleep(pause)
+		pause = min(2*pause, 20*time.Millisecond)
+	}
+	return false
+}
+
+// close ends the watcher and closes the files.
+func (l *lane) close() {
+	if l.oom != nil {
+		l.oom.close()
+	}
+	if l.tasks != nil {
+		l.tasks.Close()
+	}
+	for _, fd := range l.fds {
 		if fd >= 0 {
 			unix.Close(fd)
 		}
 	}
-	for i, b := range d.bases {
-		if l.tasks[i] != nil {
-			l.tasks[i].Close()
-		}
-		if l.dirs[i].path != "" {
-			errs = append(errs, removeGroup(b.dir.fd, l.dirs[i].name(), l.dirs[i].path))
-		}
-	}
-	return errors.Join(errs...)
+}
+
+// remove closes it and removes the directory.
+func (l *lane) remove(b *v1Base) error {
+	l.close()
+	return removeGroup(b.dir.fd, l.dir.name(), l.dir.path)
 }
 
 // closeLanes removes those that no group uses.
-func (d *v1Driver) closeLanes() error {
-	d.lanes.mu.Lock()
-	free := d.lanes.free
-	d.lanes.free = nil
-	d.lanes.mu.Unlock()
+func (b *v1Base) closeLanes() error {
 	var errs []error
-	for _, l := range free {
-		errs = append(errs, d.removeLane(l))
+	for l := b.lanes.take(); l != nil; l = b.lanes.take() {
+		errs = append(errs, l.remove(b))
 	}
 	return errors.Join(errs...)
-}
-
-// usageAll sums "cpu user system" and the lines behind that, a processor each.
-func usageAll(text []byte) (user, system int64, ok bool) {
-	lines := strings.Split(trim(text), "\n")
-	if lines[0] != "cpu user system" {
-		return 0, 0, false
-	}
-	for _, line := range lines[1:] {
-		f := strings.Fields(line)
-		if len(f) != 3 {
-			return 0, 0, false
-		}
-		u, err1 := strconv.ParseInt(f[1], 10, 64)
-		s, err2 := strconv.ParseInt(f[2], 10, 64)
-		if err1 != nil || err2 != nil {
-			return 0, 0, false
-		}
-		user, system = user+u, system+s
-	}
-	return user, system, true
 }

@@ -17,39 +17,43 @@ const (
 	oomLookWait = time.Millisecond
 )
 
-func (g *v1Group) watchOOM() error {
-	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		return os.NewSyscallError("eventfd", err)
-	}
-	if g.control, err = g.memory.open("memory.oom_control", unix.O_RDONLY); err == nil {
-		err = g.memory.write("cgroup.event_control", fmt.Sprintf("%d %d", fd, g.control))
-	}
-	if err != nil {
-		unix.Close(fd)
-		return err
-	}
-	g.event = os.NewFile(uintptr(fd), "oom")
-	g.watched = make(chan struct{})
-	go g.awaitOOM()
-	return nil
+// oomWatch is there as long as its lane. One in which something was killed is not
+// used again, so it tells at most once.
+type oomWatch struct {
+	event *os.File
+	told  chan struct{} // receives
+	over  chan struct{} // closed when nobody reads the lane's files any more
 }
 
-// awaitOOM ends when the eventfd is closed or the kill is told.
-func (g *v1Group) awaitOOM() {
-	defer close(g.watched)
+func watchOOM(l *lane) (*oomWatch, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	if err := l.dir.write("cgroup.event_control", fmt.Sprintf("%d %d", fd, l.fds[oomControl])); err != nil {
+		unix.Close(fd)
+		return nil, err
+	}
+	w := &oomWatch{os.NewFile(uintptr(fd), "oom"), make(chan struct{}, 1), make(chan struct{})}
+	go w.await(l)
+	return w, nil
+}
+
+// await ends when the eventfd is closed or the kill is told.
+func (w *oomWatch) await(l *lane) {
+	defer close(w.over)
 	var count [8]byte
 	for {
-		if _, err := g.event.Read(count[:]); err != nil {
+		if _, err := w.event.Read(count[:]); err != nil {
 			return
 		}
 		for range oomLooks {
-			kills, err := g.oomKills()
+			kills, err := l.oomKills()
 			if err != nil { // the group is being removed: the end of every group, too, wakes us
 				return
 			}
 			if kills > 0 {
-				g.oom <- struct{}{}
+				w.told <- struct{}{}
 				return
 			}
 			time.Sleep(oomLookWait)
@@ -57,5 +61,7 @@ func (g *v1Group) awaitOOM() {
 	}
 }
 
-// OOM receives when the kernel has killed a process of the group.
-func (g *v1Group) OOM() <-chan struct{} { return g.oom }
+func (w *oomWatch) close() {
+	w.event.Close()
+	<-w.over
+}

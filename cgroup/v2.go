@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
@@ -21,13 +22,17 @@ var (
 const v2Period = 100_000 // microseconds
 
 // v2Driver makes one directory for each group.
-type v2Driver struct{ base dir }
+type v2Driver struct {
+	base dir
+	made atomic.Int64
+}
 
 // Name of the driver.
 func (d *v2Driver) Name() string { return "cgroup-v2" }
 
 // Create makes the directory; processes are born into it.
-func (d *v2Driver) Create(name string) (Group, error) {
+func (d *v2Driver) Create() (Group, error) {
+	name := "cell-" + strconv.FormatInt(d.made.Add(1), 10)
 	child, err := d.base.child(name)
 	if err != nil {
 		return nil, err
@@ -181,7 +186,9 @@ func (g *v2Group) Kill() error {
 }
 
 // WaitFew reads pids.current: a process counts there until it has been reaped.
-func (g *v2Group) WaitFew(ctx context.Context, most int64) error { return g.dir.waitFew(ctx, most) }
+func (g *v2Group) WaitFew(ctx context.Context, most int64) error {
+	return waitFew(ctx, most, func() (int64, error) { return g.dir.readInt("pids.current") })
+}
 
 // Remove closes and removes the directory.
 func (g *v2Group) Remove() error {
@@ -211,7 +218,7 @@ func newV2(base, name string) (*v2Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &v2Driver{d}, nil
+	return &v2Driver{base: d}, nil
 }
 
 // handDown enables the controllers for the children of a group, one by one, so

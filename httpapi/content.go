@@ -1,9 +1,12 @@
 package httpapi
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
+	"syscall"
 
 	"cordon/sandbox"
 	"cordon/store"
@@ -22,6 +25,9 @@ type heldFile struct{ *store.File }
 // Bytes is its size.
 func (f heldFile) Bytes() int64 { return f.Size }
 
+// SHA256 is its name: nobody writes to it, and jobs may be shown it as it is.
+func (f heldFile) SHA256() string { return f.Sum }
+
 func (k *kept) get(sum, at string) (sandbox.Kept, *Problem) {
 	if k.files == nil {
 		return nil, problem(CodeInvalidField, at, "this service keeps no files: it was started with --files-bytes 0; send the content itself")
@@ -37,6 +43,40 @@ func (k *kept) get(sum, at string) (sandbox.Kept, *Problem) {
 	}
 	k.held = append(k.held, f)
 	return heldFile{f}, nil
+}
+
+// Keep keeps an output of the job. It stays at least until the result has been sent.
+func (k *kept) Keep(ctx context.Context, size int64, r io.Reader) (string, error) {
+	f, err := k.files.Add(ctx, size, r)
+	switch {
+	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "", fmt.Errorf("%w: %w", sandbox.ErrNoRoom, err)
+	case errors.Is(err, store.ErrTooLarge):
+		return "", fmt.Errorf("%w: %w", sandbox.ErrTooLong, err)
+	case err != nil:
+		return "", err
+	}
+	k.held = append(k.held, f)
+	return f.Sum, nil
+}
+
+// outputs are what the job gives back, and who keeps it.
+func (k *kept) outputs(j *sandbox.Job, r *RunRequest) *Problem {
+	for i, pattern := range r.Outputs {
+		if err := sandbox.CheckPattern(pattern); err != nil {
+			return problem(CodeInvalidField, fmt.Sprintf("outputs[%d]", i), err.Error())
+		}
+	}
+	switch {
+	case !r.KeepOutputs:
+	case k.files == nil:
+		return problem(CodeInvalidField, "keep_outputs", "this service keeps no files: it was started with --files-bytes 0; leave it out, and outputs are in the result")
+	case len(r.Outputs) == 0:
+		return problem(CodeInvalidField, "keep_outputs", "there is nothing to keep; give outputs, or leave it out")
+	default:
+		j.Keep = k
+	}
+	return nil
 }
 
 // release gives the files back.

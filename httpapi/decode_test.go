@@ -189,7 +189,7 @@ func TestDecodeAsDescribed(t *testing.T) {
 
 // everything sets each field of a request.
 const everything = `{"policy":"dev","language":"c","source":"s","files":[{"path":"a","content":"x","mode":493},{"path":"b","base64":"eA=="}],
-"command":["./main","1"],"build":{"command":["make"],"limits":{"cpu_ms":1}},"stdin":"in","stdin_base64":"aW4=","stdin_sha256":"ab","expect_sha256":"cd","env":{"A":"1","0":"2"},
+"command":["./main","1"],"build":{"command":["make"],"limits":{"cpu_ms":1}},"stdin":"in","stdin_base64":"aW4=","stdin_sha256":"ab","expect_sha256":"cd","keep_outputs":true,"env":{"A":"1","0":"2"},
 "limits":{"cpu_ms":1,"wall_ms":2,"memory_bytes":3,"pids":4,"output_bytes":5,"disk_bytes":6,"disk_files":7,"open_files":8,"file_bytes":9,
 "stack_bytes":10,"cpus":1.5},"outputs":["*.png"],"expect":"x","expect_base64":"eA==","compare":"float","tolerance":{"abs":1e-6,"rel":1},
 "tests":[{"name":"1","args":["x"],"stdin":"1","expect":"2","limits":{"cpu_ms":1}}],"checker":{"style":"kattis","command":["./check"]},"interactor":{"command":["./talk"]},

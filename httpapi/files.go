@@ -22,6 +22,7 @@ const filesPath = "/v1/files/{sha256}"
 // Files keep files by their content.
 type Files interface {
 	Put(ctx context.Context, sum string, size int64, r io.Reader) (created bool, err error)
+	Add(ctx context.Context, size int64, r io.Reader) (*store.File, error)
 	Get(sum string) (*store.File, error)
 	Stat(sum string) (store.Info, error)
 	Delete(sum string) error

@@ -152,10 +152,8 @@ func (k *kept) input(j *sandbox.Job, r *RunRequest) *Problem {
 	if j.Files, p = k.list(r.Files, ""); p != nil {
 		return p
 	}
-	for i, pattern := range r.Outputs {
-		if err := sandbox.CheckPattern(pattern); err != nil {
-			return problem(CodeInvalidField, fmt.Sprintf("outputs[%d]", i), err.Error())
-		}
+	if p := k.outputs(j, r); p != nil {
+		return p
 	}
 	return variables(j, r.Env)
 }
@@ -203,6 +201,9 @@ func (k *kept) file(f *FileRequest, at string) (*sandbox.File, *Problem) {
 	case f.Base64 != nil:
 		out.Data, p = decoded(*f.Base64, at+".base64")
 	default:
+		if f.Mode == nil {
+			out.Mode = 0o555 // it is shown as it is
+		}
 		out.Kept, p = k.get(*f.SHA256, at+".sha256")
 	}
 	return out, p

@@ -44,6 +44,7 @@ func TestJobRefuses(t *testing.T) {
 		{"file no base64", `{"command":["a"],"files":[{"path":"a","base64":"?"}]}`, CodeInvalidField, "files[0].base64", ""},
 		{"file without path", `{"command":["a"],"files":[{"content":""}]}`, CodeInvalidField, "files[0].path", "relative"},
 		{"output above the scratch", `{"command":["a"],"outputs":["a","../b"]}`, CodeInvalidField, "outputs[1]", "below /work"},
+		{"kept outputs of a service without files", `{"command":["a"],"outputs":["a"],"keep_outputs":true}`, CodeInvalidField, "keep_outputs", "--files-bytes 0"},
 		{"absolute path", `{"command":["a"],"files":[{"path":"/etc/x","content":""}]}`, CodeInvalidField, "files[0].path", "relative"},
 		{"path that climbs", `{"command":["a"],"files":[{"path":"a/../../x","content":""}]}`, CodeInvalidField, "files[0].path", ".."},
 		{"path with a dot", `{"command":["a"],"files":[{"path":"./x","content":""}]}`, CodeInvalidField, "files[0].path", ""},

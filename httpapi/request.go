@@ -17,6 +17,7 @@ type RunRequest struct {
 	Env          map[string]string       `json:"env,omitempty" doc:"Environment variables on top of the fixed ones"`
 	Limits       LimitsRequest           `json:"limits,omitzero" doc:"Limits of the run; a job may only tighten its policy"`
 	Outputs      []string                `json:"outputs,omitempty" doc:"Patterns of files below /work to return"`
+	KeepOutputs  bool                    `json:"keep_outputs,omitempty" doc:"Keep the outputs as files by their content, and name each by its sha256 in the result, instead of returning them"`
 	Expect       *string                 `json:"expect,omitempty" doc:"What the program has to print; wrong_answer when it prints something else"`
 	ExpectBase64 *string                 `json:"expect_base64,omitempty" doc:"The same as base64, instead of expect"`
 	ExpectSHA256 string                  `json:"expect_sha256,omitempty" doc:"The hash of a kept file, instead of expect"`
@@ -64,8 +65,8 @@ type FileRequest struct {
 	Path    string  `json:"path" doc:"Relative path below /work"`
 	Content *string `json:"content,omitempty" doc:"Text"`
 	Base64  *string `json:"base64,omitempty" doc:"Bytes"`
-	SHA256  *string `json:"sha256,omitempty" doc:"The hash of a kept file"`
-	Mode    *uint32 `json:"mode,omitempty" doc:"Permission bits, 0 to 511; 420 (0644) when absent" minimum:"0" maximum:"511"`
+	SHA256  *string `json:"sha256,omitempty" doc:"The hash of a kept file: the job sees it as it is, read-only, with mode 0555, and nothing is copied. With a mode that has a right to write it gets a copy of its own"`
+	Mode    *uint32 `json:"mode,omitempty" doc:"Permission bits, 0 to 511; 420 (0644) when absent, 365 (0555) with sha256" minimum:"0" maximum:"511"`
 }
 
 // BuildRequest is the build step.

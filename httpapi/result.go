@@ -134,7 +134,8 @@ type FileResult struct {
 	Size       int64  `json:"size"`
 	Content    string `json:"content,omitempty" doc:"When the bytes are text"`
 	Base64     string `json:"base64,omitempty" doc:"When they are not, as for stdout_base64"`
-	Error      string `json:"error,omitempty" enum:"not_found,not_regular,too_large,too_many"`
+	SHA256     string `json:"sha256,omitempty" doc:"With keep_outputs: it is at /v1/files/ and this"`
+	Error      string `json:"error,omitempty" enum:"not_found,not_regular,too_large,too_many,store_full"`
 }
 
 // TimingsResult is where the job's time went.
@@ -171,7 +172,7 @@ func NewResult(r *sandbox.Result) *RunResult {
 		out.Account = &account
 	}
 	for _, f := range r.Files {
-		file := FileResult{Size: f.Size, Error: f.Error}
+		file := FileResult{Size: f.Size, SHA256: f.SHA256, Error: f.Error}
 		file.Path, file.PathBase64 = text([]byte(f.Path))
 		file.Content, file.Base64 = text(f.Data)
 		out.Files = append(out.Files, file)

@@ -120,7 +120,7 @@ func noneBeside(r *RunRequest) *Problem {
 		return problem(CodeInvalidField, "tests", "empty; give a test, or leave tests out for a single run")
 	}
 	for field, given := range map[string]bool{"stdin": r.Stdin != "", "stdin_base64": r.StdinBase64 != "", "stdin_sha256": r.StdinSHA256 != "", "expect_sha256": r.ExpectSHA256 != "", "expect": r.Expect != nil,
-		"expect_base64": r.ExpectBase64 != nil, "outputs": len(r.Outputs) > 0} {
+		"expect_base64": r.ExpectBase64 != nil, "outputs": len(r.Outputs) > 0, "keep_outputs": r.KeepOutputs} {
 		if given {
 			return problem(CodeInvalidField, field, "a job with tests has no run of its own; give it to a test, or leave tests out")
 		}

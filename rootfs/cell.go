@@ -2,7 +2,9 @@ package rootfs
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"cordon/sandbox/cell"
 )
@@ -26,7 +28,7 @@ func (b *builder) cellOps(writable bool, bytes, files int64) []cell.Op {
 		at, root = scratch, scratch+"/root"
 	}
 	ops := []cell.Op{
-		{Kind: cell.OpTmpfs, Target: at, Data: scratchOptions(bytes, files) + ",mode=0711", Flags: noSuid | noDev},
+		{Kind: cell.OpTmpfs, Target: at, Data: scratchMount(bytes, files), Flags: noSuid | noDev},
 	}
 	for _, d := range scratchDirs {
 		ops = append(ops, cell.Op{Kind: cell.OpMkdir, Target: at + d.in, Mode: d.mode})
@@ -57,6 +59,25 @@ var scratchDirs = []struct {
 // the cell's own as well.
 func ScratchLimits(bytes, inodes int64) map[string]string {
 	return map[string]string{"size": strconv.FormatInt(bytes, 10), "nr_inodes": strconv.FormatInt(inodes, 10)}
+}
+
+// CellFor are the operations of a cell whose scratch has, from the beginning, room for a
+// job's bytes and files.
+func (p *Plan) CellFor(bytes, files int64) []cell.Op {
+	ops := slices.Clone(p.Cell)
+	at, own := ops[0].Target, int64(1) // its root, which is an inode too
+	for _, o := range ops {
+		if o.Kind == cell.OpMkdir && strings.HasPrefix(o.Target, at+"/") {
+			own++
+		}
+	}
+	ops[0].Data = scratchMount(bytes, files+own)
+	return ops
+}
+
+// scratchMount are the options of a scratch's tmpfs.
+func scratchMount(bytes, inodes int64) string {
+	return scratchOptions(bytes, inodes) + ",mode=0711"
 }
 
 func scratchOptions(bytes, files int64) string {

@@ -16,7 +16,10 @@ type Builds = builds.Cache[*Built]
 
 // Built is the account of a build. It is shared by all who have the build: nobody
 // changes it.
-type Built struct{ outcome *stepOutcome }
+type Built struct {
+	outcome *stepOutcome
+	shown   map[string]bool // files in what is kept that the build was shown: nobody may change them
+}
 
 // built is a build in use.
 type built = builds.Build[*Built]
@@ -56,7 +59,8 @@ func (r *Runner) build(ctx context.Context, k *kind, s *buildSpec, g *policy.Gra
 			return builds.Left[*Built]{}, err
 		}
 		if len(s.args) == 0 {
-			bytes, err := try(stepKeepTree, func() (int64, error) { return writeTree(files, dir) })
+			given := shownOf(s.files)
+			bytes, err := try(stepKeepTree, func() (int64, error) { return writeTree(ctx, files, given, dir) })
 			return builds.Left[*Built]{Account: &Built{}, Bytes: bytes, Keep: true}, err
 		}
 		return r.buildIn(ctx, k, s, files, dir)
@@ -66,18 +70,18 @@ func (r *Runner) build(ctx context.Context, k *kind, s *buildSpec, g *policy.Gra
 // buildIn runs the build in a cell and keeps what it has left in dir.
 func (r *Runner) buildIn(ctx context.Context, k *kind, s *buildSpec, files []cell.Entry, dir *os.File) (builds.Left[*Built], error) {
 	spec := r.stepSpec(s.limits)
-	spec.args, spec.entries, spec.env = s.args, files, s.env
-	var bytes int64
+	spec.args, spec.entries, spec.shown, spec.env = s.args, files, shownOf(s.files), s.env
+	var copied keptTree
 	tooLarge, gone := false, false
 	copying, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(r.stopping, stop)()
-	out, err := r.runStep(ctx, k, spec, stepInput{core: noCore}, func(scratch *os.File, v Verdict) error {
+	out, err := r.runStep(ctx, k, spec, stepInput{core: noCore}, func(left remains, v Verdict) error {
 		if v != OK {
 			return nil
 		}
 		return do(stepKeepTree, func() (err error) {
-			bytes, err = copyTree(copying, scratch, dir, 2*s.limits.DiskBytes, s.limits.DiskFiles)
+			copied, err = copyTree(copying, left, dir, 2*s.limits.DiskBytes, s.limits.DiskFiles)
 			if tooLarge, gone = errors.Is(err, errTreeTooLarge), copying.Err() != nil; tooLarge || gone {
 				return nil
 			}
@@ -99,7 +103,7 @@ func (r *Runner) buildIn(ctx context.Context, k *kind, s *buildSpec, files []cel
 	}
 	// One that failed may have failed for want of memory or time, on a busy host: it is
 	// tried again.
-	return builds.Left[*Built]{Account: &Built{out}, Bytes: bytes + int64(len(out.Stdout)+len(out.Stderr)), Keep: out.Verdict == OK}, nil
+	return builds.Left[*Built]{Account: &Built{out, copied.shown}, Bytes: copied.bytes + int64(len(out.Stdout)+len(out.Stderr)), Keep: out.Verdict == OK}, nil
 }
 
 // builds are where they are kept: in the directory that was given, or in one that is
@@ -148,9 +152,13 @@ func builtVerdict(v Verdict) Verdict {
 }
 
 // left reads what a build left as files to be placed: a run has its own copy, which it
-// may change.
-func (r *Runner) left(b *built, l policy.Limits) ([]cell.Entry, error) {
-	return try(stepReadTree, func() ([]cell.Entry, error) { return tree(b.Dir, ".", treeBytes(l), l.DiskFiles) })
+// may change. What the build was shown is shown to the run, too.
+func (r *Runner) left(b *built, l policy.Limits) (files []cell.Entry, given []shown, err error) {
+	err = do(stepReadTree, func() error {
+		files, given, err = treeOf(b, treeBytes(l), l.DiskFiles)
+		return err
+	})
+	return files, given, err
 }
 
 // leftTooMuch ends a job whose run cannot hold what its build has left.

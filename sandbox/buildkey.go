@@ -22,7 +22,7 @@ import (
 // can build it as well.
 func buildKey(s *buildSpec, g *policy.Grant) (string, error) {
 	h := sha256.New()
-	rules, err := json.Marshal([]any{"cordon build 1", g.Root, g.Seccomp, s.limits})
+	rules, err := json.Marshal([]any{"cordon build 2", g.Root, g.Seccomp, s.limits})
 	if err != nil {
 		return "", err
 	}
@@ -39,6 +39,11 @@ func buildKey(s *buildSpec, g *policy.Grant) (string, error) {
 		f := &files[i]
 		frame(h, []byte(f.Path))
 		number(h, int64(f.Mode))
+		if f.isShown() {
+			number(h, 1)
+		} else {
+			number(h, 0)
+		}
 		frame(h, []byte(f.Target))
 		if err := digest(h, f); err != nil {
 			return "", err
@@ -54,6 +59,11 @@ func digest(h hash.Hash, f *File) error {
 		sum := sha256.Sum256(f.Data)
 		frame(h, sum[:])
 		return nil
+	}
+	if shared, ok := f.Kept.(Shared); ok {
+		sum, err := hex.DecodeString(shared.SHA256())
+		frame(h, sum)
+		return err
 	}
 	kept, err := f.Kept.Open()
 	if err != nil {

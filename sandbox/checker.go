@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 
@@ -55,11 +54,11 @@ func (r *Runner) makeChecker(ctx context.Context, k *kind, s *Spec, result *Resu
 // ask has the checker say what it thinks of an output.
 func (c *checker) ask(ctx context.Context, t *suite, test *Test, r *TestResult) error {
 	r.Difference = nil
-	files, err := c.files(test)
+	spec := t.runner.stepSpec(c.grant.Limits)
+	files, err := c.files(test, spec)
 	if err != nil {
 		return err
 	}
-	spec := t.runner.stepSpec(c.grant.Limits)
 	spec.args, spec.env, spec.entries = c.args(test), mergeEnv(fixedEnv, c.RunEnv), files
 	in := stepInput{core: noCore, layer: c.build.Dir}
 	if c.Style == judge.Kattis {
@@ -84,18 +83,30 @@ func (c *checker) ask(ctx context.Context, t *suite, test *Test, r *TestResult) 
 	return nil
 }
 
-// files that it sees of a test.
-func (c *checker) files(test *Test) ([]cell.Entry, error) {
-	var answer []byte
-	input, err := try(stepReadKept, test.Stdin.bytes)
-	if err == nil && test.Expect != nil {
-		answer, err = try(stepReadKept, test.Expect.Output.bytes)
+// files that it sees of a test. Those that can be shown are entered into its spec.
+func (c *checker) files(test *Test, spec *stepSpec) (out []cell.Entry, err error) {
+	var answer Content
+	if test.Expect != nil {
+		answer = test.Expect.Output
 	}
-	out := []cell.Entry{placed(checkerInput, input), placed(checkerAnswer, answer)}
+	for _, f := range []struct {
+		name    string
+		content Content
+	}{{checkerInput, test.Stdin}, {checkerAnswer, answer}} {
+		if _, shared := f.content.Kept.(Shared); shared {
+			spec.shown = append(spec.shown, shown{f.name, f.content.Kept})
+			continue
+		}
+		data, err := try(stepReadKept, f.content.bytes)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, placed(f.name, data))
+	}
 	if c.Style == judge.Kattis {
 		out = append(out, cell.Entry{Path: checkerFeedback, Kind: cell.Dir, Mode: 0o755})
 	}
-	return out, err
+	return out, nil
 }
 
 // args are its command and what it is called with. Validators in the style of Kattis
@@ -114,12 +125,12 @@ var feedbackFiles = []string{checkerFeedback + "/judgemessage.txt", checkerFeedb
 const feedbackBytes = 64 << 10
 
 // feedback reads the first of the files that says something.
-func (c *checker) feedback(said *[]byte) func(*os.File, Verdict) error {
+func (c *checker) feedback(said *[]byte) func(remains, Verdict) error {
 	if c.Style != judge.Kattis {
 		return nil
 	}
-	return func(scratch *os.File, _ Verdict) error {
-		files, err := collectOutputs(scratch, feedbackFiles, int64(len(feedbackFiles)), feedbackBytes)
+	return func(left remains, _ Verdict) error {
+		files, err := collectOutputs(left.scratch, feedbackFiles, int64(len(feedbackFiles)), feedbackBytes)
 		for _, f := range files {
 			if len(*said) == 0 && len(bytes.TrimSpace(f.Data)) > 0 {
 				*said = f.Data

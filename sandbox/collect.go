@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"errors"
 	"io"
 	"os"
@@ -9,8 +10,6 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
-
-	"cordon/sandbox/cell"
 )
 
 // What the job left is read only when its group is empty, from the scratch's own
@@ -37,6 +36,7 @@ const (
 	notRegular = "not_regular"
 	tooLarge   = "too_large"
 	tooMany    = "too_many"
+	storeFull  = "store_full"
 )
 
 // collectOutputs reads the files that match the patterns, in order of the
@@ -44,17 +44,40 @@ const (
 // bounds one file and all together: holes and hard links cost a job nothing, but
 // what is read of them costs the service.
 func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int64) ([]OutputFile, error) {
-	var out []OutputFile
+	c := &collector{left: remains{scratch: scratch}, files: maxFiles, bytes: maxBytes}
+	return c.collect(patterns)
+}
+
+// collector collects what a step has left.
+type collector struct {
+	ctx          context.Context
+	left         remains
+	files, bytes int64  // more that there may be
+	keep         Keeper // nil: they are read
+	work         *os.File
+}
+
+// collectorOf is that of a job's run. What is kept is bounded by what the job could
+// write, what is returned by the policy's output_file_bytes.
+func collectorOf(ctx context.Context, s *Spec, left remains) *collector {
+	c := &collector{ctx: context.WithoutCancel(ctx), left: left, files: s.Grant.Caps.Outputs, bytes: s.Grant.Caps.OutputFile, keep: s.Job.Keep}
+	if c.keep != nil {
+		c.bytes = s.Grant.Limits.DiskBytes
+	}
+	return c
+}
+
+func (c *collector) collect(patterns []string) (out []OutputFile, err error) {
 	if len(patterns) == 0 {
 		return nil, nil
 	}
-	work, err := try(stepOpenWork, func() (*os.File, error) { return openBeneath(int(scratch.Fd()), "work", unix.O_DIRECTORY) })
+	c.work, err = try(stepOpenWork, func() (*os.File, error) { return openBeneath(int(c.left.scratch.Fd()), "work", unix.O_DIRECTORY) })
 	if err != nil { // made with the cell, and the job has no name for it
 		return nil, err
 	}
-	defer work.Close()
+	defer c.work.Close()
 	seen := map[string]bool{}
-	m := &matcher{work: work, effort: maxEffort}
+	m := &matcher{work: c.work, effort: maxEffort}
 	for _, pattern := range patterns {
 		names, err := m.match(pattern)
 		if errors.Is(err, errEffort) {
@@ -72,27 +95,25 @@ func collectOutputs(scratch *os.File, patterns []string, maxFiles, maxBytes int6
 				continue
 			}
 			seen[name] = true
-			if int64(len(out)) >= maxFiles {
+			if int64(len(out)) >= c.files {
 				return append(out, OutputFile{Path: pattern, Error: tooMany}), nil
 			}
-			f, err := collectFile(work, name, maxBytes)
+			f, err := c.file(name)
 			if err != nil {
 				return nil, err
 			}
-			maxBytes -= int64(len(f.Data))
 			out = append(out, f)
 		}
 	}
 	return out, nil
 }
 
-// collectFile reads at most max bytes. The size is asked of the open file, and
-// the read is limited as well.
-// The error is ours: a service that is short of something blames no file.
-func collectFile(work *os.File, name string, max int64) (OutputFile, error) {
+// file collects one. The size is asked of the open file, and the read is limited as
+// well. The error is ours: a service that is short of something blames no file.
+func (c *collector) file(name string) (OutputFile, error) {
 	reason := notRegular
 	f, err := try(stepOpenOutput, func() (*os.File, error) {
-		f, err := openBeneath(int(work.Fd()), path.Clean(name), 0)
+		f, err := openBeneath(int(c.work.Fd()), path.Clean(name), 0)
 		switch err {
 		case unix.ENOENT, unix.ENOTDIR, unix.ENAMETOOLONG, unix.EINVAL, unix.EXDEV: // no such name below /work
 			reason = notFound
@@ -113,17 +134,56 @@ func collectFile(work *os.File, name string, max int64) (OutputFile, error) {
 	if st.Mode&unix.S_IFMT != unix.S_IFREG {
 		return OutputFile{Path: name, Error: notRegular}, nil
 	}
-	if st.Size > max {
-		return OutputFile{Path: name, Size: st.Size, Error: tooLarge}, nil
+	size := st.Size
+	if given, ok := c.left.shown[st.Ino]; ok {
+		if shared, ok := given.(Shared); ok && c.keep != nil { // it is kept already
+			return OutputFile{Path: name, Size: shared.Bytes(), SHA256: shared.SHA256()}, nil
+		}
+		instead, err := try(stepReadKept, given.Open)
+		if err != nil {
+			return OutputFile{}, err
+		}
+		defer instead.Close()
+		f, size = instead, given.Bytes()
 	}
-	data, err := try(stepReadOutput, func() ([]byte, error) { return io.ReadAll(io.LimitReader(f, max+1)) })
+	if size > c.bytes {
+		return OutputFile{Path: name, Size: size, Error: tooLarge}, nil
+	}
+	if c.keep != nil {
+		return c.keepFile(name, f, size)
+	}
+	return c.readFile(name, f, size)
+}
+
+func (c *collector) readFile(name string, f *os.File, size int64) (OutputFile, error) {
+	data, err := try(stepReadOutput, func() ([]byte, error) { return io.ReadAll(io.LimitReader(f, c.bytes+1)) })
 	if err != nil {
 		return OutputFile{}, err
 	}
-	if int64(len(data)) > max {
-		return OutputFile{Path: name, Size: st.Size, Error: tooLarge}, nil
+	if int64(len(data)) > c.bytes {
+		return OutputFile{Path: name, Size: size, Error: tooLarge}, nil
 	}
+	c.bytes -= int64(len(data))
 	return OutputFile{Path: name, Size: int64(len(data)), Data: data}, nil
+}
+
+// keepFile hands a file to who keeps it, a piece at a time.
+func (c *collector) keepFile(name string, f *os.File, size int64) (OutputFile, error) {
+	out := OutputFile{Path: name, Size: size}
+	err := do(stepKeepOutput, func() (err error) {
+		out.SHA256, err = c.keep.Keep(c.ctx, size, f)
+		switch {
+		case errors.Is(err, ErrNoRoom):
+			out.Error, err = storeFull, nil
+		case errors.Is(err, ErrTooLong):
+			out.Error, err = tooLarge, nil
+		}
+		return err
+	})
+	if out.Error == "" {
+		c.bytes -= size
+	}
+	return out, err
 }
 
 // ours keeps an error by which the service is short of something. Any other says
@@ -195,98 +255,4 @@ func list(work *os.File, dir string) ([]string, error) {
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-// tree reads everything below a directory as entries for a cell: what a build left
-// is what the run starts from. Special files are left out.
-func tree(dir *os.File, name string, maxBytes, maxFiles int64) ([]cell.Entry, error) {
-	t := &treeReader{bytes: maxBytes, files: maxFiles}
-	if err := t.dir(int(dir.Fd()), name, "", 0); err != nil {
-		return nil, err
-	}
-	return append(t.entries, t.links...), nil
-}
-
-// inlineLink is the length from which tmpfs takes a page for a link's target.
-const inlineLink = 128
-
-type treeReader struct {
-	bytes, files   int64
-	entries, links []cell.Entry
-}
-
-const maxDepth = 256
-
-// dir reads the directory name of parent, which is dir below /work.
-func (t *treeReader) dir(parent int, name, dir string, depth int) error {
-	f, err := openBeneath(parent, name, unix.O_DIRECTORY)
-	if err != nil {
-		return os.NewSyscallError("openat2", err)
-	}
-	defer f.Close()
-	if depth > maxDepth {
-		return errTreeTooLarge
-	}
-	names, err := f.Readdirnames(-1)
-	if err != nil {
-		return err
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		if t.files--; t.files < 0 {
-			return errTreeTooLarge
-		}
-		if err := t.entry(int(f.Fd()), dir, name, depth); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (t *treeReader) entry(parent int, dir, name string, depth int) error {
-	var st unix.Stat_t
-	if err := unix.Fstatat(parent, name, &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
-		return os.NewSyscallError("fstatat", err)
-	}
-	e := cell.Entry{Path: path.Join(dir, name), Mode: st.Mode & 0o777}
-	if len(e.Path) > maxPath { // made step by step; it could not be placed again
-		return errTreeTooLarge
-	}
-	switch st.Mode & unix.S_IFMT {
-	case unix.S_IFDIR:
-		e.Kind = cell.Dir
-		t.entries = append(t.entries, e)
-		return t.dir(parent, name, e.Path, depth+1)
-	case unix.S_IFLNK:
-		buffer := make([]byte, 4096)
-		n, err := unix.Readlinkat(parent, name, buffer)
-		if err != nil {
-			return os.NewSyscallError("readlinkat", err)
-		}
-		if n >= inlineLink {
-			t.bytes -= int64(os.Getpagesize())
-		}
-		e.Kind, e.Target = cell.Symlink, string(buffer[:n])
-		t.links = append(t.links, e)
-	case unix.S_IFREG:
-		return t.regular(parent, name, e, st.Size)
-	}
-	return nil
-}
-
-func (t *treeReader) regular(parent int, name string, e cell.Entry, size int64) error {
-	if t.bytes -= wholePages(size); t.bytes < 0 {
-		return errTreeTooLarge
-	}
-	f, err := openBeneath(parent, name, 0)
-	if err != nil {
-		return os.NewSyscallError("openat2", err)
-	}
-	defer f.Close()
-	e.Data = make([]byte, size)
-	if _, err := io.ReadFull(f, e.Data); err != nil {
-		return err
-	}
-	t.entries = append(t.entries, e)
-	return nil
 }

@@ -46,6 +46,10 @@ func (c *Content) bytes() ([]byte, error) {
 	return data, nil
 }
 
+// sharedInput is the size from which to give a program the file itself costs less than
+// to copy it (docs/adr/0011-files-shown-where-they-are-named.md).
+const sharedInput = 64 << 10
+
 // input is a file that a program can read it from.
 func (c *Content) input() (*os.File, error) {
 	if c.Kept == nil {
@@ -56,5 +60,8 @@ func (c *Content) input() (*os.File, error) {
 		return nil, err
 	}
 	defer f.Close()
+	if _, shared := c.Kept.(Shared); shared && c.Kept.Bytes() >= sharedInput {
+		return cell.Shared(f)
+	}
 	return cell.InputFrom(f, c.Kept.Bytes())
 }

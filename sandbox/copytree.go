@@ -18,16 +18,24 @@ import (
 // are shown it have other ids. Special files, set-id bits and owners stay behind. The
 // data never comes into the service's memory, and holes stay holes.
 //
-// It returns what the copy takes, in bytes, with a page for each inode.
-func copyTree(ctx context.Context, scratch, to *os.File, maxBytes, maxFiles int64) (int64, error) {
-	c := &treeCopier{ctx: ctx, root: int(to.Fd()), maxBytes: maxBytes, files: maxFiles, copied: map[uint64]string{}}
-	work, err := openBeneath(int(scratch.Fd()), "work", unix.O_DIRECTORY)
+// Files that the build was shown come along, without a copy where that can be, and do not
+// count against maxBytes: the build did not write them.
+func copyTree(ctx context.Context, left remains, to *os.File, maxBytes, maxFiles int64) (keptTree, error) {
+	c := &treeCopier{ctx: ctx, root: int(to.Fd()), maxBytes: maxBytes, files: maxFiles, copied: map[uint64]string{}, shown: left.shown, names: map[string]bool{}}
+	work, err := openBeneath(int(left.scratch.Fd()), "work", unix.O_DIRECTORY)
 	if err != nil {
-		return 0, os.NewSyscallError("openat2", err)
+		return keptTree{}, os.NewSyscallError("openat2", err)
 	}
 	defer work.Close()
 	err = c.entries(work, int(to.Fd()), "", 0)
-	return c.bytes, err
+	return keptTree{c.bytes + c.given, c.names}, err
+}
+
+// keptTree is what a copy takes, in bytes, with a page for each inode, and the paths of
+// the files in it that the build was shown.
+type keptTree struct {
+	bytes int64
+	shown map[string]bool
 }
 
 // treeCopier bounds what is written: the scratch was bounded, but a file with many names
@@ -38,6 +46,9 @@ type treeCopier struct {
 	bytes, maxBytes int64
 	files           int64             // more that there may be
 	copied          map[uint64]string // of files with several names: the first, by inode
+	shown           map[uint64]Kept   // by inode
+	names           map[string]bool   // of those
+	given           int64             // bytes of those
 }
 
 // take counts, and says when it is too much, or nobody waits any more.
@@ -115,6 +126,11 @@ func (c *treeCopier) directory(from, to int, dir, name string, depth int) error 
 
 // file copies one, or gives the copy another name where the file had several.
 func (c *treeCopier) file(from, to int, dir, name string, st *unix.Stat_t) error {
+	if given, ok := c.shown[st.Ino]; ok {
+		c.names[path.Join(dir, name)] = true
+		c.given += given.Bytes()
+		return keepShown(c.ctx, given, to, name)
+	}
 	if st.Nlink > 1 {
 		if first, ok := c.copied[st.Ino]; ok {
 			return os.NewSyscallError("linkat", unix.Linkat(c.root, first, to, name, 0))
@@ -192,7 +208,7 @@ func send(ctx context.Context, from, to int, at, end int64) error {
 }
 
 // writeTree writes files of a job as copyTree would copy them.
-func writeTree(files []cell.Entry, to *os.File) (int64, error) {
+func writeTree(ctx context.Context, files []cell.Entry, given []shown, to *os.File) (int64, error) {
 	root, err := os.OpenRoot(to.Name())
 	if err != nil {
 		return 0, err
@@ -217,7 +233,26 @@ func writeTree(files []cell.Entry, to *os.File) (int64, error) {
 			return 0, err
 		}
 	}
+	for _, f := range given {
+		bytes += int64(os.Getpagesize()) + f.from.Bytes()
+		if err := writeShown(ctx, root, f); err != nil {
+			return 0, err
+		}
+	}
 	return bytes, nil
+}
+
+func writeShown(ctx context.Context, root *os.Root, f shown) error {
+	dir := path.Dir(f.path)
+	if err := root.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	in, err := root.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	return keepShown(ctx, f.from, int(in.Fd()), path.Base(f.path))
 }
 
 func writeFile(root *os.Root, e *cell.Entry) error {

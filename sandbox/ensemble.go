@@ -3,7 +3,6 @@ package sandbox
 import (
 	"context"
 	"errors"
-	"os"
 	"sync"
 
 	"cordon/internal/undo"
@@ -15,7 +14,7 @@ type member struct {
 	name    string
 	spec    *stepSpec
 	in      stepInput
-	inspect func(*os.File, Verdict) error
+	inspect func(remains, Verdict) error
 	said    []byte // by an interactor, in a file
 
 	ctx context.Context
@@ -105,8 +104,8 @@ func (e *ensemble) gather(test *Test, spec *stepSpec) error {
 	job := e.spec.Job
 	own := &member{name: MainProgram, spec: spec, in: stepInput{layer: e.layer}}
 	if len(job.Outputs) > 0 { // of a single run
-		own.inspect = func(scratch *os.File, _ Verdict) (err error) {
-			e.files, err = collectOutputs(scratch, job.Outputs, e.spec.Grant.Caps.Outputs, e.spec.Grant.Caps.OutputFile)
+		own.inspect = func(left remains, _ Verdict) (err error) {
+			e.files, err = collectorOf(own.ctx, e.spec, left).collect(job.Outputs)
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ package sandbox
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -54,6 +55,26 @@ var shapes = []shape{
 
 // suiteShape has a test, whose cell is shown what the build left.
 var suiteShape = shapes[2]
+
+// shownShape is shown a file, and has its outputs kept.
+func shownShape(t *testing.T) shape {
+	f := share(t, "shown\n")
+	return shape{OK, func() *Job {
+		j := shell("echo started; cat in/f; echo x > out")
+		j.Files, j.Outputs, j.Keep = []File{shownFile("in/f", f)}, []string{"out", "in/f"}, &keeper{kept: map[string]string{}, room: 1 << 30, most: 1 << 30}
+		return j
+	}}
+}
+
+// sharedShape has an input that is not copied.
+func sharedShape(t *testing.T) shape {
+	f := share(t, strings.Repeat("x", sharedInput))
+	return shape{OK, func() *Job {
+		j := shell("echo started; cat >/dev/null")
+		j.Stdin.Kept = f
+		return j
+	}}
+}
 
 // talking has an interactor. Two builds come before the program.
 var talking = shape{OK, func() *Job {
@@ -212,6 +233,9 @@ func mentions(s cell.Step, template bool) []string {
 	return []string{"stage " + stage.String() + ": ", s.String(), injected.Error()}
 }
 
+// showSteps are those of showing files; their other steps are those of a layer.
+var showSteps = map[string]bool{"decode_paths": true, "chdir_places": true, "take_file_ids": true, "make_place_parent": true, "make_place": true, "move_file": true}
+
 // Every step of the child side, each time that it is tried: of the root's
 // template, of a cell, and of the job's process. None may go unseen.
 func TestEveryStepOfTheCellFailsClosed(t *testing.T) {
@@ -220,14 +244,15 @@ func TestEveryStepOfTheCellFailsClosed(t *testing.T) {
 		template bool
 		shape    shape
 	}{"template": {true, shapes[0]}, "cell": {false, shapes[0]}, "writable template": {true, writable}, "writable cell": {false, writable},
-		"cell of a test": {false, suiteShape}} {
+		"cell of a test": {false, suiteShape}, "cell with files": {false, shownShape(t)}} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			for step := cell.Step(1); step < cell.Steps(); step++ {
 				mounts := step.Stage() == cell.StageMount
 				home := step.Stage() == cell.StageNetwork && strings.HasSuffix(step.String(), "_home") || step.String() == "open_own_mounts"
 				layer := step.Stage() == cell.StageLayer && !home || step.String() == "send_layer_shown"
-				if layer != (len(c.shape.job().Tests) > 0) {
+				files := showSteps[step.String()]
+				if (layer && !files) != (len(c.shape.job().Tests) > 0) || files != (c.shape.job().Keep != nil) {
 					continue // only a test has one, and all else is tried by the others
 				}
 				if !mounts && (c.shape.job().WritableRoot || c.template && step.Stage() != cell.StageProtocol && !home) {
@@ -292,7 +317,7 @@ func TestEveryPointOfTheProtocolFailsClosed(t *testing.T) {
 		point, late := i+1, name == "receive end" || name == "kill"
 		t.Run(name, func(t *testing.T) {
 			hits := 0
-			for i, s := range shapes {
+			for i, s := range append(slices.Clone(shapes), shownShape(t), sharedShape(t)) {
 				t.Run(fmt.Sprint(i), func(t *testing.T) {
 					b.retire(t)
 					cell.Arm(cell.Fault{Point: point, Errno: injected, Try: 1})
@@ -315,7 +340,7 @@ func TestEveryPointOfTheProtocolFailsClosed(t *testing.T) {
 
 // lateSteps come when the program has been started.
 var lateSteps = map[step]bool{stepWatchCPU: true, stepKill: true, stepAwait: true, stepWaitEmpty: true, stepUsage: true,
-	stepOpenWork: true, stepListOutputs: true, stepOpenOutput: true, stepStatOutput: true, stepReadOutput: true, stepReadTree: true, stepKeepTree: true, stepPipes: true, stepRelay: true}
+	stepOpenWork: true, stepListOutputs: true, stepOpenOutput: true, stepStatOutput: true, stepReadOutput: true, stepKeepOutput: true, stepReadTree: true, stepKeepTree: true, stepPipes: true, stepRelay: true}
 
 // Every step of the runner.
 func TestEveryStepOfTheRunnerFailsClosed(t *testing.T) {
@@ -332,6 +357,10 @@ func TestEveryStepOfTheRunnerFailsClosed(t *testing.T) {
 				tried = []shape{talking, carried}
 			case stepRelay:
 				tried = []shape{carried}
+			case stepReadKept:
+				tried = append(slices.Clone(shapes), shownShape(t))
+			case stepShow, stepLookShown, stepKeepOutput:
+				tried = []shape{shownShape(t)}
 			case stepPin:
 				tried = []shape{pinned, carried}
 			case stepNoise:

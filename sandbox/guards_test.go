@@ -25,11 +25,11 @@ type faulty struct {
 var errFault = errors.New("made to fail")
 
 // Create fails, or makes a group that does.
-func (f faulty) Create(name string) (cgroup.Group, error) {
+func (f faulty) Create() (cgroup.Group, error) {
 	if f.step == "create" {
 		return nil, errFault
 	}
-	g, err := f.Driver.Create(name)
+	g, err := f.Driver.Create()
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,7 @@ func (c *checker) interactorSpec(t *suite, test *Test, programs []*member) (*ste
 		spec.granted.WallMillis = max(spec.granted.WallMillis, p.spec.granted.WallMillis+interactorAllowance)
 		spec.limits.WallMillis = max(spec.limits.WallMillis, p.spec.limits.WallMillis+interactorAllowance)
 	}
-	files, err := c.files(test)
+	files, err := c.files(test, spec)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,8 @@
 package sandbox
 
 import (
+	"context"
+	"errors"
 	"io"
 	"os"
 
@@ -22,6 +24,7 @@ type Job struct {
 	// apply to one step only; Env wins over them.
 	RunEnv, BuildEnv []string
 	Outputs          []string // patterns below /work, path.Match syntax, collected after the run
+	Keep             Keeper   // of the outputs; nil: they are in the Result
 
 	Stdin     Content  // used when StdinFile is nil
 	StdinFile *os.File // handed to the job as fd 0 as it is (cordon run)
@@ -54,11 +57,24 @@ type Job struct {
 	RootDirs     []string
 }
 
+// Keeper keeps outputs, each under its SHA-256.
+type Keeper interface {
+	// Keep reads r to its end, size bytes, and keeps them. ErrNoRoom and ErrTooLong are no
+	// failures: the Result has them.
+	Keep(ctx context.Context, size int64, r io.Reader) (sha256 string, err error)
+}
+
+// What a Keeper may have against a file.
+var (
+	ErrNoRoom  = errors.New("no room for the file")
+	ErrTooLong = errors.New("the file is larger than one may be")
+)
+
 // File is a regular file, a directory or a symbolic link below /work.
 type File struct {
 	Path   string      // relative, clean, no "..", not empty
 	Mode   os.FileMode // permission bits and os.ModeDir or os.ModeSymlink
 	Data   []byte      // content of a regular file
-	Kept   Kept        // the same, of a file that is kept; nil: Data
+	Kept   Kept        // the same, of a file that is kept; nil: Data. One that is Shared is shown as it is where Mode has no right to write
 	Target string      // of a symbolic link
 }

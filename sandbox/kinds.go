@@ -60,7 +60,8 @@ func (p *pool) kind(g *policy.Grant) (*kind, error) {
 	}
 	k := p.kinds[name]
 	if k == nil {
-		if k, err = p.startKind(name, plan, program); err != nil {
+		// Most jobs of a kind have the same limits: cells are made for those of the first.
+		if k, err = p.startKind(name, plan.Template, plan.CellFor(g.Limits.DiskBytes, g.Limits.DiskFiles), program); err != nil {
 			return nil, err
 		}
 	}
@@ -115,13 +116,13 @@ func (p *pool) plan(root policy.Root) (*rootfs.Plan, error) {
 }
 
 // startKind holds the lock while the root is built: it happens once per kind.
-func (p *pool) startKind(name string, plan *rootfs.Plan, program *seccomp.Program) (*kind, error) {
+func (p *pool) startKind(name string, root, ofCell []cell.Op, program *seccomp.Program) (*kind, error) {
 	p.makeRoom()
 	filter, err := try(stepFilterFile, func() (*os.File, error) { return cell.Input(program.BPF) })
 	if err != nil {
 		return nil, err
 	}
-	template := cell.Template{Name: name, Root: plan.Template, Cell: plan.Cell}
+	template := cell.Template{Name: name, Root: root, Cell: ofCell}
 	server, err := try(stepStartServer, func() (*cell.Server, error) { return cell.Start(template) })
 	if err != nil {
 		filter.Close()

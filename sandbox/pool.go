@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"errors"
-	"fmt"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -44,8 +43,7 @@ type pool struct {
 	closed  bool
 	fillers sync.WaitGroup
 
-	serial atomic.Int64
-	leaks  atomic.Int64
+	leaks atomic.Int64
 }
 
 func newPool(c *Config) *pool {
@@ -97,9 +95,7 @@ func (p *pool) make(k *kind, server *cell.Server, now bool) (*warm, error) {
 			}
 		})
 	}
-	group, err := try(stepCreateGroup, func() (cgroup.Group, error) {
-		return p.config.Cgroups.Create(fmt.Sprintf("cell-%d", p.serial.Add(1)))
-	})
+	group, err := try(stepCreateGroup, p.config.Cgroups.Create)
 	if err != nil {
 		return nil, err
 	}

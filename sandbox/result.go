@@ -85,10 +85,11 @@ type DeniedSyscall struct {
 
 // OutputFile is a collected file, or the reason why it was not collected.
 type OutputFile struct {
-	Path  string
-	Size  int64
-	Data  []byte
-	Error string // "", "not_found", "not_regular", "too_large", "too_many"
+	Path   string
+	Size   int64
+	Data   []byte // unless it is kept
+	SHA256 string // of one that is
+	Error  string // "", "not_found", "not_regular", "too_large", "too_many", "store_full"
 }
 
 // Timings of the whole job, in nanoseconds.

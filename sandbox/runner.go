@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
 	"sync/atomic"
 
@@ -223,7 +222,7 @@ func (r *Runner) runOnce(ctx context.Context, k *kind, s *Spec, result *Result) 
 		if err != nil {
 			return err
 		}
-		return r.run(ctx, k, s, files, result)
+		return r.run(ctx, k, s, files, shownOf(s.Job.Files), result)
 	}
 	b, err := r.build(ctx, k, s.buildSpec(), s.Grant)
 	if err != nil {
@@ -233,7 +232,7 @@ func (r *Runner) runOnce(ctx context.Context, k *kind, s *Spec, result *Result) 
 	if !result.built(b) {
 		return nil
 	}
-	files, err := r.left(b, s.Grant.Limits)
+	files, given, err := r.left(b, s.Grant.Limits)
 	if errors.Is(err, errTreeTooLarge) {
 		result.leftTooMuch(s.Grant.Limits)
 		return nil
@@ -241,13 +240,13 @@ func (r *Runner) runOnce(ctx context.Context, k *kind, s *Spec, result *Result) 
 	if err != nil {
 		return err
 	}
-	return r.run(ctx, k, s, files, result)
+	return r.run(ctx, k, s, files, given, result)
 }
 
-func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, result *Result) error {
+func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, given []shown, result *Result) error {
 	g, job := s.Grant, s.Job
 	spec := r.stepSpec(g.Limits)
-	spec.args, spec.entries, spec.env = job.Command, files, mergeEnv(fixedEnv, job.RunEnv, job.Env)
+	spec.args, spec.entries, spec.shown, spec.env = job.Command, files, given, mergeEnv(fixedEnv, job.RunEnv, job.Env)
 	in := stepInput{core: noCore, stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr}
 	out, measured, err := r.measured(ctx, job.Measure, func(core int) (*stepOutcome, error) {
 		in := in
@@ -259,9 +258,9 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 			}
 			defer done()
 		}
-		return r.runStep(ctx, k, spec, in, func(scratch *os.File, _ Verdict) error {
+		return r.runStep(ctx, k, spec, in, func(left remains, _ Verdict) error {
 			var err error
-			result.Files, err = collectOutputs(scratch, job.Outputs, g.Caps.Outputs, g.Caps.OutputFile)
+			result.Files, err = collectorOf(ctx, s, left).collect(job.Outputs)
 			return err
 		})
 	})

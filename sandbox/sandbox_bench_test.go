@@ -2,6 +2,8 @@ package sandbox
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"sync"
 	"testing"
 )
@@ -33,6 +35,46 @@ func BenchmarkRun(b *testing.B) {
 		}
 		repeat(b, l, job, 1)
 	})
+}
+
+// BenchmarkContent is what a job costs that is given a kept file: as one of its files, or
+// as its input; the file itself, or a copy of it.
+func BenchmarkContent(b *testing.B) {
+	for _, size := range []int{1 << 10, 64 << 10, 16 << 20, 256 << 20} {
+		f := share(b, strings.Repeat("x", size))
+		job := func(own bool, as string) *Job {
+			j := &Job{Policy: "dev", Command: []string{"/bin/true"}}
+			kept := Kept(f)
+			if !own {
+				kept = struct{ Kept }{f}
+			}
+			if as == "file" {
+				j.Files = []File{{Path: "f", Mode: 0o555, Kept: kept}}
+			} else {
+				j.Stdin.Kept = kept
+			}
+			return j
+		}
+		for _, as := range []string{"file", "input"} {
+			for _, way := range []string{"copied", "itself"} {
+				b.Run(fmt.Sprintf("%s/%dKiB/%s", as, size>>10, way), func(b *testing.B) {
+					l := newLab(b, func(c *Config) { c.Warm = 2 })
+					repeat(b, l, job(way == "itself", as), 1)
+				})
+			}
+		}
+	}
+	f := share(b, "x")
+	for _, mode := range []os.FileMode{0o644, 0o555} {
+		b.Run(fmt.Sprintf("64files/%o", mode), func(b *testing.B) {
+			l := newLab(b, func(c *Config) { c.Warm = 2 })
+			j := &Job{Policy: "dev", Command: []string{"/bin/true"}}
+			for i := range 64 {
+				j.Files = append(j.Files, File{Path: fmt.Sprintf("in/%d", i), Mode: mode, Kept: f})
+			}
+			repeat(b, l, j, 1)
+		})
+	}
 }
 
 // repeat runs a job again and again, from some clients at once.

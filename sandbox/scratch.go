@@ -9,8 +9,33 @@ import (
 	"cordon/rootfs"
 )
 
-// limitScratch gives the cell's tmpfs the job's own size and reads it back.
+// limitScratch has the cell's tmpfs be of the job's own size: what it is is read in any
+// case, and set and read again where it is another.
 func limitScratch(scratch *os.File, bytes, files int64) error {
+	var st unix.Statfs_t
+	stat := func() error { return unix.Fstatfs(int(scratch.Fd()), &st) }
+	if err := do(stepSizeBefore, stat); err != nil {
+		return err
+	}
+	inodes := files + int64(st.Files-st.Ffree) // what the cell itself has made is not the job's
+	if scratchBytes(&st) == wholePages(bytes) && int64(st.Files) == inodes {
+		return nil
+	}
+	if err := resizeScratch(scratch, bytes, inodes); err != nil {
+		return err
+	}
+	if err := do(stepSizeAfter, stat); err != nil {
+		return err
+	}
+	if err := taken(stepReadBackSize, "disk_bytes", scratchBytes(&st), wholePages(bytes)); err != nil {
+		return err
+	}
+	return taken(stepReadBackInodes, "disk_files", int64(st.Files), inodes)
+}
+
+func scratchBytes(st *unix.Statfs_t) int64 { return int64(st.Blocks) * st.Bsize }
+
+func resizeScratch(scratch *os.File, bytes, inodes int64) error {
 	fs, err := try(stepPickScratch, func() (int, error) {
 		return unix.Fspick(int(scratch.Fd()), "", unix.FSPICK_EMPTY_PATH|unix.FSPICK_CLOEXEC)
 	})
@@ -18,28 +43,12 @@ func limitScratch(scratch *os.File, bytes, files int64) error {
 		return err
 	}
 	defer unix.Close(fs)
-	var st unix.Statfs_t
-	stat := func() error { return unix.Fstatfs(int(scratch.Fd()), &st) }
-	if err := do(stepSizeBefore, stat); err != nil {
-		return err
-	}
-	inodes := files + int64(st.Files-st.Ffree) // what the cell itself has made is not the job's
 	for name, value := range rootfs.ScratchLimits(bytes, inodes) {
 		if err := do(stepSetSize, func() error { return unix.FsconfigSetString(fs, name, value) }); err != nil {
 			return err
 		}
 	}
-	if err := do(stepReconfigure, func() error { return unix.FsconfigReconfigure(fs) }); err != nil {
-		return err
-	}
-	if err := do(stepSizeAfter, stat); err != nil {
-		return err
-	}
-	page := int64(os.Getpagesize())
-	if err := taken(stepReadBackSize, "disk_bytes", int64(st.Blocks)*st.Bsize, (bytes+page-1)/page*page); err != nil {
-		return err
-	}
-	return taken(stepReadBackInodes, "disk_files", int64(st.Files), inodes)
+	return do(stepReconfigure, func() error { return unix.FsconfigReconfigure(fs) })
 }
 
 // taken wants what was set to be what the kernel has.

@@ -33,6 +33,7 @@ type stepSpec struct {
 	args    []string
 	env     []string
 	entries []cell.Entry
+	shown   []shown
 }
 
 // Path is the fixed search path of every job.
@@ -61,11 +62,9 @@ func mergeEnv(lists ...[]string) []string {
 // Request is the part of a job that its policy decides about.
 func (j *Job) Request() policy.Request {
 	q := policy.Request{Limits: j.Limits, BuildLimits: j.BuildLimits, HasBuild: len(j.Build) > 0,
-		Files: len(j.Files), StdinBytes: j.Stdin.Size(), Outputs: j.Outputs, Tests: len(j.Tests), Programs: len(j.Programs),
+		Files: len(j.Files), FileBytes: placedBytes(j.Files), StdinBytes: j.Stdin.Size(), Outputs: j.Outputs, Tests: len(j.Tests),
+		Programs:     len(j.Programs),
 		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
-	for _, f := range j.Files {
-		q.FileBytes += wholePages(f.size())
-	}
 	for _, kv := range j.Env {
 		name, _, _ := strings.Cut(kv, "=")
 		q.Env = append(q.Env, name)
@@ -82,7 +81,8 @@ func wholePages(size int64) int64 {
 // entries turns the job's files into what a cell places: directories and files
 // first, links last, so that nothing is ever placed through a link. Files that
 // cannot all be placed, or not in so many inodes, are the caller's mistake and
-// are refused here: in the cell they would look like a failure of ours.
+// are refused here: in the cell they would look like a failure of ours. Files that are
+// shown are checked with them, and left out.
 func entries(files []File, inodes int64) ([]cell.Entry, error) {
 	var out, links []cell.Entry
 	taken := places{}
@@ -95,6 +95,8 @@ func entries(files []File, inodes int64) ([]cell.Entry, error) {
 			return nil, err
 		}
 		switch {
+		case f.isShown():
+			continue
 		case f.Mode.IsDir():
 			e.Kind = cell.Dir
 		case f.Mode.IsRegular():
@@ -205,23 +207,15 @@ func (c *Checker) field() string {
 // TestRequest is the part of a test that the policy decides about: its own limits win
 // over the job's.
 func (j *Job) TestRequest(t *Test) policy.Request {
-	q := policy.Request{Limits: j.Limits.With(t.Limits), Files: len(t.Files), StdinBytes: t.Stdin.Size(),
+	return policy.Request{Limits: j.Limits.With(t.Limits), Files: len(t.Files), FileBytes: placedBytes(t.Files), StdinBytes: t.Stdin.Size(),
 		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
-	for _, f := range t.Files {
-		q.FileBytes += wholePages(f.size())
-	}
-	return q
 }
 
 // CheckerRequest is that of the checker. It runs in the job's kind of cell.
 func (j *Job) CheckerRequest() policy.Request {
 	c := j.Checker
-	q := policy.Request{Limits: c.Limits, BuildLimits: c.BuildLimits, HasBuild: len(c.Build) > 0, Files: len(c.Files),
+	return policy.Request{Limits: c.Limits, BuildLimits: c.BuildLimits, HasBuild: len(c.Build) > 0, Files: len(c.Files), FileBytes: placedBytes(c.Files),
 		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
-	for _, f := range c.Files {
-		q.FileBytes += wholePages(f.size())
-	}
-	return q
 }
 
 // ProgramRequest is that of a further program. A copy has the limits of the program that
@@ -229,14 +223,11 @@ func (j *Job) CheckerRequest() policy.Request {
 func (j *Job) ProgramRequest(i int) policy.Request {
 	p := &j.Programs[i]
 	q := policy.Request{Limits: p.Limits, BuildLimits: p.BuildLimits, HasBuild: len(p.Build) > 0, Files: len(p.Files),
-		StdinBytes: p.Stdin.Size(), WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
+		FileBytes: placedBytes(p.Files), StdinBytes: p.Stdin.Size(), WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
 	if p.SameAs == MainProgram {
 		q.Limits = j.Limits.With(p.Limits)
 	} else if of := j.program(p.SameAs); of >= 0 {
 		q.Limits = j.Programs[of].Limits.With(p.Limits)
-	}
-	for _, f := range p.Files {
-		q.FileBytes += wholePages(f.size())
 	}
 	return q
 }

@@ -18,8 +18,9 @@ type running struct {
 	spec     *stepSpec
 	warm     *warm
 	applied  []AppliedLimit
-	baseline cgroup.CPU // used by the cell's own set-up
-	blind    error      // a counter could not be read while the job ran, or the job not be ended
+	baseline cgroup.CPU      // used by the cell's own set-up
+	shown    map[uint64]Kept // files of the service's in the scratch, by the inodes that they cover
+	blind    error           // a counter could not be read while the job ran, or the job not be ended
 
 	listened     chan struct{}
 	ended        chan struct{} // the main process has ended
@@ -70,7 +71,7 @@ type stepOutcome struct {
 
 // runStep runs one program in one fresh cell. inspect is called when the job has no
 // process left and the scratch is still there; it may be nil. The error is ours.
-func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput, inspect func(*os.File, Verdict) error) (*stepOutcome, error) {
+func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput, inspect func(remains, Verdict) error) (*stepOutcome, error) {
 	var u undo.Stack
 	defer u.Run()
 	defer r.pool.yield.begin()()
@@ -90,7 +91,7 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	}
 	in.trace.Mark("accounted")
 	if inspect != nil {
-		if err := inspect(run.warm.cell.Scratch, out.Verdict); err != nil {
+		if err := inspect(remains{run.warm.cell.Scratch, run.shown}, out.Verdict); err != nil {
 			return nil, err
 		}
 	}
@@ -139,6 +140,9 @@ func (r *Runner) beginOnce(k *kind, s *stepSpec, in stepInput, started int64, u 
 		if err := do(stepLayer, func() error { return w.cell.Layer(in.layer) }); err != nil {
 			return nil, err
 		}
+	}
+	if err := run.show(s.shown); err != nil {
+		return nil, err
 	}
 	err = run.start(in, u)
 	in.trace.Mark("sent")

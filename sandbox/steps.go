@@ -43,6 +43,8 @@ const (
 	stepPin
 	stepNoise
 	stepLayer
+	stepShow
+	stepLookShown
 	stepStartJob
 	stepWatchCPU
 	stepKill
@@ -54,6 +56,7 @@ const (
 	stepOpenOutput
 	stepStatOutput
 	stepReadOutput
+	stepKeepOutput
 	stepKeepTree
 	stepReadTree
 	stepRelease
@@ -92,6 +95,8 @@ var steps = [stepCount]struct{ stage, op string }{
 	stepPin:            {"cell", "bind to a core"},
 	stepNoise:          {"host", "read /proc/stat"},
 	stepLayer:          {"cell", "show the build"},
+	stepShow:           {"cell", "show files"},
+	stepLookShown:      {"scratch", "look at files that are shown"},
 	stepStartJob:       {"cell", "start the job"},
 	stepWatchCPU:       {"cgroup", "watch CPU time"},
 	stepKill:           {"cell", "kill"},
@@ -103,6 +108,7 @@ var steps = [stepCount]struct{ stage, op string }{
 	stepOpenOutput:     {"collect", "open an output"},
 	stepStatOutput:     {"collect", "look at an output"},
 	stepReadOutput:     {"collect", "read an output"},
+	stepKeepOutput:     {"collect", "keep an output"},
 	stepKeepTree:       {"build", "keep what was left"},
 	stepReadTree:       {"collect", "read what the build left"},
 	stepRelease:        {"release", "take the cell down"},

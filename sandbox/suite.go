@@ -263,7 +263,7 @@ func (t *suite) test(ctx context.Context, i int) error {
 	}
 	spec := t.runner.stepSpec(g.Limits)
 	spec.args, spec.env = slices.Concat(command, test.Args), mergeEnv(fixedEnv, env, t.spec.Job.Env)
-	spec.entries = append(files, t.linksFor(test)...)
+	spec.entries, spec.shown = append(files, t.linksFor(test)...), shownOf(test.Files)
 	var result TestResult
 	out, err := t.judged(ctx, test, spec, &result)
 	if errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), errEnough) {

@@ -122,7 +122,7 @@ func TestNamedDirectoriesAreNotTrusted(t *testing.T) {
 	}
 }
 
-func granted(t *testing.T, l *lab, name string) *policy.Grant {
+func granted(t testing.TB, l *lab, name string) *policy.Grant {
 	t.Helper()
 	g, err := l.config.Policies.Resolve(name, policy.Request{})
 	if err != nil {
@@ -131,7 +131,7 @@ func granted(t *testing.T, l *lab, name string) *policy.Grant {
 	return g
 }
 
-func kindOf(t *testing.T, l *lab, name string) *kind {
+func kindOf(t testing.TB, l *lab, name string) *kind {
 	t.Helper()
 	k, err := l.pool.kind(granted(t, l, name))
 	if err != nil {

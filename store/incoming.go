@@ -59,9 +59,16 @@ func (in *incoming) write(piece []byte) error {
 	return nil
 }
 
+// keptMode is that of a file which is whole: jobs that are shown it may read and
+// execute it.
+const keptMode = 0o555
+
 // finish forces the bytes to the disk.
 func (in *incoming) finish() error {
-	err := in.store.disk.sync(in.file)
+	err := in.file.Chmod(keptMode)
+	if err == nil {
+		err = in.store.disk.sync(in.file)
+	}
 	err = errors.Join(err, in.file.Close())
 	in.file = nil
 	if err != nil {
@@ -70,21 +77,22 @@ func (in *incoming) finish() error {
 	return nil
 }
 
-// keep gives the file its name, unless another had the same content in the meantime.
-func (s *Store) keep(in *incoming, sum string) (created bool, err error) {
+// keep gives the file its name, unless another had the same content in the meantime. It
+// is in use until the File is closed.
+func (s *Store) keep(in *incoming, sum string) (f *File, created bool, err error) {
 	if err := in.finish(); err != nil {
-		return false, err
+		return nil, false, err
 	}
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		return false, errClosed
+		return nil, false, errClosed
 	}
 	e := s.index[sum]
 	if e == nil {
 		if err := s.name(in.name, sum); err != nil {
 			s.mu.Unlock()
-			return false, fmt.Errorf("the disk refused to give %s its name: %w", sum, err)
+			return nil, false, fmt.Errorf("the disk refused to give %s its name: %w", sum, err)
 		}
 		e, created = &entry{sum: sum, size: in.bytes}, true
 		s.index[sum] = e
@@ -95,8 +103,7 @@ func (s *Store) keep(in *incoming, sum string) (created bool, err error) {
 	tell := s.busy(e)
 	s.mu.Unlock()
 	tell()
-	s.rest(e)
-	return created, nil
+	return &File{Sum: sum, Size: e.size, store: s, entry: e}, created, nil
 }
 
 // name gives a file its name; the first of a bucket makes that, too.

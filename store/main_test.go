@@ -147,7 +147,7 @@ func onDisk(t testing.TB, dir string) map[string]int64 {
 		if sumOf(string(text)) != base || filepath.Base(filepath.Dir(name)) != base[:2] {
 			t.Errorf("%s holds %d bytes of something else", name, len(text))
 		}
-		if info, err := os.Stat(name); err != nil || info.Mode() != 0o400 {
+		if info, err := os.Stat(name); err != nil || info.Mode() != keptMode {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}
 		out[base] = int64(len(text))

@@ -185,6 +185,11 @@ func (s *Store) read(dir string, found []*entry, left *leftovers) ([]*entry, err
 			}
 			continue
 		}
+		if stat.Mode&0o7777 != keptMode { // of an earlier version, or somebody's doing
+			if err := unix.Fchmodat(fd, name, keptMode, 0); err != nil {
+				return nil, errors.Join(fmt.Errorf("%s/%s/%s: its mode cannot be changed from %o to %o: %w", s.config.Dir, dir, name, stat.Mode&0o7777, keptMode, err), unix.Close(fd))
+			}
+		}
 		found = append(found, &entry{sum: name, size: stat.Size, used: time.Unix(stat.Mtim.Unix())})
 	}
 	return found, unix.Close(fd)

@@ -46,7 +46,37 @@ func (s *Store) Put(ctx context.Context, sum string, size int64, r io.Reader) (c
 	if got != sum {
 		return false, mismatch(sum, got, in.bytes)
 	}
-	return s.keep(in, sum)
+	f, created, err := s.keep(in, sum)
+	if err != nil {
+		return false, err
+	}
+	return created, f.Close()
+}
+
+// Add keeps what r has, whatever its SHA-256 is; size is as for Put. The file is in use
+// until it is closed. There must be room for it even where the same is there: its name is
+// known only when it has been written.
+func (s *Store) Add(ctx context.Context, size int64, r io.Reader) (f *File, err error) {
+	if size > s.maxFile() {
+		return nil, fmt.Errorf("%w: %d bytes given, one file may have %d", ErrTooLarge, size, s.maxFile())
+	}
+	in, err := s.begin(size)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if left := in.end(); left != nil && f != nil {
+			s.log.Error("a file is kept, and what was written beside it is left", "sha256", f.Sum, "error", left)
+		} else {
+			err = errors.Join(err, left)
+		}
+	}()
+	sum, err := s.take(ctx, r, size, in.write)
+	if err != nil {
+		return nil, err
+	}
+	f, _, err = s.keep(in, sum)
+	return f, err
 }
 
 // compare reads what is there already.

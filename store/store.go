@@ -15,8 +15,13 @@
 //
 //	DIR/lock           held by the process that has the store open
 //	DIR/incoming/N     being written
-//	DIR/ab/ab12…       a file, mode 0400; its mtime is when it was last used, after an
+//	DIR/ab/ab12…       a file, mode 0555; its mtime is when it was last used, after an
 //	                   unclean end perhaps a minute before
+//
+// A file may be shown to jobs as it is, by a read-only mount or a descriptor of one, or
+// linked to where a build is kept: its mode is for those, whose ids are not the owner's.
+// Nobody comes to it by its name, for only the owner may enter DIR, and nobody writes to
+// a file that has its name.
 //
 // Every name below DIR is made here, from a checked sum, and looked up from DIR's
 // descriptor without following links.

@@ -50,7 +50,7 @@ func runPrototype(ctx context.Context, c *config, p bench.Prototype) (made bench
 		return made, err
 	}
 	defer func() { err = errors.Join(err, driver.Close()) }()
-	group, err := driver.Create("prototype")
+	group, err := driver.Create()
 	if err != nil {
 		return made, err
 	}

@@ -119,6 +119,36 @@ func (p Process) Arguments() string {
 	return strings.ReplaceAll(string(text), "\x00", " ")
 }
 
+// IsCellGroup says whether a directory of such a name is a cell's group: a cell's own, or
+// a lane of cgroup v1, which cells have one after the other.
+func IsCellGroup(name string) bool {
+	return strings.HasPrefix(name, "cell-") || strings.HasPrefix(name, "lane-")
+}
+
+// GroupsBelow are the cells' groups in a service's directory. A lane without a process is
+// nobody's, and left out.
+func GroupsBelow(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var out []string
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+		if !e.IsDir() || !IsCellGroup(e.Name()) {
+			continue
+		}
+		if strings.HasPrefix(e.Name(), "lane-") {
+			pids, err := os.ReadFile(filepath.Join(path, "cgroup.procs"))
+			if err != nil || len(pids) == 0 {
+				continue // or gone meanwhile
+			}
+		}
+		out = append(out, path)
+	}
+	return out, nil
+}
+
 // CellGroups are the directories that the groups of the cell it is in may have: on a
 // hybrid host one and the same hierarchy can be mounted in either place.
 func (p Process) CellGroups() (dirs []string) {
@@ -128,7 +158,7 @@ func (p Process) CellGroups() (dirs []string) {
 	}
 	for line := range strings.Lines(string(text)) {
 		f := strings.SplitN(strings.TrimSpace(line), ":", 3)
-		if len(f) != 3 || !strings.HasPrefix(filepath.Base(f[2]), "cell-") {
+		if len(f) != 3 || !IsCellGroup(filepath.Base(f[2])) {
 			continue
 		}
 		for _, mount := range []string{"/sys/fs/cgroup", filepath.Join("/sys/fs/cgroup", f[1])} {

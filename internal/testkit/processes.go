@@ -38,7 +38,7 @@ func Groups(tb testing.TB, all []Process) []string {
 	tb.Helper()
 	var out []string
 	for _, dir := range instances(tb, all) {
-		cells, err := filepath.Glob(filepath.Join(dir, "cell-*"))
+		cells, err := processes.GroupsBelow(dir)
 		if err != nil {
 			tb.Fatal(err)
 		}

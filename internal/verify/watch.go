@@ -144,22 +144,19 @@ func siblings(known map[string]bool) (int, error) {
 	}
 	n := 0
 	for dir := range parents {
-		entries, err := os.ReadDir(dir)
+		groups, err := processes.GroupsBelow(dir)
 		if err != nil {
 			return 0, err
 		}
-		for _, e := range entries {
-			if e.IsDir() && strings.HasPrefix(e.Name(), "cell-") {
-				n++
-			}
-		}
+		n += len(groups)
 	}
 	return n, nil
 }
 
 // descriptors of a process by what they lead to. Connections of clients come and
 // go as these please: sockets are left out. So are network namespaces and the lanes
-// of cgroup v1, of which the service keeps unused ones for cells to come.
+// of cgroup v1, of which the service keeps unused ones for cells to come; each of these
+// has an eventfd.
 func descriptors(pid int) (map[string]int, error) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, err := os.ReadDir(dir)
@@ -176,7 +173,7 @@ func descriptors(pid int) (map[string]int, error) {
 		if strings.HasPrefix(to, "/") {
 			kind = "file"
 		}
-		if kind != "socket" && kind != "net" && !strings.Contains(to, "/lane-") {
+		if kind != "socket" && kind != "net" && !strings.Contains(to, "/lane-") && to != "anon_inode:[eventfd]" {
 			kinds[kind]++
 		}
 	}

@@ -61,7 +61,8 @@ enum cell_step {
 	STEP_UNSHARE_HOME, STEP_OPEN_HOME, STEP_UNSHARE_NETWORK, STEP_TCP_RMEM, STEP_TCP_WMEM, STEP_LOOPBACK_SOCKET, STEP_LOOPBACK_UP,
 	STEP_OPEN_NETWORK, STEP_JOIN_NETWORK, STEP_LEAVE_NETWORK,
 	// layer.c
-	STEP_OPEN_OWN_MOUNTS, STEP_ENTER_MOUNTS, STEP_MOVE_LAYER, STEP_LEAVE_MOUNTS,
+	STEP_OPEN_OWN_MOUNTS, STEP_ENTER_MOUNTS, STEP_MOVE_LAYER, STEP_LEAVE_MOUNTS, STEP_DECODE_PATHS, STEP_CHDIR_PLACES, STEP_TAKE_FILE_IDS,
+	STEP_MAKE_PLACE_PARENT, STEP_MAKE_PLACE, STEP_MOVE_FILE,
 	// mounts.c
 	STEP_DECODE_OPERATION, STEP_MOUNT, STEP_MOUNT_SETATTR, STEP_OPEN_TREE, STEP_MOVE_MOUNT, STEP_MKDIR, STEP_CHMOD,
 	STEP_OPEN_FILE, STEP_WRITE_FILE, STEP_FCHMOD, STEP_SYMLINK, STEP_CHOWN, STEP_CHDIR_ROOT, STEP_PIVOT_ROOT,
@@ -110,6 +111,8 @@ enum cell_kind {
 	MSG_STRAYS,    // init -> daemon: what was still alive then, if anything was
 	MSG_LAYER,     // daemon -> server: pidfd of a waiting init, a tree to be shown to its cell
 	MSG_LAYER_SHOWN,
+	MSG_FILES,     // daemon -> server: pidfd of a waiting init, files to be shown to its cell; behind the head their paths,
+	               // each ends in NUL. The answer is MSG_LAYER_SHOWN
 };
 
 // Every message starts with this. All integers are little endian.
@@ -120,8 +123,8 @@ struct cell_head {
 	uint32_t index; // of the operation, file or limit that failed; MSG_ENDED: CELL_NO_STRAYS or 0
 	int32_t error;  // errno of the failure, else 0
 	uint32_t pid;   // MSG_CELL_MADE: host pid of init
-	int64_t a;      // of a failure: enum cell_step; MSG_CELL: first id of the range; MSG_ENDED: wait status; MSG_STRAYS: count;
-	                // MSG_RUN: the numbers of the further descriptors, a bit for each
+	int64_t a;      // of a failure: enum cell_step; MSG_CELL: first id of the range; MSG_FILES: the job's id outside; MSG_ENDED: wait status;
+	                // MSG_STRAYS: count; MSG_RUN: the numbers of the further descriptors, a bit for each
 	int64_t b;      // MSG_CELL: cgroup fds; MSG_ENDED: CLOCK_MONOTONIC ns at the end; MSG_RUN: pack size
 	int64_t c;      // MSG_CELL: flags; MSG_ENDED: maximum resident set of main, bytes
 };
@@ -202,6 +205,7 @@ struct pack {
 };
 
 // decode.c: no system calls, every length checked; fuzzed.
+int decode_paths(const uint8_t *message, size_t size, const char **paths, int most);
 int decode_operation(const uint8_t *message, size_t size, size_t *offset, struct cell_operation *out);
 size_t pack_pointers(const struct pack_head *head);
 int decode_pack(uint8_t *base, size_t size, char **pointers, size_t pointer_count, struct pack *out);
@@ -222,6 +226,7 @@ int leave_network(void);
 // layer.c
 int remember_mounts(void);
 int show_layer(int pidfd, int tree);
+int show_files(int pidfd, uid_t id, const char *const *paths, const int *trees, int count, uint32_t *index);
 int leave_mounts(void);
 
 // mounts.c
@@ -256,6 +261,7 @@ struct job_order {
 	volatile uint32_t stage, index;
 	volatile int error;
 };
+int make_parents(uint32_t step, const char *path);
 int job_process(void *order);
 
 // server.c

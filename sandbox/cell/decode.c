@@ -89,6 +89,21 @@ static int clean_path(const char *path)
 	}
 }
 
+// decode_paths finds the paths of a message, each of which ends in NUL and names a place
+// below the directory it starts from. Returns their number, or -1 when malformed.
+int decode_paths(const uint8_t *message, size_t size, const char **paths, int most)
+{
+	int count = 0;
+	for (size_t at = 0; at < size; count++) {
+		const uint8_t *nul = memchr(message + at, 0, size - at);
+		if (!nul || count == most || !clean_path((const char *)message + at))
+			return -1;
+		paths[count] = (const char *)message + at;
+		at = (size_t)(nul - message) + 1;
+	}
+	return count;
+}
+
 // Symbolic links come last, so that no file is ever placed through one.
 static int decode_files(const struct pack_head *head, const uint8_t *base, size_t size, struct pack *out)
 {

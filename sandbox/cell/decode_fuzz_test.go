@@ -65,6 +65,27 @@ func FuzzNumbers(f *testing.F) {
 	})
 }
 
+// FuzzPaths is the same for the paths of files that are shown.
+func FuzzPaths(f *testing.F) {
+	for _, paths := range []string{"", somePaths, "f\x00", "a/../b\x00", "/\x00", "a"} {
+		f.Add([]byte(paths))
+	}
+	c := newAnswerer(f)
+	f.Fuzz(func(t *testing.T, input []byte) {
+		got := c.ask(t, 'f', input)
+		parts := strings.Split(string(input), "\x00")
+		ok := parts[len(parts)-1] == "" && len(parts)-1 <= maxFDs && !slices.ContainsFunc(parts[:len(parts)-1], unclean)
+		if want := textOfPaths(string(input)); ok && len(input) > 0 && got != want || ok && len(input) == 0 && got != "accepted\n" || !ok && got != "rejected\n" {
+			t.Errorf("%q: decode.c says:\n%s", input, got)
+		}
+	})
+}
+
+// unclean paths have a part by which they could leave the directory they start from.
+func unclean(path string) bool {
+	return slices.ContainsFunc(strings.Split(path, "/"), func(p string) bool { return p == "" || p == "." || p == ".." })
+}
+
 // answerer is decode_fuzz as a process that answers.
 type answerer struct {
 	in        io.Writer
@@ -197,8 +218,7 @@ func understandFiles(text *strings.Builder, b []byte) bool {
 		at := b[table+i*packFileSize:]
 		kind, from, n := e.Uint32(at), e.Uint64(at[24:]), e.Uint64(at[32:])
 		path, ok := stringAt(b, e.Uint64(at[8:]), e.Uint64(at[16:]))
-		unclean := slices.ContainsFunc(strings.Split(path, "/"), func(p string) bool { return p == "" || p == "." || p == ".." })
-		if !ok || unclean || kind > uint32(Symlink) || links && kind != uint32(Symlink) || from > size || n > size-from {
+		if !ok || unclean(path) || kind > uint32(Symlink) || links && kind != uint32(Symlink) || from > size || n > size-from {
 			return false
 		}
 		if links = kind == uint32(Symlink); links {

@@ -59,10 +59,22 @@ func (d *decoder) write(t *testing.T, name string, b []byte) string {
 func (d *decoder) valid(t *testing.T) map[string][]string {
 	t.Helper()
 	files := map[string][]string{"ops": {d.write(t, "ops", encodeOps(nil, someOps)), d.write(t, "op", encodeOps(nil, someOps[:1]))}}
+	files["paths"] = []string{d.write(t, "paths", []byte(somePaths)), d.write(t, "path", []byte("f\x00"))}
 	for i, p := range somePrograms {
 		files["pack"] = append(files["pack"], d.write(t, fmt.Sprintf("pack%d", i), packBytes(t, p)))
 	}
 	return files
+}
+
+// somePaths are as many as a message may have.
+const somePaths = "a\x00in/deep/er/f\x00.hidden\x00...\x00a b/c\nd\x00\xff\xfe\x00..x/y..\x00h\x00i\x00j\x00k\x00l\x00"
+
+func textOfPaths(paths string) string {
+	var s strings.Builder
+	for path := range strings.SplitSeq(strings.TrimSuffix(paths, "\x00"), "\x00") {
+		fmt.Fprintf(&s, "path \"%x\"\n", path)
+	}
+	return s.String() + "accepted\n"
 }
 
 func textOfOps(ops []Op) string {
@@ -98,6 +110,9 @@ func TestDecoderUnderstands(t *testing.T) {
 	if got := d.run(t, "dump", "ops", files["ops"][0]); got != textOfOps(someOps) {
 		t.Errorf("operations: understood\n%s", got)
 	}
+	if got := d.run(t, "dump", "paths", files["paths"][0]); got != textOfPaths(somePaths) {
+		t.Errorf("paths: understood\n%s", got)
+	}
 	for i, p := range somePrograms {
 		if got, want := d.run(t, "dump", "pack", files["pack"][i]), textOfProgram(p); got != want {
 			t.Errorf("program %d: understood\n%swant\n%s", i, got, want)
@@ -105,7 +120,7 @@ func TestDecoderUnderstands(t *testing.T) {
 	}
 }
 
-// No beginning of a valid input is valid, but a list of operations cut between
+// No beginning of a valid input is valid, but a list of operations or paths cut between
 // two of them.
 func TestDecoderRefusesTruncation(t *testing.T) {
 	d := newDecoder(t)
@@ -118,6 +133,8 @@ func TestDecoderRefusesTruncation(t *testing.T) {
 			between := 0
 			if kind == "ops" {
 				between = map[string]int{"ops": len(someOps), "op": 1}[filepath.Base(file)]
+			} else if kind == "paths" {
+				between = map[string]int{"paths": strings.Count(somePaths, "\x00"), "path": 1}[filepath.Base(file)]
 			}
 			want := fmt.Sprintf("%d rejected %d accepted\n", int(info.Size())-between, between)
 			if got := d.run(t, "cut", kind, file); got != want {
@@ -261,6 +278,15 @@ func TestDecoderRefusesOps(t *testing.T) {
 		cases = append(cases, refused{"bytes after the last operation", append(append([]byte(nil), valid...), end...)})
 	}
 	d.refuse(t, "ops", cases)
+}
+
+func TestDecoderRefusesPaths(t *testing.T) {
+	d := newDecoder(t)
+	cases := []refused{{"one more than a message may have", []byte(strings.Repeat("m\x00", maxFDs+1))}, {"no end", []byte("a\x00b")}}
+	for _, path := range []string{"", "/", "/etc/passwd", "..", "../x", "a/../b", "a/..", ".", "./a", "a/.", "a//b", "a/"} {
+		cases = append(cases, refused{fmt.Sprintf("%q", path), []byte("f\x00" + path + "\x00")})
+	}
+	d.refuse(t, "paths", cases)
 }
 
 // Messages with descriptors, over a real socket: none is lost, none stays open,

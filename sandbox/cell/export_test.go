@@ -25,7 +25,7 @@ func (s *Server) AskRaw(kind uint32, version byte, extra int) error {
 	if err != nil {
 		return err
 	}
-	if answer.kind != msgCellMade || answer.failure() == nil {
+	if answer.kind != msgCellMade && answer.kind != msgLayerShown || answer.failure() == nil {
 		return fmt.Errorf("answer %+v with %d descriptors", answer, len(files))
 	}
 	return answer.failure()

@@ -70,7 +70,7 @@ func ask(t *testing.T, expressions []string) map[string]int64 {
 func constants() map[string]int64 {
 	c := map[string]int64{
 		"CELL_VERSION": protocolVersion, "CELL_MESSAGE_MAX": messageMax, "CELL_RLIMITS": maxRlimits,
-		"CELL_FDS_MAX": fdsMax, "CELL_FURTHER": maxFurther, "CELL_UID_INIT": 0, "CELL_UID_JOB": 1000, // rootfs.JobID, in /etc/passwd of a cell
+		"CELL_FDS_MAX": maxFDs, "CELL_FURTHER": maxFurther, "CELL_UID_INIT": 0, "CELL_UID_JOB": 1000, // rootfs.JobID, in /etc/passwd of a cell
 		"CELL_CGROUP_V2": flagCgroupV2, "CELL_SINGLE_ID": flagSingleID,
 		"CELL_NETWORK": flagNetwork, "CELL_NO_STRAYS": noStrays,
 		"CELL_FLAGS": flagCgroupV2 | flagSingleID | flagNetwork, "STEP_NONE": 0, "STEP_COUNT": int64(len(steps)),
@@ -81,7 +81,7 @@ func constants() map[string]int64 {
 		"OP_PIVOT": int64(OpPivot), "OP_CHOWN": int64(OpChown), "OP_SCRATCH": int64(OpScratch),
 		"MSG_TEMPLATE": int64(msgTemplate), "MSG_TEMPLATE_DONE": int64(msgTemplateDone), "MSG_CELL": int64(msgCell),
 		"MSG_CELL_MADE": int64(msgCellMade), "MSG_READY": int64(msgReady), "MSG_RUN": int64(msgRun),
-		"MSG_FAILED": int64(msgFailed), "MSG_ENDED": int64(msgEnded), "MSG_STRAYS": int64(msgStrays), "MSG_LAYER": int64(msgLayer), "MSG_LAYER_SHOWN": int64(msgLayerShown),
+		"MSG_FAILED": int64(msgFailed), "MSG_ENDED": int64(msgEnded), "MSG_STRAYS": int64(msgStrays), "MSG_LAYER": int64(msgLayer), "MSG_LAYER_SHOWN": int64(msgLayerShown), "MSG_FILES": int64(msgFiles),
 	}
 	for i := range steps[1:] {
 		c["STEP_"+strings.ToUpper(Step(i+1).String())] = int64(i + 1)

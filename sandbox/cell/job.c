@@ -42,7 +42,7 @@ static int become(uint64_t flags)
 
 // make_parents makes the directories above path. Symbolic links come last in a
 // pack, so none can stand in the way here.
-static int make_parents(const char *path)
+int make_parents(uint32_t step, const char *path)
 {
 	char part[PATH_MAX];
 	size_t n = strlen(path);
@@ -53,7 +53,7 @@ static int make_parents(const char *path)
 	memcpy(part, path, n + 1);
 	for (char *slash = strchr(part, '/'); slash; slash = strchr(slash + 1, '/')) {
 		*slash = 0;
-		if (TRY(STEP_MAKE_PARENT, mkdirat(AT_FDCWD, part, 0755)) < 0 && errno != EEXIST)
+		if (TRY(step, mkdirat(AT_FDCWD, part, 0755)) < 0 && errno != EEXIST)
 			return -1;
 		*slash = '/';
 	}
@@ -81,7 +81,7 @@ static int place_regular(const struct pack *pack, const struct pack_file *f, con
 static int place_file(const struct pack *pack, const struct pack_file *f)
 {
 	const char *path = (const char *)pack->base + f->path_off;
-	if (make_parents(path) < 0)
+	if (make_parents(STEP_MAKE_PARENT, path) < 0)
 		return -1;
 	switch (f->type) {
 	case PACK_DIR:

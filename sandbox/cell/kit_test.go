@@ -123,7 +123,12 @@ func (k *kit) order(filter *os.File) cell.Order {
 // warm makes a cell that waits for its job.
 func (k *kit) warm(t testing.TB, s *cell.Server, filter *os.File) *cell.Cell {
 	t.Helper()
-	c, err := s.Cell(k.order(filter))
+	return k.warmed(t, s, k.order(filter))
+}
+
+func (k *kit) warmed(t testing.TB, s *cell.Server, o cell.Order) *cell.Cell {
+	t.Helper()
+	c, err := s.Cell(o)
 	if err != nil {
 		t.Fatal(err)
 	}

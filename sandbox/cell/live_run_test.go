@@ -36,6 +36,7 @@ var live = []struct {
 	{"files-refused", testFilesRefused},
 	{"stages", testStages},
 	{"layer", testLayer},
+	{"show", testShow},
 	{"template-fails", testTemplateFails},
 	{"protocol", testProtocol},
 	{"state", testState},

@@ -111,7 +111,7 @@ func testTemplateFails(t *testing.T, k *kit) {
 
 // A message that the child side does not understand is answered, not obeyed.
 func testProtocol(t *testing.T, k *kit) {
-	const msgCell, msgRun = 3, 6
+	const msgCell, msgRun, msgFiles = 3, 6, 12
 	for _, kind := range []uint32{0, 1, 2, 4, msgRun, 1 << 31} {
 		wantFailure(t, "kind", k.server.AskRaw(kind, 1, 0), cell.StageProtocol, unix.EBADMSG)
 	}
@@ -127,9 +127,12 @@ func testProtocol(t *testing.T, k *kit) {
 	}
 	wantFailure(t, "an order without descriptors", end.Failure, cell.StageProtocol, unix.EBADMSG)
 	<-c.Dead()
+	wantFailure(t, "bytes behind an order", k.server.AskRaw(msgCell, 1, 8), cell.StageProtocol, unix.EBADMSG)
+	wantFailure(t, "files without paths", k.server.AskRaw(msgFiles, 1, 0), cell.StageProtocol, unix.EBADMSG)
+	wantFailure(t, "paths without files", k.server.AskRaw(msgFiles, 1, 8), cell.StageLayer, unix.EBADMSG)
 	// A message that is too long ends a server: there is no telling what it was.
 	s := start(t, smallTemplate(t))
-	if err := s.AskRaw(msgCell, 1, 8); !errors.Is(err, io.EOF) {
+	if err := s.AskRaw(msgCell, 1, 1<<16); !errors.Is(err, io.EOF) {
 		t.Errorf("a message that is too long: %v, want EOF", err)
 	}
 	if _, err := s.Cell(k.order(k.open)); err == nil {

@@ -220,7 +220,9 @@ func input(write func(*os.File) error) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("write stdin: %w", err)
 	}
-	seals := unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	// Nobody has it mapped: so this seal forbids as much as F_SEAL_WRITE, and need not wait until
+	// nobody holds a page of it, which with a large file fails now and then (EBUSY).
+	seals := unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_FUTURE_WRITE
 	if err = failing(pointSealInput); err == nil {
 		_, err = unix.FcntlInt(w.Fd(), unix.F_ADD_SEALS, seals)
 	}

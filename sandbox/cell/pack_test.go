@@ -212,6 +212,17 @@ func TestInputIsSealed(t *testing.T) {
 	if _, err := w.WriteAt([]byte("x"), 0); !errors.Is(err, unix.EPERM) {
 		t.Errorf("write through a new description: %v, want EPERM", err)
 	}
+	if _, err := unix.Mmap(int(w.Fd()), 0, 4, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED); !errors.Is(err, unix.EPERM) {
+		t.Errorf("map to write: %v, want EPERM", err)
+	}
+	if m, err := unix.Mmap(int(w.Fd()), 0, 4, unix.PROT_READ, unix.MAP_SHARED); err == nil {
+		if err := unix.Mprotect(m, unix.PROT_READ|unix.PROT_WRITE); !errors.Is(err, unix.EACCES) {
+			t.Errorf("make a mapping writable: %v, want EACCES", err)
+		}
+		_ = unix.Munmap(m)
+	} else {
+		t.Errorf("map to read: %v", err)
+	}
 	if err := w.Truncate(0); !errors.Is(err, unix.EPERM) {
 		t.Errorf("truncate: %v, want EPERM", err)
 	}

@@ -22,6 +22,9 @@ const (
 	pointReopenInput
 	pointSendLayer
 	pointReceiveLayerShown
+	pointSendFiles
+	pointReceiveFilesShown
+	pointShareInput
 	pointSendJob
 	pointReceiveEnd
 	pointKill
@@ -46,6 +49,9 @@ var pointNames = [pointCount]string{
 	pointReopenInput:         "reopen input",
 	pointSendLayer:           "send layer",
 	pointReceiveLayerShown:   "receive layer shown",
+	pointSendFiles:           "send files",
+	pointReceiveFilesShown:   "receive files shown",
+	pointShareInput:          "share input",
 	pointSendJob:             "send job",
 	pointReceiveEnd:          "receive end",
 	pointKill:                "kill",

@@ -21,6 +21,8 @@ import (
 //	  |          … warm: nobody waits …                              |
 //	  | -- layer [pidfd, tree] -----------> | where the job has one
 //	  | <- layer shown -------------------- |                        |
+//	  | -- files [pidfd, file …] paths ---> | a few at a time        |
+//	  | <- layer shown -------------------- |                        |
 //	  | -- run [pack, stdin, stdout, stderr, further ones] --------> | vfork, exec
 //	  | <- failed (the job never ran) | ended (wait status, time) -- |
 //	  | <- strays (how many were still alive, if any) -------------- |
@@ -35,7 +37,7 @@ const (
 	packHeadSize    = 296
 	packFileSize    = 40
 	opHeadSize      = 32
-	fdsMax          = 20
+	maxFDs          = 20 // of one message
 )
 
 type messageKind uint32
@@ -52,6 +54,7 @@ const (
 	msgStrays
 	msgLayer
 	msgLayerShown
+	msgFiles
 )
 
 // Flags of msgCell.

@@ -202,19 +202,35 @@ static void make_cell(const struct cell_head *head, const int *fds, int count)
 			close(made[i]);
 }
 
-// add_layer shows a cell that waits for its job a tree of that job's.
-static void add_layer(const int *fds, int count)
+// add_files shows a cell that waits files of its job's. size is that of their paths.
+static int add_files(const struct cell_head *head, size_t size, const int *fds, int count, uint32_t *index)
+{
+	const char *paths[CELL_FDS_MAX];
+	errno = EBADMSG; // what a decoder finds has no errno of its own
+	if (TRY(STEP_DECODE_PATHS, count > 1 && decode_paths(message + sizeof *head, size, paths, CELL_FDS_MAX) == count - 1 ? 0 : -1) < 0)
+		return -1;
+	return show_files(fds[0], (uid_t)head->a, paths, fds + 1, count - 1, index);
+}
+
+static int add_layer(const int *fds, int count)
+{
+	errno = EBADMSG;
+	return count == 2 ? show_layer(fds[0], fds[1]) : -1;
+}
+
+// show shows a cell that waits for its job what belongs to that job.
+static void show(const struct cell_head *order, size_t size, const int *fds, int count)
 {
 	int error = 0;
-	uint32_t failed = STEP_NONE;
-	if (count != 2 || show_layer(fds[0], fds[1]) < 0) {
-		error = count != 2 ? EBADMSG : errno;
+	uint32_t failed = STEP_NONE, index = 0;
+	if ((order->kind == MSG_LAYER ? add_layer(fds, count) : add_files(order, size, fds, count, &index)) < 0) {
+		error = errno;
 		failed = cell_step;
 	}
 	if (leave_mounts() < 0)
 		_exit(1); // in a cell's mounts for good: the next cell would be made of them
 	struct cell_head head = {.version = CELL_VERSION, .kind = MSG_LAYER_SHOWN, .stage = error ? STAGE_LAYER : STAGE_NONE,
-	                         .error = error, .a = failed};
+	                         .index = index, .error = error, .a = failed};
 	if (TRY(STEP_SEND_LAYER_SHOWN, send_message(FD_DAEMON, &head, NULL, 0)) < 0)
 		_exit(1);
 }
@@ -241,7 +257,8 @@ _Noreturn void server_main(void)
 	syscall(SYS_close_range, FD_DAEMON + 1, ~0U, 0);
 	build_template();
 	for (;;) {
-		ssize_t n = receive_message(FD_DAEMON, &head, sizeof head, fds, &count);
+		ssize_t n = receive_message(FD_DAEMON, message, sizeof message, fds, &count);
+		memcpy(&head, message, sizeof head);
 		arm_fault(n > 0 ? head.c : 0);
 		n = TRY(STEP_RECEIVE_ORDER, n);
 		if (n <= 0)
@@ -249,7 +266,9 @@ _Noreturn void server_main(void)
 		if (n == (ssize_t)sizeof head && head.version == CELL_VERSION && head.kind == MSG_CELL)
 			make_cell(&head, fds, count);
 		else if (n == (ssize_t)sizeof head && head.version == CELL_VERSION && head.kind == MSG_LAYER)
-			add_layer(fds, count);
+			show(&head, 0, fds, count);
+		else if (n > (ssize_t)sizeof head && head.version == CELL_VERSION && head.kind == MSG_FILES)
+			show(&head, (size_t)n - sizeof head, fds, count);
 		else
 			report(STAGE_PROTOCOL, 0, NULL, 0, EBADMSG);
 		for (int i = 0; i < count; i++)

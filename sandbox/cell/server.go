@@ -166,7 +166,7 @@ func (s *Server) Cell(o Order) (*Cell, error) {
 		want = 1
 	}
 	h.c |= cellFault()
-	made, got, err := s.ask(h, fdsOf(files), pointSendOrder, pointReceiveCellMade)
+	made, got, err := s.ask(h, nil, fdsOf(files), pointSendOrder, pointReceiveCellMade)
 	if err != nil {
 		conn.Close()
 		return nil, err
@@ -205,14 +205,14 @@ func firstFailure(conn *os.File, f *Failure) *Failure {
 	return f
 }
 
-// ask sends an order and waits for its answer.
-func (s *Server) ask(h head, fds []int, sending, receiving point) (head, []int, error) {
+// ask sends an order, with what comes behind its head, and waits for its answer.
+func (s *Server) ask(h head, payload []byte, fds []int, sending, receiving point) (head, []int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.conn.SetDeadline(time.Now().Add(answerWithin)); err != nil { // it is closed
 		return head{}, nil, fmt.Errorf("fork server: %w: %w", ErrGone, err)
 	}
-	if err := sendFDs(sending, s.conn, h.encode(make([]byte, 0, headSize)), fds); err != nil {
+	if err := sendFDs(sending, s.conn, append(h.encode(make([]byte, 0, headSize+len(payload))), payload...), fds); err != nil {
 		return head{}, nil, fmt.Errorf("fork server: %w", gone(err))
 	}
 	made, got, err := receive(receiving, s.conn)

@@ -11,14 +11,13 @@ import (
 
 // parts are functions whose calls are one step of whoever calls them, or carry
 // what is told.
-var parts = []string{"own_groups", "are_ids", "is_job", "write_text", "write_proc", "keep_capabilities", "receive_message", "send_message", "send_failure"}
+var parts = []string{"own_groups", "are_ids", "is_job", "take_file_ids", "write_text", "write_proc", "keep_capabilities", "receive_message", "send_message", "send_failure"}
 
 // outside are calls that are no step: what is done with their result is on the
 // next lines, or they cannot fail, or a failure changes nothing.
 var outside = []string{
 	"ssize_t n = receive_message(FD_CONTROL, &head, sizeof head, fds, &count);",
 	"ssize_t n = receive_message(FD_DAEMON, message, sizeof message, fds, &count);",
-	"ssize_t n = receive_message(FD_DAEMON, &head, sizeof head, fds, &count);",
 	"while (read(FD_SIGNALS, &info, sizeof info) > 0)",
 	"signal(SIGCHLD, SIG_DFL); // the server ignores these, and ignoring is inherited",
 	"signal(SIGINT, SIG_DFL);",

@@ -76,6 +76,7 @@ type outputFile struct {
 	Content string `json:"content"`
 	Base64  string `json:"base64"`
 	Error   string `json:"error"`
+	SHA256  string `json:"sha256"`
 }
 
 func (f outputFile) data(t *testing.T) string {

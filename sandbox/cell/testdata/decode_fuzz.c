@@ -7,11 +7,11 @@
 //	decode_fuzz cut KIND FILE               every truncation; counts
 //	decode_fuzz mutate KIND SEED COUNT FILE…  random damage; counts
 //	decode_fuzz answer                      as dump, for one input after the other on
-//	                                        standard input: kind (o, p, or n for numbers
-//	                                        of descriptors), size (32 bits), bytes.
-//	                                        Ends with it.
+//	                                        standard input: kind (o, p, f, or n for
+//	                                        numbers of descriptors), size (32 bits),
+//	                                        bytes. Ends with it.
 //
-// KIND is ops or pack. A broken promise of the decoder ends the program with abort.
+// KIND is ops, pack or paths. A broken promise of the decoder ends the program with abort.
 #include "../cell.h"
 
 #include <stdio.h>
@@ -199,8 +199,33 @@ static int take_pack(const struct input *in, int print)
 	return result == 0;
 }
 
+// take_paths does what add_files in server.c does. ends is as for take_ops.
+static int take_paths(const struct input *in, int print, uint8_t *ends)
+{
+	const char *paths[CELL_FDS_MAX];
+	int count = decode_paths(in->data, in->size, paths, CELL_FDS_MAX);
+	PROMISE(count >= -1 && count <= CELL_FDS_MAX);
+	size_t total = 0;
+	for (int i = 0; i < count; i++) {
+		look_string(in, paths[i]);
+		take_path(paths[i]);
+		total += strlen(paths[i]) + 1;
+		if (ends)
+			ends[total] = 1;
+		if (print) {
+			printf("path");
+			hex(paths[i], strlen(paths[i]));
+			printf("\n");
+		}
+	}
+	PROMISE(count < 0 || total == in->size);
+	return count >= 0;
+}
+
 static int take(const char *kind, const struct input *in, int print)
 {
+	if (strcmp(kind, "paths") == 0)
+		return take_paths(in, print, NULL);
 	return strcmp(kind, "ops") == 0 ? take_ops(in, print, NULL) : take_pack(in, print);
 }
 
@@ -228,15 +253,15 @@ static int take_numbers(const struct input *in, int print)
 }
 
 // cut tries every beginning of a valid input. None is valid, but a list of
-// operations that ends between two of them.
+// operations or paths that ends between two of them.
 static void cut(const char *kind, const struct input *whole)
 {
 	uint8_t *ends = calloc(whole->size + 1, 1);
 	size_t accepted = 0;
-	int ops = strcmp(kind, "ops") == 0;
+	int ops = strcmp(kind, "ops") == 0, paths = strcmp(kind, "paths") == 0;
 	PROMISE(ends);
-	ends[0] = (uint8_t)ops; // an empty list is one
-	PROMISE(ops ? take_ops(whole, 0, ends) : take_pack(whole, 0));
+	ends[0] = (uint8_t)(ops || paths); // an empty list is one
+	PROMISE(ops ? take_ops(whole, 0, ends) : paths ? take_paths(whole, 0, ends) : take_pack(whole, 0));
 	for (size_t n = 0; n < whole->size; n++) {
 		struct input in = copy(whole->data, n);
 		int valid = take(kind, &in, 0);
@@ -329,7 +354,7 @@ static int answer(void)
 	while (fread(&kind, 1, 1, stdin) == 1 && fread(&size, sizeof size, 1, stdin) == 1) {
 		struct input in = {malloc(size ? size : 1), size};
 		PROMISE(in.data && fread(in.data, 1, size, stdin) == size);
-		int valid = kind == 'n' ? take_numbers(&in, 1) : take(kind == 'o' ? "ops" : "pack", &in, 1);
+		int valid = kind == 'n' ? take_numbers(&in, 1) : take(kind == 'o' ? "ops" : kind == 'f' ? "paths" : "pack", &in, 1);
 		printf("%s\n", valid ? "accepted" : "rejected");
 		fflush(stdout);
 		free(in.data);
@@ -347,7 +372,7 @@ int main(int argc, char **argv)
 		return 2;
 	const char *what = argv[1], *kind = argv[2];
 	int first = strcmp(what, "mutate") == 0 ? 5 : 3;
-	if ((strcmp(kind, "ops") != 0 && strcmp(kind, "pack") != 0) || argc - first > INPUTS_MAX || argc <= first)
+	if ((strcmp(kind, "ops") != 0 && strcmp(kind, "pack") != 0 && strcmp(kind, "paths") != 0) || argc - first > INPUTS_MAX || argc <= first)
 		return 2;
 	for (int i = first; i < argc; i++)
 		inputs[count++] = load(argv[i]);
