@@ -66,7 +66,7 @@ func (d *decoder) valid(t *testing.T) map[string][]string {
 	return files
 }
 
-// somePaths are as many as a message may have.
+// somePaths are of every sort.
 const somePaths = "a\x00in/deep/er/f\x00.hidden\x00...\x00a b/c\nd\x00\xff\xfe\x00..x/y..\x00h\x00i\x00j\x00k\x00l\x00"
 
 func textOfPaths(paths string) string {
