@@ -271,14 +271,9 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	result.Step = out.Step
 	result.add(out)
 	if e := job.Expect; e != nil && result.Verdict == OK {
-		if result.Difference, err = e.compare(out.Stdout); err != nil {
-			return err
-		}
-		if result.Difference != nil {
-			result.Verdict, result.Message = WrongAnswer, result.Difference.Message
-		}
+		result.Difference, err = r.compare(ctx, e, &result.Step)
 	}
-	return nil
+	return err
 }
 
 // feed makes a content the program's input; done lets go of them.

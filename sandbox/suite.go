@@ -354,11 +354,6 @@ func (t *suite) judge(ctx context.Context, test *Test, r *TestResult) error {
 		return nil
 	}
 	var err error
-	if r.Difference, err = test.Expect.compare(r.Stdout); err != nil {
-		return err
-	}
-	if r.Difference != nil {
-		r.Verdict, r.Message = WrongAnswer, r.Difference.Message
-	}
-	return nil
+	r.Difference, err = t.runner.compare(ctx, test.Expect, &r.Step)
+	return err
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"strings"
@@ -77,6 +78,34 @@ func TestNothingBegunBehindTheEnd(t *testing.T) {
 			t.Fatalf("%+v", r)
 		}
 	}
+}
+
+// Nobody waits for an output to be compared when nobody waits for the result.
+func TestComparingEndsWithTheCaller(t *testing.T) {
+	l := newLab(t, nil...)
+	const words = 4 << 20
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	job := &Job{ID: "compared", Policy: "default", Command: []string{"sh", "-c", "yes 1.5 | head -n 4194304"},
+		Stdout: &lastByte{left: 4 * words, then: cancel}, // the program has put out all of it
+		Expect: &Expectation{Content{Data: bytes.Repeat([]byte("1.6\n"), words)}, judge.Comparison{Mode: judge.Float, Abs: 1}}}
+	job.Limits.OutputBytes = ptr[int64](16 << 20)
+	if r, err := l.Run(ctx, job); err != nil || r.Verdict != Cancelled || r.Difference != nil {
+		t.Errorf("%v, %s %q", err, r.Verdict, r.Message)
+	}
+}
+
+// lastByte calls then when so many bytes have come.
+type lastByte struct {
+	left int
+	then func()
+}
+
+func (w *lastByte) Write(b []byte) (int, error) {
+	if w.left -= len(b); w.left == 0 {
+		w.then()
+	}
+	return len(b), nil
 }
 
 // Other jobs come in between the tests of one.
