@@ -225,7 +225,7 @@ func (h house) goldenOf(server testkit.Process) string {
 // group as init.
 func (h house) checkJob(t *testing.T, c cellSeen, pid int, golden string, first int) {
 	t.Helper()
-	compareMaps(t, "descriptors", h.descriptors(t, pid), map[string]string{"0": "/memfd:stdin", "1": "pipe", "2": "pipe"})
+	compareMaps(t, "descriptors", h.descriptors(t, pid), map[string]string{"0": "/dev/null", "1": "pipe", "2": "pipe"})
 	compareMaps(t, "limits", rlimitsOf(t, pid), c.job.rlimits())
 	compareMaps(t, "namespaces", namespaces(t, pid), namespaces(t, c.init.Pid))
 	if mine, inits := read(t, pid, "cgroup"), read(t, c.init.Pid, "cgroup"); mine != inits {
