@@ -28,6 +28,9 @@ var noNull = json.UnmarshalFromFunc(func(d *jsontext.Decoder, v any) error {
 // invalid UTF-8, names in other letters and anything behind the value are
 // problems with a code and the path of the field.
 func decodeRun(body []byte) (*RunRequest, *Problem) {
+	if tooMany(body) {
+		return nil, problem(CodeTooLarge, "", fmt.Sprintf("the request has more than %d values; send fewer", maxValues))
+	}
 	var r RunRequest
 	d := jsontext.NewDecoder(bytes.NewReader(body))
 	if err := json.UnmarshalDecode(d, &r, json.RejectUnknownMembers(true), json.WithUnmarshalers(noNull)); err != nil {

@@ -229,3 +229,18 @@ func TestDecodeTakes(t *testing.T) {
 		}
 	}
 }
+
+// Values count together, however they are nested; what is in strings does not.
+func TestTooManyValues(t *testing.T) {
+	nested := strings.Repeat(`{"files":[`+strings.TrimSuffix(strings.Repeat("{},", 60_000), ",")+`]},`, 9)
+	for body, refused := range map[string]bool{
+		`{"tests":[` + strings.TrimSuffix(nested, ",") + `]}`:                               true,
+		`{"command":[` + strings.TrimSuffix(strings.Repeat(`"",`, maxValues+2), ",") + `]}`: true,
+		`{"stdin":"` + strings.Repeat(`,\"`, maxValues) + `"}`:                              false,
+	} {
+		_, p := decodeRun([]byte(body))
+		if refused != (p != nil) || p != nil && (p.Code != CodeTooLarge || !strings.Contains(p.Detail, "524288 values")) {
+			t.Errorf("%.40s: %v", body, p)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path"
@@ -186,6 +187,11 @@ func (r *Runner) resolveTests(s *Spec) error {
 		}
 		s.Programs = append(s.Programs, grant)
 	}
+	if s.Job.Checker == nil {
+		if err := s.checkExpected(); err != nil {
+			return err
+		}
+	}
 	if c := s.Job.Checker; c != nil {
 		grant, err := r.config.Policies.Resolve(s.Job.Policy, s.Job.CheckerRequest())
 		if err != nil {
@@ -195,6 +201,28 @@ func (r *Runner) resolveTests(s *Spec) error {
 	}
 	return nil
 }
+
+// checkExpected refuses what no output could be equal to, whatever white space is in it:
+// all of it would come into memory, for each test that runs.
+func (s *Spec) checkExpected() error {
+	check := func(field string, e *Expectation, g *policy.Grant) error {
+		if most := 2*g.Limits.OutputBytes + expectedMore; e != nil && e.Output.Size() > most {
+			return &InvalidError{field, fmt.Sprintf("%d bytes given, at most %d can be compared, which is twice output_bytes (%d) and %d more", e.Output.Size(), most, g.Limits.OutputBytes, expectedMore)}
+		}
+		return nil
+	}
+	err := check("expect", s.Job.Expect, s.Grant)
+	for i := range s.Job.Tests {
+		field := fmt.Sprintf("tests[%d].expect", i)
+		if s.Single {
+			field = "expect"
+		}
+		err = cmp.Or(err, check(field, s.Job.Tests[i].Expect, s.Tests[i]))
+	}
+	return err
+}
+
+const expectedMore = 64 << 10
 
 // field of the API that it is given by.
 func (c *Checker) field() string {

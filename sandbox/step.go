@@ -77,7 +77,10 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	defer r.pool.yield.begin()()
 	defer in.pipes.close()
 	in.trace = TraceOf(ctx)
-	run, err := r.begin(k, s, in, &u)
+	run, err := r.begin(ctx, k, s, in, &u)
+	if errors.Is(err, errAway) {
+		return r.notBegun(ctx), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -108,10 +111,10 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 const tries = 3
 
 // begin takes a cell, limits it and hands it the job.
-func (r *Runner) begin(k *kind, s *stepSpec, in stepInput, u *undo.Stack) (*running, error) {
+func (r *Runner) begin(ctx context.Context, k *kind, s *stepSpec, in stepInput, u *undo.Stack) (*running, error) {
 	started := monotonic()
 	for try := 1; ; try++ {
-		run, err := r.beginOnce(k, s, in, started, u)
+		run, err := r.beginOnce(ctx, k, s, in, started, u)
 		if !errors.Is(err, cell.ErrGone) || try == tries {
 			return run, err
 		}
@@ -119,7 +122,19 @@ func (r *Runner) begin(k *kind, s *stepSpec, in stepInput, u *undo.Stack) (*runn
 	}
 }
 
-func (r *Runner) beginOnce(k *kind, s *stepSpec, in stepInput, started int64, u *undo.Stack) (*running, error) {
+// errAway: nobody waits any more for a step that has not begun.
+var errAway = errors.New("the caller has gone, or the service ends")
+
+// notBegun is the account of a step that was given up before its program was started.
+func (r *Runner) notBegun(ctx context.Context) *stepOutcome {
+	verdict := Cancelled
+	if r.ending() || callerGone(ctx) == KilledInterrupted {
+		verdict = Interrupted
+	}
+	return &stepOutcome{Step: Step{Verdict: verdict, Message: Explain(verdict, nil, Limited{}), Events: Events{DeniedSyscalls: []DeniedSyscall{}}}}
+}
+
+func (r *Runner) beginOnce(ctx context.Context, k *kind, s *stepSpec, in stepInput, started int64, u *undo.Stack) (*running, error) {
 	w, err := r.pool.take(k)
 	if err != nil {
 		return nil, err
@@ -141,7 +156,7 @@ func (r *Runner) beginOnce(k *kind, s *stepSpec, in stepInput, started int64, u 
 			return nil, err
 		}
 	}
-	if err := run.show(s.shown); err != nil {
+	if err := run.show(ctx, r.stop, s.shown); err != nil {
 		return nil, err
 	}
 	err = run.start(in, u)

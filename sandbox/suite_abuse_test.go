@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -190,5 +191,30 @@ func TestUsageOfAll(t *testing.T) {
 	all.add(&Usage{PidsPeak: -1})
 	if all.PidsPeak != -1 {
 		t.Errorf("%d processes, and nobody counted them", all.PidsPeak)
+	}
+}
+
+// What is expected and no output can be is refused before it is read.
+func TestExpectedIsBounded(t *testing.T) {
+	l := newLab(t)
+	long := &Expectation{Content{Data: make([]byte, 2<<10+expectedMore+1)}, judge.Comparison{Mode: judge.Trim}}
+	just := &Expectation{Content{Data: append([]byte("x"), bytes.Repeat([]byte{'\n'}, 2<<10+expectedMore-1)...)}, judge.Comparison{Mode: judge.Trim}}
+	for _, tests := range []bool{false, true} {
+		for expect, field := range map[*Expectation]string{long: "expect", just: ""} {
+			job := shell("echo x")
+			job.Limits.OutputBytes = ptr[int64](1 << 10)
+			job.Expect = expect
+			if tests && field != "" {
+				field = "tests[1].expect"
+			}
+			if tests {
+				job.Expect, job.Tests = nil, []Test{{Name: "a"}, {Name: "b", Expect: expect}}
+			}
+			r, err := l.Run(t.Context(), job)
+			var invalid *InvalidError
+			if field == "" && (err != nil || r.Verdict != OK) || field != "" && (!errors.As(err, &invalid) || invalid.Field != field) {
+				t.Errorf("tests %v: %v, %v; want %q", tests, r, err, field)
+			}
+		}
 	}
 }

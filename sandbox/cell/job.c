@@ -40,7 +40,8 @@ static int become(uint64_t flags)
 	return TRY(STEP_JOB_READ_BACK_IDS, is_job());
 }
 
-// make_parents makes the directories above path. Symbolic links come last in a
+// make_parents makes the directories above path, each from the one above it: by the whole
+// path, a deep one would cost the square of its length. Symbolic links come last in a
 // pack, so none can stand in the way here.
 int make_parents(uint32_t step, const char *path)
 {
@@ -51,13 +52,31 @@ int make_parents(uint32_t step, const char *path)
 		return -1;
 	}
 	memcpy(part, path, n + 1);
-	for (char *slash = strchr(part, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		if (TRY(step, mkdirat(AT_FDCWD, part, 0755)) < 0 && errno != EEXIST)
-			return -1;
-		*slash = '/';
+	char *last = strrchr(part, '/'), *name = part;
+	if (!last)
+		return 0;
+	*last = 0;
+	if (access(part, F_OK) == 0) // as for all but the first of a directory
+		return 0;
+	int at = AT_FDCWD, result = 0;
+	for (char *slash; name && result == 0; name = slash) {
+		slash = strchr(name, '/');
+		if (slash)
+			*slash++ = 0;
+		if (TRY(step, mkdirat(at, name, 0755)) < 0 && errno != EEXIST)
+			result = -1;
+		int next = -1;
+		if (result == 0 && slash)
+			next = TRY(step, openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+		if (result == 0 && slash && next < 0)
+			result = -1;
+		int error = errno;
+		if (at >= 0)
+			close(at);
+		errno = error;
+		at = next;
 	}
-	return 0;
+	return result;
 }
 
 static int place_regular(const struct pack *pack, const struct pack_file *f, const char *path)
