@@ -12,7 +12,9 @@ import (
 type ending struct {
 	name string
 	*Step
-	at      int64 // when, in ns; decides only between those of which neither made the other end
+	began   int64 // monotonic ns
+	at      int64 // when it ended; decides only between those of which neither made the other end
+	limit   int64 // of its wall time, in ns
 	decided bool  // it was ended because of what the interactor had said
 }
 
@@ -22,6 +24,7 @@ type seen struct {
 	from, to int
 	hungUp   bool // the writer had closed it by then
 	unread   bool // something was in it that the reader had not read
+	before   glimpse
 }
 
 // ensembleEnd is all that is known of an ensemble: the pure judge looks at nothing else.
@@ -30,6 +33,7 @@ type ensembleEnd struct {
 	interactor int // its index, -1: none
 	opinion    judge.Opinion
 	pipes      []seen
+	glimpse    int64 // when these were seen before, in monotonic ns; 0: they were not
 }
 
 // ensembleVerdict is what comes of it.
@@ -49,29 +53,45 @@ func (e *ensembleEnd) settle() ensembleVerdict {
 			}
 		}
 	}
-	first := e.order()
+	waits := e.waiting()
+	first := e.order(waits)
 	if fault := e.culprits(first); len(fault) > 0 {
 		p := &e.programs[fault[0]]
+		if p.Verdict == WallLimit {
+			fault = e.withLate(fault, waits)
+		}
 		return ensembleVerdict{p.Verdict, e.told(fault, p.Message), fault}
 	}
 	if e.interactor < 0 {
 		return ensembleVerdict{Verdict: OK}
 	}
-	o, gone := e.opinion, e.gone(first)
+	o := e.opinion
 	switch {
-	case o.Failed && len(gone) > 0: // as for want of a reader: it was the program that went
-		return ensembleVerdict{WrongAnswer, e.told(gone, "the program ended before its interactor had done"), gone}
 	case o.Failed:
-		return ensembleVerdict{CheckerFailed, strings.TrimSuffix("the interactor has failed: "+o.Message, ": "), []int{e.interactor}}
+		return e.withoutOpinion(first)
 	case !o.Accepted:
 		return ensembleVerdict{Verdict: WrongAnswer, Message: o.Message}
 	}
 	return ensembleVerdict{Verdict: OK, Message: o.Message}
 }
 
+// withoutOpinion: the interactor has failed. When all who could have told it something had
+// gone by then, it was that. Otherwise it may have been what one of the others said.
+func (e *ensembleEnd) withoutOpinion(first [][]bool) ensembleVerdict {
+	gone, all := e.gone(first)
+	if len(gone) > 0 && all {
+		return ensembleVerdict{WrongAnswer, e.told(gone, "the program ended before its interactor had done"), gone}
+	}
+	message := strings.TrimSuffix("the interactor has failed: "+e.opinion.Message, ": ")
+	if len(gone) > 0 && e.players() > 1 {
+		message += " (ended by then: " + e.names(gone) + ")"
+	}
+	return ensembleVerdict{CheckerFailed, message, []int{e.interactor}}
+}
+
 // order says for each two programs whether the one came to its end before the other, so
 // that the other may have ended because of it. It is told by the pipes, never by clocks.
-func (e *ensembleEnd) order() [][]bool {
+func (e *ensembleEnd) order(w waiting) [][]bool {
 	first := relation(len(e.programs))
 	for a := range e.programs {
 		for b := range e.programs {
@@ -81,7 +101,7 @@ func (e *ensembleEnd) order() [][]bool {
 		}
 	}
 	closed(first) // and before all that ended because of that
-	e.waited(first)
+	e.waited(first, w)
 	return first
 }
 
@@ -99,29 +119,6 @@ func closed(r [][]bool) {
 		for a := range r {
 			for b := range r {
 				r[a][b] = r[a][b] || r[a][via] && r[via][b]
-			}
-		}
-	}
-}
-
-// waited orders those whose patience was at its end: they were ended by the clock, one as well
-// as the other. Who reads from an empty pipe has waited for its writer, and who
-// writes into one that is not read for its reader; the one that waited for none of the
-// others has kept them waiting.
-func (e *ensembleEnd) waited(first [][]bool) {
-	waits := relation(len(e.programs))
-	for _, s := range e.pipes {
-		if s.unread {
-			waits[s.from][s.to] = true
-		} else {
-			waits[s.to][s.from] = true
-		}
-	}
-	closed(waits)
-	for a := range e.programs {
-		for b := range e.programs {
-			if a != b && e.programs[a].Verdict == WallLimit && e.programs[b].Verdict == WallLimit {
-				first[a][b] = waits[b][a] && !waits[a][b]
 			}
 		}
 	}
@@ -187,28 +184,48 @@ func (e *ensembleEnd) unheard(first [][]bool, i int) bool {
 	return e.programs[i].Signal == "SIGPIPE" && slices.ContainsFunc(e.pipes, func(s seen) bool { return s.from == i && first[s.to][i] })
 }
 
-// gone are those that had closed what the interactor reads before it had ended.
-func (e *ensembleEnd) gone(first [][]bool) (out []int) {
+// gone are the programs that had gone before the interactor had ended: those that write to
+// it when they had closed one of its pipes, which is all that it has to wait for there; those
+// that only listen when they had ended. all: nobody was left who writes to it.
+func (e *ensembleEnd) gone(first [][]bool) (gone []int, all bool) {
+	var writers, wrote int
 	for i := range e.programs {
-		if i != e.interactor && len(e.joins(i, e.interactor)) > 0 && first[i][e.interactor] {
-			out = append(out, i)
+		if i == e.interactor {
+			continue
+		}
+		if said := e.joins(i, e.interactor); len(said) > 0 {
+			writers++
+			if slices.ContainsFunc(said, func(s seen) bool { return s.hungUp }) {
+				wrote++
+				gone = append(gone, i)
+			}
+		} else if len(e.joins(e.interactor, i)) > 0 && first[i][e.interactor] {
+			gone = append(gone, i)
 		}
 	}
-	return out
+	return gone, writers > 0 && wrote == writers
 }
 
 // told names who is at fault, where there is a choice.
 func (e *ensembleEnd) told(fault []int, message string) string {
-	programs := len(e.programs)
-	if e.interactor >= 0 {
-		programs--
-	}
-	if programs < 2 {
+	if e.players() < 2 {
 		return message
 	}
+	return fmt.Sprintf("%s: %s", e.names(fault), message)
+}
+
+// players are all but the interactor.
+func (e *ensembleEnd) players() int {
+	if e.interactor < 0 {
+		return len(e.programs)
+	}
+	return len(e.programs) - 1
+}
+
+func (e *ensembleEnd) names(programs []int) string {
 	var names []string
-	for _, i := range fault {
+	for _, i := range programs {
 		names = append(names, e.programs[i].name)
 	}
-	return fmt.Sprintf("%s: %s", strings.Join(names, ", "), message)
+	return strings.Join(names, ", ")
 }

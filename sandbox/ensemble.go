@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"cordon/internal/undo"
 	"cordon/judge"
@@ -25,6 +26,14 @@ type member struct {
 
 // decided: it was ended because of what the interactor had said.
 func (m *member) decided() bool { return errors.Is(context.Cause(m.ctx), errDecided) }
+
+func (m *member) ending() ending {
+	began := m.out.exec
+	if began == 0 { // it never did
+		began = m.out.over
+	}
+	return ending{m.name, &m.out.Step, began, m.out.over, m.spec.limits.WallMillis * int64(time.Millisecond), m.decided()}
+}
 
 // errDecided ends a program about which its interactor has said all there is to say, and
 // errAlone one whose partners could not be run.
@@ -62,6 +71,7 @@ func (t *suite) together(ctx context.Context, test *Test, spec *stepSpec, core i
 	if err := do(stepPipes, func() error { return e.witness.join(e.judge) }); err != nil {
 		return nil, err
 	}
+	e.witness.after = e.shortestWall() / 10 * 9
 	for i, m := range e.members {
 		m.in.pipes = e.witness.ends(i)
 		m.ctx, m.end = context.WithCancelCause(ctx)
@@ -79,6 +89,14 @@ func (t *suite) together(ctx context.Context, test *Test, spec *stepSpec, core i
 	wait.Wait()
 	e.witness.close()
 	return e.conclude(r)
+}
+
+func (e *ensemble) shortestWall() time.Duration {
+	shortest := e.members[0].spec.limits.WallMillis
+	for _, m := range e.members {
+		shortest = min(shortest, m.spec.limits.WallMillis)
+	}
+	return time.Duration(shortest) * time.Millisecond
 }
 
 // ended lets the others notice. Those that go on when the interactor has found them wrong
@@ -209,11 +227,12 @@ func (e *ensemble) conclude(r *TestResult) (*stepOutcome, error) {
 	if err := errors.Join(failed...); err != nil {
 		return nil, err
 	}
-	end := ensembleEnd{interactor: e.judge, pipes: e.witness.seen()}
+	end := ensembleEnd{interactor: e.judge}
+	end.pipes, end.glimpse = e.witness.seen()
 	start := e.members[0].out.exec
 	for i, m := range e.members {
 		e.over[i].late(&m.out.Step, m.spec.limits.OutputBytes)
-		end.programs = append(end.programs, ending{m.name, &m.out.Step, m.out.over, m.decided()})
+		end.programs = append(end.programs, m.ending())
 		if m.out.exec > 0 && (m.out.exec < start || start == 0) {
 			start = m.out.exec
 		}

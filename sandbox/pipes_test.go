@@ -191,13 +191,35 @@ func TestSettle(t *testing.T) {
 			if v == "sigpipe" {
 				s.Verdict, s.Signal = Signaled, "SIGPIPE"
 			}
-			out = append(out, ending{name: []string{"main", "a", "b"}[i], Step: s, at: int64(100 - i)}) // the clock says the contrary
+			out = append(out, ending{name: []string{"main", "a", "b"}[i], Step: s, limit: 100, at: int64(100 - i)}) // the clock says the contrary
 		}
 		return out
 	}
-	gone := func(from, to int) seen { return seen{from, to, true, false} }
-	there := func(from, to int) seen { return seen{from, to, false, false} }
-	unread := func(from, to int) seen { return seen{from, to, false, true} }
+	gone := func(from, to int) seen { return seen{from: from, to: to, hungUp: true} }
+	there := func(from, to int) seen { return seen{from: from, to: to} }
+	unread := func(from, to int) seen {
+		return seen{from: from, to: to, unread: true, before: glimpse{unread: true}}
+	}
+	// What was seen before the end, where it was not the same.
+	before := func(s seen, g glimpse) seen { s.before = g; return s }
+	closed, was, empty := glimpse{closed: true}, glimpse{unread: true}, glimpse{}
+	end := func(programs []ending, interactor int, o judge.Opinion, pipes []seen) ensembleEnd {
+		return ensembleEnd{programs, interactor, o, pipes, 90}
+	}
+	hung := func(s seen) seen { s.hungUp = true; return s }
+	begun := func(programs []ending, times ...int64) []ending {
+		for i := range programs {
+			programs[i].began = times[i]
+		}
+		return programs
+	}
+	glimpsedAt := func(e ensembleEnd, at int64) ensembleEnd { e.glimpse = at; return e }
+	at := func(programs []ending, times ...int64) []ending {
+		for i := range programs {
+			programs[i].at = times[i]
+		}
+		return programs
+	}
 	decided := func(programs []ending, which int) []ending { programs[which].decided = true; return programs }
 	right, wrong, failed := judge.Opinion{Accepted: true, Message: "right"}, judge.Opinion{Message: "wrong"}, judge.Opinion{Failed: true, Message: "failed"}
 	for name, c := range map[string]struct {
@@ -206,44 +228,73 @@ func TestSettle(t *testing.T) {
 		fault   string
 		word    string
 	}{
-		"all well":                           {ensembleEnd{ended(OK, OK, OK), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}}, OK, "", ""},
-		"the first crashes":                  {ensembleEnd{ended(Signaled, Nonzero, Nonzero), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}}, Signaled, "main", "main: signaled"},
-		"and the next one copes":             {ensembleEnd{ended(Signaled, OK, Nonzero), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}}, Signaled, "main", ""},
-		"the second crashes":                 {ensembleEnd{ended("sigpipe", Signaled, Nonzero), -1, judge.Opinion{}, []seen{there(main, a), gone(a, b)}}, Signaled, "a", ""},
-		"and its writer minds":               {ensembleEnd{ended(Nonzero, Signaled, OK), -1, judge.Opinion{}, []seen{there(main, a), gone(a, b)}}, Signaled, "a", ""},
-		"the last crashes":                   {ensembleEnd{ended(OK, OK, Nonzero), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}}, Nonzero, "b", ""},
-		"the last has heard enough":          {ensembleEnd{ended("sigpipe", "sigpipe", OK), -1, judge.Opinion{}, []seen{there(main, a), there(a, b)}}, OK, "", ""},
-		"and a writer takes it badly":        {ensembleEnd{ended("sigpipe", Nonzero, OK), -1, judge.Opinion{}, []seen{there(main, a), there(a, b)}}, Nonzero, "a", ""},
-		"SIGPIPE of its own":                 {ensembleEnd{ended("sigpipe", Nonzero, OK), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}}, Signaled, "main", ""},
-		"a limit, and then an end":           {ensembleEnd{ended(CPULimit, Nonzero, OK), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}}, CPULimit, "main", ""},
-		"an end, and then a limit":           {ensembleEnd{ended(Nonzero, CPULimit, OK), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}}, Nonzero, "main", ""},
-		"a flood":                            {ensembleEnd{ended(OutputLimit, OK, OK), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}}, OutputLimit, "main", ""},
-		"the first is silent":                {ensembleEnd{ended(WallLimit, WallLimit, WallLimit), -1, judge.Opinion{}, []seen{there(main, a), there(a, b)}}, WallLimit, "main", ""},
-		"although it was ended first":        {ensembleEnd{ended(WallLimit, WallLimit, WallLimit), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}}, WallLimit, "main", ""},
-		"through one who copes":              {ensembleEnd{ended(WallLimit, OK, WallLimit), -1, judge.Opinion{}, []seen{gone(main, a), there(a, b)}}, WallLimit, "main", ""},
-		"the last does not read":             {ensembleEnd{ended(WallLimit, WallLimit, WallLimit), -1, judge.Opinion{}, []seen{unread(main, a), unread(a, b)}}, WallLimit, "b", ""},
-		"the middle does not read":           {ensembleEnd{ended(WallLimit, WallLimit, WallLimit), -1, judge.Opinion{}, []seen{unread(main, a), there(a, b)}}, WallLimit, "a", ""},
-		"two that nobody joins":              {ensembleEnd{ended(WallLimit, WallLimit, OK), -1, judge.Opinion{}, []seen{gone(main, b), gone(a, b)}}, WallLimit, "a main", ""},
-		"two crashes that nobody joins":      {ensembleEnd{ended(Nonzero, Signaled, OK), -1, judge.Opinion{}, []seen{gone(main, b), gone(a, b)}}, Signaled, "a", ""},
-		"half of two pipes is closed":        {ensembleEnd{ended(Nonzero, Signaled), -1, judge.Opinion{}, []seen{gone(main, a), there(main, a)}}, Signaled, "a", ""},
-		"both of two are closed":             {ensembleEnd{ended(Nonzero, Signaled), -1, judge.Opinion{}, []seen{gone(main, a), gone(main, a)}}, Nonzero, "main", ""},
-		"the caller goes":                    {ensembleEnd{ended(Signaled, Cancelled, Cancelled), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}}, Cancelled, "", ""},
-		"the service ends":                   {ensembleEnd{ended(Cancelled, Interrupted, OK), -1, judge.Opinion{}, nil}, Interrupted, "", ""},
-		"our fault":                          {ensembleEnd{ended(Nonzero, InternalError, OK), -1, judge.Opinion{}, nil}, InternalError, "", ""},
-		"right":                              {ensembleEnd{ended(OK, OK), 1, right, []seen{gone(main, a), gone(a, main)}}, OK, "", "right"},
-		"wrong":                              {ensembleEnd{decided(ended(Cancelled, Nonzero), main), 1, wrong, []seen{there(main, a), gone(a, main)}}, WrongAnswer, "", "wrong"},
-		"crashed first":                      {ensembleEnd{ended(Signaled, Nonzero), 1, wrong, []seen{gone(main, a), there(a, main)}}, Signaled, "main", "signaled"},
-		"crashed afterwards":                 {ensembleEnd{ended(Signaled, Nonzero), 1, wrong, []seen{there(main, a), gone(a, main)}}, WrongAnswer, "", "wrong"},
-		"crashed although right":             {ensembleEnd{ended(Signaled, OK), 1, right, []seen{there(main, a), gone(a, main)}}, Signaled, "main", ""},
-		"talked on although right":           {ensembleEnd{ended("sigpipe", OK), 1, right, []seen{there(main, a), gone(a, main)}}, OK, "", "right"},
-		"went, and the interactor failed":    {ensembleEnd{ended(OK, Signaled), 1, failed, []seen{gone(main, a), there(a, main)}}, WrongAnswer, "main", "before its interactor"},
-		"the interactor failed":              {ensembleEnd{decided(ended(Cancelled, Signaled), main), 1, failed, []seen{there(main, a), gone(a, main)}}, CheckerFailed, "a", "failed"},
-		"the interactor was cancelled":       {ensembleEnd{ended(OK, Cancelled), 1, failed, []seen{gone(main, a), there(a, main)}}, Cancelled, "", ""},
-		"of two players the one crashed":     {ensembleEnd{decided(ended(Cancelled, Signaled, Nonzero), main), 2, wrong, []seen{there(main, b), gone(b, main), gone(a, b), there(b, a)}}, Signaled, "a", "a: signaled"},
-		"of two players the one fell silent": {ensembleEnd{decided(ended(WallLimit, Cancelled, Nonzero), a), 2, wrong, []seen{gone(main, b), there(b, main), there(a, b), gone(b, a)}}, WallLimit, "main", "main: "},
-		"both fell silent":                   {ensembleEnd{ended(WallLimit, WallLimit, Nonzero), 2, wrong, []seen{gone(main, b), there(b, main), gone(a, b), there(b, a)}}, WallLimit, "a main", "a, main: "},
-		"a helper of the player crashed":     {ensembleEnd{ended(OK, Signaled, Nonzero), 2, wrong, []seen{gone(a, main), gone(main, b), there(b, a)}}, Signaled, "a", ""},
-		"one who only listens crashed":       {ensembleEnd{ended(OK, Signaled, OK), 2, right, []seen{gone(main, b), there(b, a), there(b, main)}}, Signaled, "a", ""},
+		"all well":                           {end(ended(OK, OK, OK), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}), OK, "", ""},
+		"the first crashes":                  {end(ended(Signaled, Nonzero, Nonzero), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}), Signaled, "main", "main: signaled"},
+		"and the next one copes":             {end(ended(Signaled, OK, Nonzero), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}), Signaled, "main", ""},
+		"the second crashes":                 {end(ended("sigpipe", Signaled, Nonzero), -1, judge.Opinion{}, []seen{there(main, a), gone(a, b)}), Signaled, "a", ""},
+		"and its writer minds":               {end(ended(Nonzero, Signaled, OK), -1, judge.Opinion{}, []seen{there(main, a), gone(a, b)}), Signaled, "a", ""},
+		"the last crashes":                   {end(ended(OK, OK, Nonzero), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}), Nonzero, "b", ""},
+		"the last has heard enough":          {end(ended("sigpipe", "sigpipe", OK), -1, judge.Opinion{}, []seen{there(main, a), there(a, b)}), OK, "", ""},
+		"and a writer takes it badly":        {end(ended("sigpipe", Nonzero, OK), -1, judge.Opinion{}, []seen{there(main, a), there(a, b)}), Nonzero, "a", ""},
+		"SIGPIPE of its own":                 {end(ended("sigpipe", Nonzero, OK), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}), Signaled, "main", ""},
+		"a limit, and then an end":           {end(ended(CPULimit, Nonzero, OK), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}), CPULimit, "main", ""},
+		"an end, and then a limit":           {end(ended(Nonzero, CPULimit, OK), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}), Nonzero, "main", ""},
+		"a flood":                            {end(ended(OutputLimit, OK, OK), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}), OutputLimit, "main", ""},
+		"the first is silent":                {end(ended(WallLimit, WallLimit, WallLimit), -1, judge.Opinion{}, []seen{there(main, a), there(a, b)}), WallLimit, "main", ""},
+		"although it was ended first":        {end(ended(WallLimit, WallLimit, WallLimit), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}), WallLimit, "main", ""},
+		"through one who copes":              {end(ended(WallLimit, OK, WallLimit), -1, judge.Opinion{}, []seen{gone(main, a), there(a, b)}), WallLimit, "main", ""},
+		"the last does not read":             {end(ended(WallLimit, WallLimit, WallLimit), -1, judge.Opinion{}, []seen{unread(main, a), unread(a, b)}), WallLimit, "b", ""},
+		"the middle does not read":           {end(ended(WallLimit, WallLimit, WallLimit), -1, judge.Opinion{}, []seen{unread(main, a), there(a, b)}), WallLimit, "a", ""},
+		"two that nobody joins":              {end(ended(WallLimit, WallLimit, OK), -1, judge.Opinion{}, []seen{gone(main, b), gone(a, b)}), WallLimit, "a main", ""},
+		"two crashes that nobody joins":      {end(ended(Nonzero, Signaled, OK), -1, judge.Opinion{}, []seen{gone(main, b), gone(a, b)}), Signaled, "a", ""},
+		"half of two pipes is closed":        {end(ended(Nonzero, Signaled), -1, judge.Opinion{}, []seen{gone(main, a), there(main, a)}), Signaled, "a", ""},
+		"both of two are closed":             {end(ended(Nonzero, Signaled), -1, judge.Opinion{}, []seen{gone(main, a), gone(main, a)}), Nonzero, "main", ""},
+		"the caller goes":                    {end(ended(Signaled, Cancelled, Cancelled), -1, judge.Opinion{}, []seen{gone(main, a), gone(a, b)}), Cancelled, "", ""},
+		"the service ends":                   {end(ended(Cancelled, Interrupted, OK), -1, judge.Opinion{}, nil), Interrupted, "", ""},
+		"our fault":                          {end(ended(Nonzero, InternalError, OK), -1, judge.Opinion{}, nil), InternalError, "", ""},
+		"right":                              {end(ended(OK, OK), 1, right, []seen{gone(main, a), gone(a, main)}), OK, "", "right"},
+		"wrong":                              {end(decided(ended(Cancelled, Nonzero), main), 1, wrong, []seen{there(main, a), gone(a, main)}), WrongAnswer, "", "wrong"},
+		"crashed first":                      {end(ended(Signaled, Nonzero), 1, wrong, []seen{gone(main, a), there(a, main)}), Signaled, "main", "signaled"},
+		"crashed afterwards":                 {end(ended(Signaled, Nonzero), 1, wrong, []seen{there(main, a), gone(a, main)}), WrongAnswer, "", "wrong"},
+		"crashed although right":             {end(ended(Signaled, OK), 1, right, []seen{there(main, a), gone(a, main)}), Signaled, "main", ""},
+		"talked on although right":           {end(ended("sigpipe", OK), 1, right, []seen{there(main, a), gone(a, main)}), OK, "", "right"},
+		"went, and the interactor failed":    {end(ended(OK, Signaled), 1, failed, []seen{gone(main, a), there(a, main)}), WrongAnswer, "main", "before its interactor"},
+		"the interactor failed":              {end(decided(ended(Cancelled, Signaled), main), 1, failed, []seen{there(main, a), gone(a, main)}), CheckerFailed, "a", "failed"},
+		"the interactor was cancelled":       {end(ended(OK, Cancelled), 1, failed, []seen{gone(main, a), there(a, main)}), Cancelled, "", ""},
+		"of two players the one crashed":     {end(decided(ended(Cancelled, Signaled, Nonzero), main), 2, wrong, []seen{there(main, b), gone(b, main), gone(a, b), there(b, a)}), Signaled, "a", "a: signaled"},
+		"of two players the one fell silent": {end(decided(ended(WallLimit, Cancelled, Nonzero), a), 2, wrong, []seen{gone(main, b), there(b, main), unread(a, b), gone(b, a)}), WallLimit, "main", "main: "},
+		"or waited for the other":            {end(decided(ended(WallLimit, Cancelled, Nonzero), a), 2, wrong, []seen{gone(main, b), there(b, main), there(a, b), gone(b, a)}), WallLimit, "main a", "main, a: "},
+		"of two players the one went, and the interactor failed": {end(decided(ended(OK, Cancelled, Nonzero), a), 2, failed, []seen{gone(main, b), there(a, b), gone(b, a)}), CheckerFailed, "b", "failed (ended by then: main)"},
+		"both went, and the interactor failed":                   {end(ended(OK, OK, Nonzero), 2, failed, []seen{gone(main, b), gone(a, b), there(b, a)}), WrongAnswer, "main a", "main, a: the program ended before"},
+		"of two players the one talked, the other only listened": {end(decided(ended(OK, Cancelled, Nonzero), a), 2, failed, []seen{gone(main, b), gone(b, a)}), WrongAnswer, "main", "before its interactor"},
+		"and the one who only listened went, too":                {end(ended(OK, OK, Nonzero), 2, failed, []seen{gone(main, b), there(b, a)}), WrongAnswer, "main a", "before its interactor"},
+		"only the one who listened went":                         {end(decided(ended(Cancelled, OK, Nonzero), main), 2, failed, []seen{there(main, b), there(b, a)}), CheckerFailed, "b", "ended by then: a"},
+		"nobody went, and the interactor failed":                 {end(decided(decided(ended(Cancelled, Cancelled, Nonzero), main), a), 2, failed, []seen{there(main, b), there(a, b)}), CheckerFailed, "b", "has failed: failed"},
+		"one of two pipes to the interactor is closed":           {end(ended(OK, Nonzero), 1, failed, []seen{gone(main, a), there(main, a)}), WrongAnswer, "main", "before its interactor"},
+		"none of two pipes to the interactor is closed":          {end(decided(ended(Cancelled, Nonzero), main), 1, failed, []seen{there(main, a), there(main, a)}), CheckerFailed, "a", "failed"},
+		"one of each player's pipes is closed":                   {end(decided(ended(OK, Cancelled, Nonzero), a), 2, failed, []seen{gone(main, b), there(main, b), there(a, b), gone(a, b)}), WrongAnswer, "main a", ""},
+		"closed in order, and crashed afterwards":                {end(ended(Signaled, Nonzero), 1, wrong, []seen{gone(main, a), there(main, a)}), WrongAnswer, "", "wrong"},
+		"what the second said was not read":                      {end(ended(WallLimit, WallLimit, Nonzero), 2, wrong, []seen{gone(main, b), there(b, main), hung(unread(a, b)), there(b, a)}), WallLimit, "main", ""},
+		"it said that at the end":                                {end(ended(WallLimit, WallLimit, Nonzero), 2, wrong, []seen{gone(main, b), there(b, main), before(hung(unread(a, b)), empty), there(b, a)}), WallLimit, "a main", "a, main: "},
+		"the last read all at the end":                           {end(ended(WallLimit, WallLimit), -1, judge.Opinion{}, []seen{before(gone(main, a), was)}), WallLimit, "a main", ""},
+		"a pipe that was closed before":                          {end(ended(WallLimit, WallLimit), -1, judge.Opinion{}, []seen{before(gone(main, a), closed)}), WallLimit, "a main", ""},
+		"a pipe that was closed before, and one that was not":    {end(ended(WallLimit, WallLimit), -1, judge.Opinion{}, []seen{before(gone(main, a), closed), gone(main, a)}), WallLimit, "main", ""},
+		"nobody has looked before":                               {glimpsedAt(end(ended(WallLimit, WallLimit), -1, judge.Opinion{}, []seen{gone(main, a)}), 0), WallLimit, "a main", ""},
+		"somebody has looked too early":                          {glimpsedAt(end(ended(WallLimit, WallLimit), -1, judge.Opinion{}, []seen{gone(main, a)}), 49), WallLimit, "a main", ""},
+		"and not too early":                                      {glimpsedAt(end(ended(WallLimit, WallLimit), -1, judge.Opinion{}, []seen{gone(main, a)}), 50), WallLimit, "main", ""},
+		"somebody has looked before one had begun":               {end(begun(ended(WallLimit, WallLimit), 0, 50), -1, judge.Opinion{}, []seen{gone(main, a)}), WallLimit, "a main", ""},
+		"the writer ended well shortly before":                   {end(at(ended(OK, WallLimit), 97, 100), -1, judge.Opinion{}, []seen{gone(main, a)}), WallLimit, "a main", "a, main: wall_limit"},
+		"and long before":                                        {end(at(ended(OK, WallLimit), 89, 100), -1, judge.Opinion{}, []seen{gone(main, a)}), WallLimit, "a", ""},
+		"shortly before its own time was over":                   {end(begun(at(ended(OK, WallLimit), 97, 150), 0, 50), -1, judge.Opinion{}, []seen{gone(main, a)}), WallLimit, "a main", ""},
+		"the reader ended well shortly before":                   {end(at(ended(WallLimit, OK), 100, 97), -1, judge.Opinion{}, []seen{there(main, a)}), WallLimit, "main", ""},
+		"and had not read":                                       {end(at(ended(WallLimit, OK), 100, 97), -1, judge.Opinion{}, []seen{before(there(main, a), was)}), WallLimit, "main a", ""},
+		"the writer ended well when it was too late":             {end(at(ended(OK, WallLimit), 102, 100), -1, judge.Opinion{}, []seen{there(main, a)}), WallLimit, "a main", ""},
+		"the writer ended badly when it was too late":            {end(at(ended(Nonzero, WallLimit), 102, 100), -1, judge.Opinion{}, []seen{there(main, a)}), WallLimit, "a main", ""},
+		"one that nobody joins ended shortly before":             {end(at(ended(OK, WallLimit, OK), 97, 100, 97), -1, judge.Opinion{}, []seen{gone(main, b), there(a, b)}), WallLimit, "a", ""},
+		"the interactor ended shortly before":                    {end(at(ended(WallLimit, OK), 100, 97), 1, right, []seen{there(main, a), there(a, main)}), WallLimit, "main", ""},
+		"both fell silent":                                       {end(ended(WallLimit, WallLimit, Nonzero), 2, wrong, []seen{gone(main, b), there(b, main), gone(a, b), there(b, a)}), WallLimit, "a main", "a, main: "},
+		"a helper of the player crashed":                         {end(ended(OK, Signaled, Nonzero), 2, wrong, []seen{gone(a, main), gone(main, b), there(b, a)}), Signaled, "a", ""},
+		"one who only listens crashed":                           {end(ended(OK, Signaled, OK), 2, right, []seen{gone(main, b), there(b, a), there(b, main)}), Signaled, "a", ""},
 	} {
 		got := c.end.settle()
 		var fault []string

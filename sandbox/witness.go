@@ -3,6 +3,7 @@ package sandbox
 import (
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -19,6 +20,7 @@ type joint struct {
 	kept           *os.File // what the writer has, too: the reader does not notice its end; nil: it does
 	relay          *relay   // nil: none
 	hungUp, unread bool
+	before         glimpse
 }
 
 // join makes the pipe. silent: nobody shall notice the writer's end before it was looked at.
@@ -90,8 +92,12 @@ func (j *joint) close() {
 // reading ends, and the writing ends of an interactor. What it sees is told before
 // they can.
 type witness struct {
-	mu     sync.Mutex
-	joints []*joint
+	mu      sync.Mutex
+	joints  []*joint
+	after   time.Duration // from the first start to the glimpse
+	timer   *time.Timer   // nil: no program has been started
+	glimpse int64         // when it was, monotonic ns; 0: not yet
+	closed  bool
 }
 
 // join makes all pipes. silent is the program whose end of writing is not noticed before
@@ -112,6 +118,11 @@ func (w *witness) join(silent int) error {
 }
 
 func (w *witness) close() {
+	w.mu.Lock()
+	if w.closed = true; w.timer != nil {
+		w.timer.Stop()
+	}
+	w.mu.Unlock() // a glimpse that had begun is over
 	for _, j := range w.joints {
 		j.close()
 	}
@@ -119,7 +130,7 @@ func (w *witness) close() {
 
 // ends are what a program gets of the pipes.
 func (w *witness) ends(program int) *ends {
-	e := &ends{further: map[int]*os.File{}}
+	e := &ends{further: map[int]*os.File{}, given: w.begin}
 	for _, j := range w.joints {
 		switch {
 		case j.from == program && j.fromFD == 1:
@@ -136,6 +147,30 @@ func (w *witness) ends(program int) *ends {
 		}
 	}
 	return e
+}
+
+// begin is called for each program that is started; the first counts: its time is over first.
+func (w *witness) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.timer == nil && !w.closed {
+		w.timer = time.AfterFunc(w.after, w.peek)
+	}
+}
+
+// peek takes the glimpse, of all pipes at once.
+func (w *witness) peek() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed {
+		return
+	}
+	for _, j := range w.joints {
+		if j.before.closed = true; j.held != nil {
+			j.before.closed, j.before.unread = polled(j.held)
+		}
+	}
+	w.glimpse = monotonic()
 }
 
 // look is called when a program has ended: it sees which of those that wrote to it had
@@ -194,14 +229,14 @@ func polled(read *os.File) (hungUp, unread bool) {
 	return p[0].Revents&unix.POLLHUP != 0, p[0].Revents&unix.POLLIN != 0
 }
 
-// seen is what it saw, when all have ended.
-func (w *witness) seen() (out []seen) {
+// seen is what it saw, when all have ended, and when it had its glimpse.
+func (w *witness) seen() (out []seen, glimpse int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, j := range w.joints {
-		out = append(out, seen{j.from, j.to, j.hungUp, j.unread})
+		out = append(out, seen{j.from, j.to, j.hungUp, j.unread, j.before})
 	}
-	return out
+	return out, w.glimpse
 }
 
 // ends are what one program has of the pipes between several.
@@ -209,6 +244,7 @@ type ends struct {
 	in, out *os.File // nil: no pipe
 	further map[int]*os.File
 	over    chan struct{} // it has written too much; nil: nobody counts
+	given   func()        // called when the program has got them
 }
 
 // close lets go of them: a program learns that its partner is gone only when nobody
@@ -217,6 +253,7 @@ func (e *ends) close() {
 	if e == nil {
 		return
 	}
+	e.given()
 	for _, f := range e.further {
 		f.Close()
 	}
