@@ -52,10 +52,10 @@ func TestInteractorFailsOfOnePlayer(t *testing.T) {
 func TestOneOfTwoPipesIsClosed(t *testing.T) {
 	l := newLab(t)
 	for script, want := range map[string]Verdict{
-		"echo 1; sleep 0.1":                OK,
-		"exec >&-; sleep 0.3; echo 1 >&4":  WrongAnswer,
-		"echo no; sleep 0.3; echo more":    CheckerFailed,
-		"exec 4>&-; echo no; exec sleep 1": WrongAnswer, // it had closed one, and nobody knows whether that was waited for
+		"echo 1; sleep 0.1":                           OK,
+		"exec >&-; sleep 0.3; echo 1 >&4":             WrongAnswer,
+		"echo no; sleep 0.3; echo more":               CheckerFailed,
+		"exec 4>&-; sleep 0.3; echo no; exec sleep 1": WrongAnswer, // it had closed one, and nobody knows whether that was waited for
 	} {
 		job := several(t, script, nil, "main interactor:3", "main:4 interactor:4")
 		job.Checker = checks(judge.Testlib, "#!/bin/sh\nread x <&3 || { echo unexpected end >&2; exit 3; }\n[ \"$x\" = 1 ] || { echo no number >&2; exit 3; }\nexit 0\n")
@@ -71,21 +71,33 @@ func TestOneOfTwoPipesIsClosed(t *testing.T) {
 func TestForgedEnds(t *testing.T) {
 	l := newLab(t)
 	referees := func(second string) *Job { return players(t, counts, second) }
+	slow := func(second string) *Job { // whose referee thinks over what it has read
+		job := referees(second)
+		job.Checker = checks(judge.Testlib, strings.ReplaceAll(referee, "read b <&5", "read b <&5 && sleep 0.4"))
+		job.Checker.Interactive = true
+		return job
+	}
 	line := func(main, reader string) *Job { return several(t, main, []Program{sh("other", reader)}, "main other") }
 	for name, c := range map[string]struct {
 		job    *Job
 		honest string
+		sooner int64 // the honest one's time is over by so many ms; of two cells one begins first
 	}{
-		"junk into a pipe that was empty":  {referees("read x; sleep 1.4; yes | tr -d '\\n'"), "main"},
-		"an answer, and silence again":     {referees("read x; sleep 1.44; echo $((x + 1)); exec sleep 100"), "main"},
-		"an end":                           {referees("read x; sleep 1.46; exit 0"), "main"},
-		"an end that the reader waits for": {line("sleep 1.44; exit 0", "cat; sleep 0.3"), "other"},
-		"a bad end":                        {line("sleep 1.44; exit 3", "cat; sleep 0.3"), "other"},
-		"reading all that was unread":      {line("head -c 100000 /dev/zero; sleep 0.3", "sleep 1.42; exec cat >/dev/null"), "main"},
-		"reading it and ending well":       {line("head -c 100000 /dev/zero; sleep 0.3", "sleep 1.42; head -c 100000 >/dev/null; exit 0"), "main"},
+		"junk into a pipe that was empty":  {slow("read x; sleep 1.4; yes"), "main", 0},
+		"an answer, and silence again":     {referees("read x; sleep 1.44; echo $((x + 1)); exec sleep 100"), "main", 0},
+		"an answer when it was too late":   {referees("read x; sleep 1.35; echo $((x + 1)); exec sleep 100"), "main", 250},
+		"an end":                           {referees("read x; sleep 1.46; exit 0"), "main", 0},
+		"an end that the reader waits for": {line("sleep 1.45; exit 0", "cat; exec sleep 100"), "other", 0},
+		"a bad end":                        {line("sleep 1.45; exit 3", "cat; exec sleep 100"), "other", 0},
+		"reading all that was unread":      {line("head -c 100000 /dev/zero; exec sleep 100", "sleep 1.42; exec cat >/dev/null"), "main", 0},
+		"reading it and ending well":       {line("head -c 100000 /dev/zero; exec sleep 100", "sleep 1.42; head -c 100000 >/dev/null; exit 0"), "main", 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := l.run(t, short(c.job, 1500))
+			short(c.job, 1500)
+			if c.sooner > 0 {
+				c.job.Limits.WallMillis = ptr(1500 - c.sooner)
+			}
+			r := l.run(t, c.job)
 			if slices.Equal(r.Fault, []string{c.honest}) || r.Verdict == OK {
 				t.Errorf("%s", r.told())
 			}
