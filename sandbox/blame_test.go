@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"cordon/judge"
 )
@@ -103,4 +104,53 @@ func TestForgedEnds(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The witness looks once at all pipes, when it is told to or its timer is over, and never when
+// its pipes are gone.
+func TestGlimpse(t *testing.T) {
+	var w *witness
+	fresh := func(after time.Duration) {
+		w = &witness{after: after}
+		for from := range 3 { // to the same reader
+			w.joints = append(w.joints, &joint{from: from, to: 3, fromFD: 1, toFD: from})
+		}
+		w.joints = append(w.joints, &joint{from: 0, to: 4, fromFD: 3, toFD: 0})
+		if err := w.join(-1); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(w.close)
+		if _, err := w.joints[0].write.WriteString("x"); err != nil {
+			t.Fatal(err)
+		}
+		w.joints[1].write.Close()
+		w.joints[1].write = nil
+		w.look(4)
+	}
+	want := []glimpse{{unread: true}, {closed: true}, {}, {closed: true}}
+	check := func(name string, want []glimpse) {
+		t.Helper()
+		seen, at := w.seen()
+		var got []glimpse
+		for _, s := range seen {
+			got = append(got, s.before)
+		}
+		if !slices.Equal(got, want) || (at > 0) != !slices.Equal(want, make([]glimpse, 4)) {
+			t.Errorf("%s: %+v at %d, want %+v", name, got, at, want)
+		}
+	}
+	fresh(time.Millisecond)
+	w.begin()
+	w.begin()
+	eventually(t, "the timer is over", func() bool { _, at := w.seen(); return at > 0 })
+	check("by the timer", want)
+	fresh(time.Hour)
+	w.begin()
+	check("before it is over", make([]glimpse, 4))
+	w.close()
+	if w.timer.Stop() {
+		t.Error("the timer goes on")
+	}
+	w.peek()
+	check("too late", make([]glimpse, 4))
 }
