@@ -60,7 +60,7 @@ type TestResult struct {
 // EnsembleResult is what there is to tell of several programs.
 type EnsembleResult struct {
 	Programs   []ProgramResult   `json:"programs,omitempty" doc:"Account of each program of a job with several, main first; what stands beside is of all together"`
-	Fault      []string          `json:"fault,omitempty" doc:"The names of those programs whose verdict it is, where there are several"`
+	Fault      []string          `json:"fault,omitempty" doc:"The names of those programs whose verdict it is, where there are several; for a timeout also of those that cannot be ruled out"`
 	Transcript *TranscriptResult `json:"transcript,omitempty" doc:"Where transcript_bytes asked for it"`
 }
 
