@@ -176,8 +176,9 @@ func (c *Cache[T]) make(e *entry[T], build func(*os.File) (Left[T], error)) (*Bu
 	c.stats.Bytes += b.Bytes
 	if !e.kept {
 		c.forget(e)
+	} else {
+		c.evict() // for one that stays: what is only in use makes nobody go
 	}
-	c.evict()
 	b.release = c.releasing(e, b.Dir)
 	return &b, nil
 }

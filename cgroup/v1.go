@@ -17,6 +17,7 @@ const v1Period = 100_000 // microseconds, the kernel's default
 // v1Driver gives every group a lane in each hierarchy.
 type v1Driver struct {
 	bases []*v1Base // each hierarchy once
+	ooms  *oomWatcher
 	made  atomic.Int64
 }
 
@@ -47,9 +48,10 @@ func (d *v1Driver) Create() (Group, error) {
 func (d *v1Driver) Close() error {
 	var errs []error
 	for _, b := range d.bases {
-		errs = append(errs, b.closeLanes(), os.Remove(b.dir.path))
+		errs = append(errs, d.closeLanes(b), os.Remove(b.dir.path))
 		b.dir.close()
 	}
+	d.ooms.close()
 	return errors.Join(errs...)
 }
 
@@ -151,10 +153,10 @@ func (g *v1Group) Remove() error {
 	for i, l := range g.lanes {
 		b := g.driver.bases[i]
 		if !empty {
-			l.close()
+			g.driver.closeLane(l)
 			errs = append(errs, rmdir(b.dir.fd, l.dir.name(), l.dir.path))
 		} else if l = b.lanes.give(l); l != nil { // there are enough
-			errs = append(errs, l.remove(b))
+			errs = append(errs, g.driver.removeLane(b, l))
 		}
 	}
 	g.lanes = nil
@@ -185,5 +187,7 @@ func newV1(places map[string]string, name string) (*v1Driver, error) {
 		byPath[path] = &v1Base{dir: opened, controllers: []string{c}}
 		d.bases = append(d.bases, byPath[path])
 	}
-	return d, nil
+	var err error
+	d.ooms, err = newOOMWatcher()
+	return d, err
 }

@@ -19,7 +19,7 @@ type lane struct {
 	dir     dir
 	fds     [v1FileCount]int // -1: not of this hierarchy, or the kernel has none
 	tasks   *os.File
-	oom     *oomWatch // where memory is
+	oom     *oomEvent // where memory is
 	refused int       // how often it could not be used again
 
 	// Counters that only grow, when the present group began.
@@ -92,25 +92,25 @@ func (d *v1Driver) takeLane(b *v1Base) (*lane, error) {
 			l = b.lanes.give(l)
 		}
 		if l != nil {
-			if err := l.remove(b); err != nil {
+			if err := d.removeLane(b, l); err != nil {
 				return nil, err
 			}
 		}
 	}
-	return b.makeLane(lanePrefix + strconv.FormatInt(d.made.Add(1), 10))
+	return d.makeLane(b, lanePrefix+strconv.FormatInt(d.made.Add(1), 10))
 }
 
-func (b *v1Base) makeLane(name string) (*lane, error) {
+func (d *v1Driver) makeLane(b *v1Base, name string) (*lane, error) {
 	dir, err := b.dir.child(name)
 	if err != nil {
 		return nil, err
 	}
 	l, err := openLane(dir, b.controllers)
 	if err == nil && l.has(oomControl) {
-		l.oom, err = watchOOM(l)
+		err = d.ooms.add(l)
 	}
 	if err != nil {
-		return nil, errors.Join(err, l.remove(b))
+		return nil, errors.Join(err, d.removeLane(b, l))
 	}
 	return l, nil
 }
@@ -228,10 +228,10 @@ func (l *lane) empty() bool {
 	return false
 }
 
-// close ends the watcher and closes the files.
-func (l *lane) close() {
+// closeLane ends the watching and closes the files.
+func (d *v1Driver) closeLane(l *lane) {
 	if l.oom != nil {
-		l.oom.close()
+		d.ooms.remove(l)
 	}
 	if l.tasks != nil {
 		l.tasks.Close()
@@ -243,17 +243,17 @@ func (l *lane) close() {
 	}
 }
 
-// remove closes it and removes the directory.
-func (l *lane) remove(b *v1Base) error {
-	l.close()
+// removeLane closes one and removes its directory.
+func (d *v1Driver) removeLane(b *v1Base, l *lane) error {
+	d.closeLane(l)
 	return removeGroup(b.dir.fd, l.dir.name(), l.dir.path)
 }
 
 // closeLanes removes those that no group uses.
-func (b *v1Base) closeLanes() error {
+func (d *v1Driver) closeLanes(b *v1Base) error {
 	var errs []error
 	for l := b.lanes.take(); l != nil; l = b.lanes.take() {
-		errs = append(errs, l.remove(b))
+		errs = append(errs, d.removeLane(b, l))
 	}
 	return errors.Join(errs...)
 }

@@ -198,7 +198,7 @@ func TestLaneFiles(t *testing.T) {
 		if err == nil && opened != c.opened {
 			t.Errorf("%q without %q: %d files, want %d", c.controllers, c.without, opened, c.opened)
 		}
-		l.close()
+		(&v1Driver{}).closeLane(l)
 		for _, fd := range l.fds {
 			if _, err := readAt(fd, make([]byte, 1)); fd >= 0 && err == nil {
 				t.Errorf("descriptor %d is still open", fd)

@@ -16,6 +16,33 @@ const maxElements = 1 << 16
 
 var errTooMany = errors.New("too many elements")
 
+// maxValues of a whole request: arrays of arrays, and those of strings, count together.
+const maxValues = 1 << 19
+
+// tooMany: the request has more values than that. The commas tell, before anything is
+// decoded.
+func tooMany(body []byte) bool {
+	if len(body) <= maxValues {
+		return false
+	}
+	commas := 0
+	for i := 0; i < len(body); i++ {
+		switch body[i] {
+		case ',':
+			if commas++; commas == maxValues {
+				return true
+			}
+		case '"':
+			for i++; i < len(body) && body[i] != '"'; i++ {
+				if body[i] == '\\' {
+					i++
+				}
+			}
+		}
+	}
+	return false
+}
+
 // Bounded is an array that is not decoded past maxElements.
 type Bounded[T any] []T
 

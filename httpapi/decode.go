@@ -33,6 +33,9 @@ func decodeRun(body []byte) (*RunRequest, *Problem) { return decodeBody[RunReque
 func decodeJob(body []byte) (*JobRequest, *Problem) { return decodeBody[JobRequest](body) }
 
 func decodeBody[T any](body []byte) (*T, *Problem) {
+	if tooMany(body) {
+		return nil, problem(CodeTooLarge, "", fmt.Sprintf("the request has more than %d values; send fewer", maxValues))
+	}
 	var r T
 	d := jsontext.NewDecoder(bytes.NewReader(body))
 	if err := json.UnmarshalDecode(d, &r, json.RejectUnknownMembers(true), json.WithUnmarshalers(noNull)); err != nil {

@@ -193,6 +193,7 @@ const everything = `{"policy":"dev","language":"c","source":"s","files":[{"path"
 "limits":{"cpu_ms":1,"wall_ms":2,"memory_bytes":3,"pids":4,"output_bytes":5,"disk_bytes":6,"disk_files":7,"open_files":8,"file_bytes":9,
 "stack_bytes":10,"cpus":1.5},"outputs":["*.png"],"expect":"x","expect_base64":"eA==","compare":"float","tolerance":{"abs":1e-6,"rel":1},
 "tests":[{"name":"1","args":["x"],"stdin":"1","expect":"2","limits":{"cpu_ms":1}}],"checker":{"style":"kattis","command":["./check"]},"interactor":{"command":["./talk"]},
+"programs":[{"name":"a","same_as":"main","args":["x"]}],"pipes":[{"from":"main","to":"a:3"}],"cores":"apart","transcript_bytes":100,
 "measure":{"pin":true,"repeat":3,"warm_up":true},"parallel_tests":2,"stop_on_first_failure":true,"keep_output_bytes":1,"writable_root":true,"root_dirs":["/opt/x"]}`
 
 func TestDecodeTakes(t *testing.T) {
@@ -225,6 +226,21 @@ func TestDecodeTakes(t *testing.T) {
 	for _, body := range []string{`{}`, `{"limits":{"pids":-5}}`, `{"limits":{"pids":9223372036854775807,"cpus":1e3}}`, `{"stdin":"\u0000\ud83d\ude00"}`, `{"files":[]}`} {
 		if _, p := decodeRun([]byte(body)); p != nil {
 			t.Errorf("%s: %v", body, p)
+		}
+	}
+}
+
+// Values count together, however they are nested; what is in strings does not.
+func TestTooManyValues(t *testing.T) {
+	nested := strings.Repeat(`{"files":[`+strings.TrimSuffix(strings.Repeat("{},", 60_000), ",")+`]},`, 9)
+	for body, refused := range map[string]bool{
+		`{"tests":[` + strings.TrimSuffix(nested, ",") + `]}`:                               true,
+		`{"command":[` + strings.TrimSuffix(strings.Repeat(`"",`, maxValues+2), ",") + `]}`: true,
+		`{"stdin":"` + strings.Repeat(`,\"`, maxValues) + `"}`:                              false,
+	} {
+		_, p := decodeRun([]byte(body))
+		if refused != (p != nil) || p != nil && (p.Code != CodeTooLarge || !strings.Contains(p.Detail, "524288 values")) {
+			t.Errorf("%.40s: %v", body, p)
 		}
 	}
 }

@@ -50,8 +50,14 @@ func (s *Server) job(r *RunRequest, k *kept) (*sandbox.Job, *Problem) {
 	if p := s.tests(j, r, k); p != nil {
 		return nil, p
 	}
+	if err := j.Check(); err != nil {
+		return nil, refusal(err)
+	}
 	grant, p := s.granted(j, j.Request(), "")
-	if p != nil || plan == nil {
+	if p != nil {
+		return j, p
+	}
+	if p := s.fillPrograms(j, r); p != nil || plan == nil {
 		return j, p
 	}
 	fill(j, r, plan, grant)
@@ -220,6 +226,7 @@ func variables(j *sandbox.Job, env map[string]string) *Problem {
 // refusal is the answer to a job that is not taken.
 func refusal(err error) *Problem {
 	var denied *policy.DeniedError
+	var wrong *sandbox.InvalidError
 	switch {
 	case errors.As(err, &denied):
 		p := problem(CodePolicyDenied, denied.Denials[0].Field, denied.Error())
@@ -227,6 +234,8 @@ func refusal(err error) *Problem {
 		return p
 	case errors.Is(err, policies.ErrUnknown):
 		return problem(CodeUnknownPolicy, "policy", err.Error())
+	case errors.As(err, &wrong):
+		return problem(CodeInvalidField, wrong.Field, wrong.Detail)
 	case errors.Is(err, sandbox.ErrInvalidJob):
 		return problem(CodeInvalidField, "", err.Error())
 	case errors.Is(err, sandbox.ErrUnsupportedHost):

@@ -21,8 +21,11 @@ type RunResult struct {
 	Tests      []TestResult      `json:"tests,omitempty" doc:"Account of each test, in the order of the request; those that were not run are skipped"`
 	Summary    *SummaryResult    `json:"summary,omitempty" doc:"Of the tests"`
 	Checker    *BuildResult      `json:"checker_build,omitempty" doc:"Account of the checker's build, where that ended badly"`
-	Files      []FileResult      `json:"files,omitempty" doc:"What outputs asked for"`
-	Timings    TimingsResult     `json:"timings"`
+	Account    *StepResult       `json:"checker,omitempty" doc:"Account of the interactor of a single run"`
+	Points     *float64          `json:"points,omitempty" doc:"As that gave them"`
+	EnsembleResult
+	Files   []FileResult  `json:"files,omitempty" doc:"What outputs asked for"`
+	Timings TimingsResult `json:"timings"`
 }
 
 // BuildResult is the account of a build.
@@ -50,7 +53,36 @@ type TestResult struct {
 	Difference *judge.Difference `json:"difference,omitempty"`
 	Measured   *MeasuredResult   `json:"measured,omitempty"`
 	Points     *float64          `json:"points,omitempty" doc:"As the checker gave them"`
-	Checker    *StepResult       `json:"checker,omitempty" doc:"Account of the checker's own run"`
+	Checker    *StepResult       `json:"checker,omitempty" doc:"Account of the run of the checker or interactor"`
+	EnsembleResult
+}
+
+// EnsembleResult is what there is to tell of several programs.
+type EnsembleResult struct {
+	Programs   []ProgramResult   `json:"programs,omitempty" doc:"Account of each program of a job with several, main first; what stands beside is of all together"`
+	Fault      []string          `json:"fault,omitempty" doc:"The names of those programs whose verdict it is, where there are several; for a timeout also of those that cannot be ruled out"`
+	Transcript *TranscriptResult `json:"transcript,omitempty" doc:"Where transcript_bytes asked for it"`
+}
+
+// ProgramResult is the account of one of several programs.
+type ProgramResult struct {
+	Name string `json:"name"`
+	StepResult
+}
+
+// TranscriptResult is who has said what to whom.
+type TranscriptResult struct {
+	Entries   []SaidResult `json:"entries" doc:"In the order in which it was said, over all pipes"`
+	Truncated bool         `json:"truncated" doc:"There was more"`
+}
+
+// SaidResult is what was read at once from a pipe.
+type SaidResult struct {
+	From   string `json:"from" doc:"As in pipes, with the number of the descriptor"`
+	To     string `json:"to"`
+	At     int64  `json:"at_ns" doc:"Since the first program was started"`
+	Text   string `json:"text" doc:"Empty when base64 is there"`
+	Base64 string `json:"base64,omitempty" doc:"Instead of text when the bytes are not UTF-8, as for stdout_base64"`
 }
 
 // SummaryResult is what the tests say together.
@@ -134,6 +166,11 @@ func NewResult(r *sandbox.Result) *RunResult {
 		s := *r.Summary
 		out.Summary = &SummaryResult{string(s.Verdict), s.Total, s.Run, s.Passed, s.Parallel, s.CPUNanos, s.WallNanos, s.MemoryPeakBytes, s.Points}
 	}
+	out.Points, out.EnsembleResult = r.Points, newEnsemble(r.Programs, r.Fault, r.Transcript)
+	if r.Checker != nil {
+		account := newStep(r.Checker)
+		out.Account = &account
+	}
 	for _, f := range r.Files {
 		file := FileResult{Size: f.Size, SHA256: f.SHA256, Error: f.Error}
 		file.Path, file.PathBase64 = text([]byte(f.Path))
@@ -155,6 +192,24 @@ func newTest(t *sandbox.TestResult) TestResult {
 	if t.Checker != nil {
 		checker := newStep(t.Checker)
 		out.Checker = &checker
+	}
+	out.EnsembleResult = newEnsemble(t.Programs, t.Fault, t.Transcript)
+	return out
+}
+
+func newEnsemble(programs []sandbox.ProgramResult, fault []string, t *sandbox.Transcript) EnsembleResult {
+	out := EnsembleResult{Fault: fault}
+	for i := range programs {
+		out.Programs = append(out.Programs, ProgramResult{programs[i].Name, newStep(&programs[i].Step)})
+	}
+	if t == nil {
+		return out
+	}
+	out.Transcript = &TranscriptResult{Entries: make([]SaidResult, len(t.Entries)), Truncated: t.Truncated}
+	for i, e := range t.Entries {
+		said := SaidResult{From: e.From.String(), To: e.To.String(), At: e.At}
+		said.Text, said.Base64 = text(e.Data)
+		out.Transcript.Entries[i] = said
 	}
 	return out
 }

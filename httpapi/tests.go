@@ -18,7 +18,7 @@ const maxRepeat = 100
 // What a result with tests may hold of their outputs, in all.
 const (
 	defaultKeep = 4096
-	maxKept     = 64 << 20
+	maxKept     = sandbox.MaxKept
 )
 
 // tests fills in what a job with tests has, and what outputs are compared with.
@@ -33,9 +33,32 @@ func (s *Server) tests(j *sandbox.Job, r *RunRequest, k *kept) *Problem {
 	if p != nil {
 		return p
 	}
-	if r.Tests == nil {
-		return k.single(j, r, c)
+	if r.Tests != nil {
+		p = s.several(j, r, k, c)
+	} else {
+		p = k.single(j, r, c)
 	}
+	if p == nil {
+		p = s.programs(j, r, k)
+	}
+	if p != nil {
+		return p
+	}
+	if r.Interactor == nil {
+		return s.checker(j, r.Checker, "checker", k)
+	}
+	if r.Checker != nil {
+		return problem(CodeInvalidField, "interactor", "checker is given too; give one of them: an interactor judges what it has read")
+	}
+	p = s.checker(j, r.Interactor, "interactor", k)
+	if j.Checker != nil {
+		j.Checker.Interactive = true
+	}
+	return p
+}
+
+// several are the tests of a job.
+func (s *Server) several(j *sandbox.Job, r *RunRequest, k *kept, c judge.Comparison) *Problem {
 	if p := noneBeside(r); p != nil {
 		return p
 	}
@@ -61,30 +84,21 @@ func (s *Server) tests(j *sandbox.Job, r *RunRequest, k *kept) *Problem {
 	if r.Parallel < 0 {
 		return problem(CodeInvalidField, "parallel_tests", fmt.Sprintf("%d given, allowed is 0 or more; what the service cannot run at once it does not", r.Parallel))
 	}
-	if r.Interactor == nil {
-		return s.checker(j, r.Checker, "checker", k)
-	}
-	if r.Checker != nil {
-		return problem(CodeInvalidField, "interactor", "checker is given too; give one of them: an interactor judges what it has read")
-	}
-	p = s.checker(j, r.Interactor, "interactor", k)
-	if j.Checker != nil {
-		j.Checker.Interactive = true
-	}
-	return p
+	return nil
 }
 
-// streams of a test that a result may hold: its own two, and those of its checker.
+// streams of a test that a result may hold: two of each program, and of its checker.
 func streams(r *RunRequest) int {
+	n := 2 + 2*min(len(r.Programs), sandbox.MaxPrograms)
 	if r.Checker != nil || r.Interactor != nil {
-		return 4
+		n += 2
 	}
-	return 2
+	return n
 }
 
 // single is what one run has of all that.
 func (k *kept) single(j *sandbox.Job, r *RunRequest, c judge.Comparison) *Problem {
-	for field, given := range map[string]bool{"checker": r.Checker != nil, "interactor": r.Interactor != nil, "parallel_tests": r.Parallel != 0,
+	for field, given := range map[string]bool{"checker": r.Checker != nil, "parallel_tests": r.Parallel != 0,
 		"stop_on_first_failure": r.StopOnFirst, "keep_output_bytes": r.KeepOutput != nil} {
 		if given {
 			return problem(CodeInvalidField, field, "belongs to a job with tests; give tests, or leave it out")

@@ -80,21 +80,55 @@ func shown(f float64) string { return strconv.FormatFloat(f, 'g', -1, 64) }
 // Compare returns nil when the outputs are equal by the comparison. Settings that
 // Check refuses compare as Exact, so that no mistake in them lets a wrong answer pass.
 func (c Comparison) Compare(expected, got []byte) *Difference {
+	d, _ := c.CompareUntil(nil, expected, got)
+	return d
+}
+
+// CompareUntil is Compare, and gives up when stop is closed: finished is false then, and
+// nothing is known.
+func (c Comparison) CompareUntil(stop <-chan struct{}, expected, got []byte) (d *Difference, finished bool) {
 	if bytes.Equal(expected, got) {
-		return nil // by every mode, and by far the fastest way to know
+		return nil, true // by every mode, and by far the fastest way to know
 	}
 	if c.Check() != nil {
-		return compareExact(expected, got)
+		return compareExact(expected, got), true
 	}
+	p := &patience{stop: stop}
 	switch c.Mode {
 	case Trim:
-		return compareTrim(expected, got)
+		d = compareTrim(expected, got)
 	case Tokens:
-		return c.compareTokens(expected, got, nil)
+		d = c.compareTokens(p, expected, got, nil)
 	case Float:
-		return c.compareTokens(expected, got, newTolerance(c.Abs, c.Rel))
+		d = c.compareTokens(p, expected, got, newTolerance(c.Abs, c.Rel))
 	case UnorderedLines:
-		return compareUnordered(expected, got)
+		d = compareUnordered(p, expected, got)
+	default:
+		d = compareExact(expected, got)
 	}
-	return compareExact(expected, got)
+	return d, !p.over
+}
+
+// patience says now and then whether to give up. Only what is slow asks: the other modes
+// take a tenth of a second for the largest outputs.
+type patience struct {
+	stop <-chan struct{}
+	n    int
+	over bool
+}
+
+// askEvery is how many words or lines are compared without asking: far less than a
+// millisecond's worth, where they are short, and some where they are numbers of a
+// thousand digits.
+const askEvery = 64
+
+func (p *patience) isOver() bool {
+	if p.n++; p.n%askEvery == 0 {
+		select {
+		case <-p.stop:
+			p.over = true
+		default:
+		}
+	}
+	return p.over
 }

@@ -231,3 +231,28 @@ func ExampleComparison_Compare() {
 	// <nil>
 	// line 1, token 2: expected 3.141593, got 3.14, which differs by 0.00159
 }
+
+// Who does not want to know any more need not wait, and is told nothing: neither that
+// outputs are equal nor that they differ.
+func TestCompareUntil(t *testing.T) {
+	over := make(chan struct{})
+	close(over)
+	numbers, others := []byte(strings.Repeat("1.5 ", 1000)), []byte(strings.Repeat("1.50 ", 1000)+"2")
+	lines, more := []byte(strings.Repeat("a\nb\n", 1000)), []byte(strings.Repeat("b\na\n", 1000)+"c")
+	for _, c := range []struct {
+		c             Comparison
+		expected, got []byte
+	}{
+		{Comparison{Mode: Float, Abs: 0.1}, numbers, others},
+		{Comparison{Mode: Tokens}, numbers, append([]byte("\n"), numbers...)},
+		{Comparison{Mode: UnorderedLines}, lines, more},
+	} {
+		if d, finished := c.c.CompareUntil(over, c.expected, c.got); d != nil || finished {
+			t.Errorf("%v: %v, finished %v", c.c.Mode, d, finished)
+		}
+		d, finished := c.c.CompareUntil(make(chan struct{}), c.expected, c.got)
+		if want := c.c.Compare(c.expected, c.got); !finished || (d == nil) != (want == nil) || d != nil && d.Message != want.Message {
+			t.Errorf("%v: %v, finished %v; want %v", c.c.Mode, d, finished, want)
+		}
+	}
+}

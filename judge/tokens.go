@@ -28,7 +28,7 @@ func (t *tokens) scan() bool {
 func (t *tokens) token() []byte { return t.text[t.start:t.end] }
 
 // compareTokens compares token by token; with a tolerance, numbers as numbers.
-func (c *Comparison) compareTokens(expected, got []byte, tol *tolerance) *Difference {
+func (c *Comparison) compareTokens(p *patience, expected, got []byte, tol *tolerance) *Difference {
 	e, g := tokens{text: expected}, tokens{text: got}
 	for {
 		before, after := e.end, g.end
@@ -38,7 +38,7 @@ func (c *Comparison) compareTokens(expected, got []byte, tol *tolerance) *Differ
 			return tokenMissing(&e, &g)
 		case c.SameSpace && !bytes.Equal(expected[before:e.start], got[after:g.start]):
 			return spaceDiffers(expected[:e.start], got[:g.start], before, after)
-		case !wanted:
+		case !wanted || p.isOver():
 			return nil
 		case !bytes.Equal(e.token(), g.token()) && !(c.IgnoreCase && sameLetters(e.token(), g.token())) && !tol.matches(e.token(), g.token()):
 			return tokenDiffers(&e, &g, tol)

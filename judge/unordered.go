@@ -10,20 +10,20 @@ import (
 // compareUnordered counts the expected lines in a table and takes the program's lines
 // from it. The table holds places in the expected output, not copies; its size follows
 // the number of different expected lines, whatever the program puts out.
-func compareUnordered(expected, got []byte) *Difference {
+func compareUnordered(p *patience, expected, got []byte) *Difference {
 	if uint64(len(expected)) < math.MaxUint32 {
-		return unordered(newTable[uint32](expected), got)
+		return unordered(p, newTable[uint32](expected), got)
 	}
-	return unordered(newTable[uint64](expected), got)
+	return unordered(p, newTable[uint64](expected), got)
 }
 
-func unordered[T offset](t *table[T], got []byte) *Difference {
+func unordered[T offset](p *patience, t *table[T], got []byte) *Difference {
 	all := lines{text: t.text}
-	for line, start, ok := all.scan(); ok; line, start, ok = all.scan() {
+	for line, start, ok := all.scan(); ok && !p.isOver(); line, start, ok = all.scan() {
 		t.add(line, start)
 	}
 	g := lines{text: trimEnd(got)}
-	for line, _, ok := g.scan(); ok; line, _, ok = g.scan() {
+	for line, _, ok := g.scan(); ok && !p.isOver(); line, _, ok = g.scan() {
 		s := &t.slots[t.find(line)]
 		if s.count > 0 {
 			s.count--
@@ -37,7 +37,7 @@ func unordered[T offset](t *table[T], got []byte) *Difference {
 		}
 		return d
 	}
-	if g.count == all.count {
+	if g.count == all.count || p.over {
 		return nil
 	}
 	return t.missing()

@@ -20,7 +20,7 @@ func TestUnorderedManyLines(t *testing.T) {
 	random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	both := func(got []string) (a, b *Difference) {
 		text := []byte(strings.Join(got, "\n"))
-		return unordered(newTable[uint32](expected), text), unordered(newTable[uint64](expected), text)
+		return unordered(&patience{}, newTable[uint32](expected), text), unordered(&patience{}, newTable[uint64](expected), text)
 	}
 	if a, b := both(all); a != nil || b != nil {
 		t.Errorf("the same lines shuffled: %+v, %+v", a, b)
@@ -56,10 +56,10 @@ func TestUnorderedWithCollisions(t *testing.T) {
 			t.hash = hash
 			return t
 		}
-		if d := unordered(table(), []byte(strings.Join(all, "\n"))); d != nil {
+		if d := unordered(&patience{}, table(), []byte(strings.Join(all, "\n"))); d != nil {
 			t.Errorf("%s: %+v", name, d)
 		}
-		if d := unordered(table(), []byte(strings.Join(all[1:], "\n")+"\n1500")); d == nil || d.Got != "1500" {
+		if d := unordered(&patience{}, table(), []byte(strings.Join(all[1:], "\n")+"\n1500")); d == nil || d.Got != "1500" {
 			t.Errorf("%s: %+v", name, d)
 		}
 	}
@@ -69,7 +69,7 @@ func TestUnorderedWithCollisions(t *testing.T) {
 func TestUnorderedTableFollowsTheExpected(t *testing.T) {
 	table := newTable[uint32]([]byte("a\nb\na\n" + strings.Repeat("c\n", 100000)))
 	size := len(table.slots)
-	if d := unordered(table, []byte(strings.Repeat("c\n", 100001))); d == nil || d.Line != 100001 {
+	if d := unordered(&patience{}, table, []byte(strings.Repeat("c\n", 100001))); d == nil || d.Line != 100001 {
 		t.Errorf("%+v", d)
 	}
 	if len(table.slots) != size || table.used != 3 {

@@ -38,6 +38,10 @@ var capFields = []capField{
 		"send fewer tests, or several jobs: the same build is not made twice",
 		func(r *CapRules) **CapRule { return &r.Tests }, func(c *Caps) *int64 { return &c.Tests },
 		func(q Request) int64 { return int64(q.Tests) }},
+	{"programs", "", "further programs that run at the same time as the job's own, each with limits of its own", 7, "programs",
+		"join fewer programs by pipes",
+		func(r *CapRules) **CapRule { return &r.Programs }, func(c *Caps) *int64 { return &c.Programs },
+		func(q Request) int64 { return int64(q.Programs) }},
 }
 
 // CapField describes one cap for documents and schemas.

@@ -89,6 +89,7 @@ type CapRules struct {
 	OutputFile *CapRule `json:"output_file_bytes,omitempty"`
 	EnvVars    *CapRule `json:"env_vars,omitempty"`
 	Tests      *CapRule `json:"tests,omitempty"`
+	Programs   *CapRule `json:"programs,omitempty"`
 }
 
 // CapRule is one cap. A cap has no default: a job uses as much of it as it

@@ -13,6 +13,7 @@ type Request struct {
 	Outputs      []string // patterns of files to collect
 	Env          []string // names of the variables the job sets
 	Tests        int      // number of tests
+	Programs     int      // number of further programs, which run beside the job's own
 	WritableRoot bool     // asks for a tmpfs upper over the root
 	RootDirs     []string // asks for these directory trees as lowers instead of the policy's root
 }
@@ -61,4 +62,5 @@ type Caps struct {
 	OutputFile int64 `json:"output_file_bytes"` // one collected file
 	EnvVars    int64 `json:"env_vars"`          // variables set by the job
 	Tests      int64 `json:"tests"`             // tests of one job
+	Programs   int64 `json:"programs"`          // further programs, at the same time
 }

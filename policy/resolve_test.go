@@ -23,7 +23,7 @@ func TestResolveDefaults(t *testing.T) {
 	want := &Grant{Policy: "sound", Limits: limits, BuildLimits: limits,
 		Root:    Root{Kind: RootHost, Dirs: []string{"/opt"}},
 		Seccomp: Seccomp{"default", []string{"ptrace", "tee", "mlockall"}, []string{"flock"}},
-		Caps:    Caps{4, 4, 4, 4, 4, 4}, RequireSubuid: true}
+		Caps:    Caps{4, 4, 4, 4, 4, 4, 4}, RequireSubuid: true}
 	if !reflect.DeepEqual(g, want) {
 		t.Errorf("got  %+v\nwant %+v", g, want)
 	}

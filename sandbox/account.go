@@ -24,6 +24,11 @@ func (r *running) evidence(killed KillReason, used cgroup.Usage) *Evidence {
 	e := &Evidence{Failure: r.end.Failure, Ended: r.end.Ended, Status: r.end.Status, Killed: r.reason(killed), OOMKills: used.OOMKills,
 		CPUNanos: r.programCPU(used.CPU), CPULimitNanos: r.spec.limits.CPUMillis * 1e6,
 		StdoutOver: r.warm.stdout.past, StderrOver: r.warm.stderr.past, FatalSyscall: r.fatalSyscall, Internal: r.blind}
+	select {
+	case <-r.piped:
+		e.PipeOver = true
+	default:
+	}
 	if r.endErr != nil {
 		e.Internal = r.endErr
 	}

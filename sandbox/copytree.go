@@ -28,7 +28,7 @@ func copyTree(ctx context.Context, left remains, to *os.File, maxBytes, maxFiles
 	}
 	defer work.Close()
 	err = c.entries(work, int(to.Fd()), "", 0)
-	return keptTree{c.bytes + c.given, c.names}, err
+	return keptTree{c.bytes + c.given.bytes, c.names}, err
 }
 
 // keptTree is what a copy takes, in bytes, with a page for each inode, and the paths of
@@ -48,7 +48,7 @@ type treeCopier struct {
 	copied          map[uint64]string // of files with several names: the first, by inode
 	shown           map[uint64]Kept   // by inode
 	names           map[string]bool   // of those
-	given           int64             // bytes of those
+	given           keptShown         // those
 }
 
 // take counts, and says when it is too much, or nobody waits any more.
@@ -128,8 +128,7 @@ func (c *treeCopier) directory(from, to int, dir, name string, depth int) error 
 func (c *treeCopier) file(from, to int, dir, name string, st *unix.Stat_t) error {
 	if given, ok := c.shown[st.Ino]; ok {
 		c.names[path.Join(dir, name)] = true
-		c.given += given.Bytes()
-		return keepShown(c.ctx, given, to, name)
+		return c.given.keep(c.ctx, given, to, name)
 	}
 	if st.Nlink > 1 {
 		if first, ok := c.copied[st.Ino]; ok {
@@ -233,16 +232,17 @@ func writeTree(ctx context.Context, files []cell.Entry, given []shown, to *os.Fi
 			return 0, err
 		}
 	}
+	var kept keptShown
 	for _, f := range given {
-		bytes += int64(os.Getpagesize()) + f.from.Bytes()
-		if err := writeShown(ctx, root, f); err != nil {
+		bytes += int64(os.Getpagesize())
+		if err := writeShown(ctx, root, f, &kept); err != nil {
 			return 0, err
 		}
 	}
-	return bytes, nil
+	return bytes + kept.bytes, nil
 }
 
-func writeShown(ctx context.Context, root *os.Root, f shown) error {
+func writeShown(ctx context.Context, root *os.Root, f shown, kept *keptShown) error {
 	dir := path.Dir(f.path)
 	if err := root.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -252,7 +252,7 @@ func writeShown(ctx context.Context, root *os.Root, f shown) error {
 		return err
 	}
 	defer in.Close()
-	return keepShown(ctx, f.from, int(in.Fd()), path.Base(f.path))
+	return kept.keep(ctx, f.from, int(in.Fd()), path.Base(f.path))
 }
 
 func writeFile(root *os.Root, e *cell.Entry) error {

@@ -19,6 +19,7 @@ type Evidence struct {
 
 	CPUNanos, CPULimitNanos int64  // CPU time of the whole group
 	StdoutOver, StderrOver  bool   // a stream went past its cap
+	PipeOver                bool   // and so did what it wrote into a pipe, where that is counted
 	FatalSyscall            string // the filter's reader ended the cell for this call
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"cordon/internal/testkit"
+	"cordon/judge"
 	"cordon/policy"
 	"cordon/sandbox/cell"
 )
@@ -82,6 +83,14 @@ var talking = shape{OK, func() *Job {
 	return j
 }}
 
+// carried has a transcript, and further programs on the same core.
+var carried = shape{OK, func() *Job {
+	j := several(nil, "echo started; echo hello >&3; read x <&4", []Program{sh("a", "cat"), {Name: "b", SameAs: "a"}}, "main:3 a", "a b", "b interactor", "interactor main:4")
+	j.Checker = checks(judge.Testlib, "#!/bin/sh\nread x; echo $x\n")
+	j.Checker.Interactive, j.TranscriptBytes, j.Cores, j.BuildFresh = true, 1000, Together, true
+	return short(j, 60_000)
+}}
+
 // pinned is measured on a core of its own.
 var pinned = shape{OK, func() *Job {
 	j := shell("echo started")
@@ -138,6 +147,9 @@ func (b *bench) fails(t *testing.T, s shape, late bool, want ...string) bool {
 	r := b.run(t, job)
 	b.pool.clearing.waitAll()
 	if r.Verdict == s.verdict {
+		if len(r.Programs) > 0 {
+			r.Stdout = r.Programs[0].Stdout
+		}
 		if len(r.Tests) > 0 {
 			r.Stdout = append(r.Tests[0].Stdout, r.Tests[0].Stderr...)
 		}
@@ -328,7 +340,7 @@ func TestEveryPointOfTheProtocolFailsClosed(t *testing.T) {
 
 // lateSteps come when the program has been started.
 var lateSteps = map[step]bool{stepWatchCPU: true, stepKill: true, stepAwait: true, stepWaitEmpty: true, stepUsage: true,
-	stepOpenWork: true, stepListOutputs: true, stepOpenOutput: true, stepStatOutput: true, stepReadOutput: true, stepKeepOutput: true, stepReadTree: true, stepKeepTree: true, stepPipes: true}
+	stepOpenWork: true, stepListOutputs: true, stepOpenOutput: true, stepStatOutput: true, stepReadOutput: true, stepKeepOutput: true, stepReadTree: true, stepKeepTree: true, stepPipes: true, stepRelay: true}
 
 // Every step of the runner.
 func TestEveryStepOfTheRunnerFailsClosed(t *testing.T) {
@@ -342,19 +354,25 @@ func TestEveryStepOfTheRunnerFailsClosed(t *testing.T) {
 			tried := shapes
 			switch s {
 			case stepPipes:
-				tried = []shape{talking}
+				tried = []shape{talking, carried}
+			case stepRelay:
+				tried = []shape{carried}
 			case stepReadKept:
 				tried = append(slices.Clone(shapes), shownShape(t))
 			case stepShow, stepLookShown, stepKeepOutput:
 				tried = []shape{shownShape(t)}
-			case stepPin, stepNoise:
+			case stepPin:
+				tried = []shape{pinned, carried}
+			case stepNoise:
 				tried = []shape{pinned}
 			}
 			for _, shape := range tried {
 				b.retire(t)
 				for _, first := range []bool{true, false} {
 					arm(s, injected)
-					failed := b.fails(t, shape, lateSteps[s], "stage "+steps[s].stage+": "+steps[s].op, injected.Error())
+					// Of several programs others may have been started, and have been ended.
+					late := lateSteps[s] || shape.job().ensemble()
+					failed := b.fails(t, shape, late, "stage "+steps[s].stage+": "+steps[s].op, injected.Error())
 					if unused := disarm(); unused == failed {
 						t.Errorf("job failed: %t, step failed: %t", failed, !unused)
 					}

@@ -216,3 +216,23 @@ func TestHostRootWithMore(t *testing.T) {
 		}
 	}
 }
+
+// An empty input is the host's device, of which a job can change nothing: not even the
+// times, which any user may set who may write to it.
+func TestEmptyInputCannotBeTouched(t *testing.T) {
+	const probe = `utime(undef, undef, *STDIN) ? print "changed" : print "$!"`
+	cmd := exec.Command("perl", "-e", probe) // the control: with the device itself as input
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	cmd.Stdin = null
+	if out, err := cmd.Output(); err != nil || string(out) != "changed" {
+		t.Fatalf("outside: %q, %v", out, err)
+	}
+	job := shell("exec perl -e '" + probe + "'")
+	if got := newLab(t).output(t, job); got != "Read-only file system" {
+		t.Errorf("%q", got)
+	}
+}

@@ -47,6 +47,13 @@ type Job struct {
 	KeepOutput         int64   // bytes of each stream of a test that the Result keeps
 	Measure            Measure // of the run, or of each test
 	BuildFresh         bool    // no build that was made for another job
+	// Programs run beside the job's own, joined by Pipes: all of them for each run or test.
+	Programs []Program
+	Pipes    []Pipe
+	Cores    Cores
+	// TranscriptBytes: what goes through the pipes is noted, up to so many bytes. The
+	// service carries it then; else, at 0, the kernel does.
+	TranscriptBytes int64
 	// TestDone, when set, is told which test has come to its end, from where it ran.
 	TestDone func(test int)
 

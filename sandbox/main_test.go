@@ -140,8 +140,8 @@ func (l *lab) takeDown(t testing.TB) {
 		t.Errorf("mount point of the roots: %v", err)
 	}
 	if _, benchmark := t.(*testing.B); !benchmark { // which waits in goroutines of its own
-		// Another lab of the same test may have lanes of cgroup v1 that wait for a group.
-		goleak.VerifyNone(t, goleak.IgnoreAnyFunction("cordon/cgroup.(*oomWatch).await"))
+		// Another lab of the same test may have a driver for cgroup v1.
+		goleak.VerifyNone(t, goleak.IgnoreAnyFunction("cordon/cgroup.(*oomWatcher).wait"))
 	}
 	if t.Failed() {
 		t.Logf("log:\n%s", l.log)

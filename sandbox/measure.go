@@ -132,6 +132,35 @@ func ownCores() chan int {
 	return free
 }
 
+// takeCores waits for several. Only one who wants several waits at a time: two with a half
+// each would wait for ever.
+func (r *Runner) takeCores(ctx context.Context, n int) ([]int, error) {
+	select {
+	case r.manyCores <- struct{}{}:
+		defer func() { <-r.manyCores }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case <-r.stop:
+		return nil, ErrShuttingDown
+	}
+	var taken []int
+	for range n {
+		core, err := r.takeCore(ctx)
+		if err != nil {
+			r.giveCores(taken)
+			return nil, err
+		}
+		taken = append(taken, core)
+	}
+	return taken, nil
+}
+
+func (r *Runner) giveCores(cores []int) {
+	for _, core := range cores {
+		r.cores <- core
+	}
+}
+
 // takeCore waits for a core that no pinned program has.
 func (r *Runner) takeCore(ctx context.Context) (int, error) {
 	if r.cores == nil {

@@ -22,8 +22,14 @@ type Result struct {
 	Summary     *Summary          // likewise
 	// CheckerBuild is set when the job has a checker that could not be built.
 	CheckerBuild *Step
-	Files        []OutputFile
-	Timings      Timings
+	// Of a single run with further programs, or with an interactor.
+	Checker    *Step
+	Points     *float64
+	Programs   []ProgramResult
+	Fault      []string
+	Transcript *Transcript
+	Files      []OutputFile
+	Timings    Timings
 }
 
 // Step is the account of one cell: the build or the run.
@@ -92,4 +98,10 @@ type Timings struct {
 	SetupNanos    int64 `json:"setup_ns"` // from the grant to the exec, all steps together
 	RunNanos      int64 `json:"run_ns"`
 	TeardownNanos int64 `json:"teardown_ns"` // from the program's end to its account; what is cleared away later is in no job's time
+}
+
+// ProgramResult is the account of one of several programs.
+type ProgramResult struct {
+	Name string
+	Step
 }

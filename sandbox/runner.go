@@ -58,7 +58,8 @@ type Runner struct {
 	hard      hardLimits
 	limitsErr error
 
-	cores      chan int // that no pinned program has
+	cores      chan int      // that no pinned program has
+	manyCores  chan struct{} // who has it may take several of them
 	buildsOnce sync.Once
 	buildsKept atomic.Pointer[Builds]
 	buildsErr  error
@@ -66,7 +67,7 @@ type Runner struct {
 
 // New makes a Runner. Nothing is started before the first job or Prepare.
 func New(c Config) *Runner {
-	r := &Runner{config: c, slots: make(chan struct{}, max(c.Parallel, 1)), cores: ownCores()}
+	r := &Runner{config: c, slots: make(chan struct{}, max(c.Parallel, 1)), cores: ownCores(), manyCores: make(chan struct{}, 1)}
 	r.stopping, r.stopped = context.WithCancel(context.Background())
 	r.stop = r.stopping.Done()
 	r.pool = newPool(&r.config)
@@ -168,7 +169,13 @@ func (r *Runner) runIn(ctx context.Context, job *Job, at *place) (*Result, error
 		return nil, fmt.Errorf("%w: policy %s asks for an own subordinate id for each job and this host has none; "+
 			"see cordon doctor", ErrUnsupportedHost, grant.Policy)
 	}
+	if err := r.checkEnsemble(job); err != nil {
+		return nil, err
+	}
 	spec := &Spec{Job: job, Grant: grant}
+	if job.ensemble() && len(job.Tests) == 0 {
+		spec.Job, spec.Single = job.single(), true
+	}
 	if err := r.resolveTests(spec); err != nil {
 		return nil, err
 	}
@@ -269,14 +276,9 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	result.Step = out.Step
 	result.add(out)
 	if e := job.Expect; e != nil && result.Verdict == OK {
-		if result.Difference, err = e.compare(out.Stdout); err != nil {
-			return err
-		}
-		if result.Difference != nil {
-			result.Verdict, result.Message = WrongAnswer, result.Difference.Message
-		}
+		result.Difference, err = r.compare(ctx, e, &result.Step)
 	}
-	return nil
+	return err
 }
 
 // feed makes a content the program's input; done lets go of them.
@@ -293,6 +295,12 @@ func (r *Result) add(o *stepOutcome) {
 	r.Timings.SetupNanos += o.setup
 	r.Timings.RunNanos += o.run
 	r.Timings.TeardownNanos += o.teardown
+}
+
+func (r *Result) addTimings(t *Timings) {
+	r.Timings.SetupNanos += t.SetupNanos
+	r.Timings.RunNanos += t.RunNanos
+	r.Timings.TeardownNanos += t.TeardownNanos
 }
 
 // ours turns a failed stage of ours into a Result that names it: the caller gets

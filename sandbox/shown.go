@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -53,9 +52,9 @@ func placedBytes(files []File) (n int64) {
 	return n
 }
 
-// show shows a cell the step's files, and notes where in the scratch they stand. A file
-// is open only as long as that takes: the mount keeps it.
-func (r *running) show(files []shown) error {
+// show shows a cell the step's files, some at a time, and notes where in the scratch they
+// stand. A file is open only as long as that takes: the mount keeps it.
+func (r *running) show(ctx context.Context, stop <-chan struct{}, files []shown) error {
 	if len(files) == 0 {
 		return nil
 	}
@@ -63,12 +62,33 @@ func (r *running) show(files []shown) error {
 	if r.warm.firstID != 0 {
 		owner = r.warm.firstID + 1
 	}
-	for some := range slices.Chunk(files, cell.MostShown) {
-		if err := r.showSome(some, owner); err != nil {
+	for left := files; len(left) > 0; {
+		select {
+		case <-ctx.Done():
+			return errAway
+		case <-stop:
+			return errAway
+		default:
+		}
+		n := atOnce(left)
+		if err := r.showSome(left[:n], owner); err != nil {
 			return err
 		}
+		left = left[n:]
 	}
 	return do(stepLookShown, func() error { return r.find(files) })
+}
+
+// atOnce is how many of the files one message has room for.
+func atOnce(files []shown) int {
+	bytes := 0
+	for i, f := range files {
+		bytes += len(f.path) + 1
+		if i == cell.MostShown || bytes > cell.MostPathBytes {
+			return i
+		}
+	}
+	return len(files)
 }
 
 func (r *running) showSome(files []shown, owner int) error {
@@ -115,21 +135,43 @@ type remains struct {
 	shown   map[uint64]Kept // by inode
 }
 
+// keptShown counts the files that were shown and are kept. Several names of one take its
+// room once.
+type keptShown struct {
+	linked map[string]bool // by hash
+	bytes  int64
+}
+
+func (k *keptShown) keep(ctx context.Context, from Kept, dir int, name string) error {
+	copied, err := keepShown(ctx, from, dir, name)
+	same, ok := from.(Shared)
+	if copied || !ok || !k.linked[same.SHA256()] {
+		k.bytes += from.Bytes()
+	}
+	if ok && !copied {
+		if k.linked == nil {
+			k.linked = map[string]bool{}
+		}
+		k.linked[same.SHA256()] = true
+	}
+	return err
+}
+
 // keepShown gives a file that was shown a name where a build is kept: another name of
 // the same file, where both lie in one file system, else a copy.
-func keepShown(ctx context.Context, from Kept, dir int, name string) error {
+func keepShown(ctx context.Context, from Kept, dir int, name string) (copied bool, err error) {
 	f, err := from.Open()
 	if err != nil {
-		return err
+		return false, err
 	}
 	defer f.Close()
 	switch err := unix.Linkat(unix.AT_FDCWD, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), dir, name, unix.AT_SYMLINK_FOLLOW); err {
 	case nil:
-		return nil
+		return false, nil
 	case unix.EXDEV, unix.EMLINK, unix.EPERM, unix.EOPNOTSUPP: // another file system or mount, or one without links
-		return copyShown(ctx, f, from.Bytes(), dir, name)
+		return true, copyShown(ctx, f, from.Bytes(), dir, name)
 	default:
-		return os.NewSyscallError("linkat", err)
+		return false, os.NewSyscallError("linkat", err)
 	}
 }
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -16,6 +17,7 @@ import (
 
 	"cordon/judge"
 	"cordon/policy"
+	"cordon/sandbox/cell"
 )
 
 // sharedFile is a file as a store has it: whole, and nobody writes to it.
@@ -300,8 +302,9 @@ func TestShownIsKeptWithBuild(t *testing.T) {
 	}
 	defer os.Remove(elsewhere.name)
 	for name, from := range map[string]*sharedFile{"linked": f, "copied": &elsewhere} {
-		if err := keepShown(t.Context(), from, int(to.Fd()), name); err != nil {
-			t.Fatal(err)
+		copied, err := keepShown(t.Context(), from, int(to.Fd()), name)
+		if err != nil || copied != (name == "copied") {
+			t.Fatalf("%s: copied %v, %v", name, copied, err)
 		}
 		own, err1 := os.Stat(from.name)
 		kept, err2 := os.Stat(filepath.Join(dir, name))
@@ -311,9 +314,82 @@ func TestShownIsKeptWithBuild(t *testing.T) {
 		if kept.Size() != f.size || kept.Mode() != 0o555 || os.SameFile(own, kept) != (name == "linked") {
 			t.Errorf("%s: %v, the same file: %t", name, kept.Mode(), os.SameFile(own, kept))
 		}
-		if err := keepShown(t.Context(), from, int(to.Fd()), name); !errors.Is(err, os.ErrExist) {
+		if _, err := keepShown(t.Context(), from, int(to.Fd()), name); !errors.Is(err, os.ErrExist) {
 			t.Errorf("%s, twice: %v", name, err)
 		}
+	}
+}
+
+// Paths may be as long as paths are, however many there are: one message has no room for
+// those of nineteen files.
+func TestShownDeep(t *testing.T) {
+	l := newLab(t)
+	f := share(t, "deep")
+	dir := strings.Repeat("d/", 2000)
+	job := shell("cd " + dir + " && cat f0 f39 && ls | wc -l")
+	for i := range 40 {
+		job.Files = append(job.Files, shownFile(fmt.Sprintf("%sf%d", dir, i), f))
+	}
+	if r := l.run(t, job); r.Verdict != OK || string(r.Stdout) != "deepdeep40\n" {
+		t.Errorf("%s %s: %q %q", r.Verdict, r.Message, r.Stdout, r.Stderr)
+	}
+	if r := l.run(t, shell("echo on")); r.Verdict != OK {
+		t.Errorf("after that: %s", r.Verdict)
+	}
+}
+
+// openedFile calls then at some opening of a file.
+type openedFile struct {
+	*sharedFile
+	opened *int
+	then   func(opened int)
+}
+
+func (f openedFile) Open() (*os.File, error) {
+	*f.opened++
+	f.then(*f.opened)
+	return f.sharedFile.Open()
+}
+
+// A caller that goes away while files are shown is not waited for: the rest are not shown,
+// and nothing is started.
+func TestShownToNobody(t *testing.T) {
+	l := newLab(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	opened := 0
+	f := openedFile{share(t, "x"), &opened, func(n int) {
+		if n == 5 {
+			cancel()
+		}
+	}}
+	job := shell("echo started")
+	for i := range 3 * cell.MostShown {
+		job.Files = append(job.Files, File{Path: fmt.Sprintf("f%d", i), Mode: 0o555, Kept: f})
+	}
+	r, err := l.Run(ctx, job)
+	if err != nil || r.Verdict != Cancelled || len(r.Stdout) > 0 || opened != cell.MostShown {
+		t.Errorf("%v, %s %q, %d files opened", err, r.Verdict, r.Stdout, opened)
+	}
+}
+
+// Several names of one file take its room once, so that many names make no other build go.
+func TestKeptShownCountsOnce(t *testing.T) {
+	dir := t.TempDir()
+	to, err := os.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	f, g := share(t, strings.Repeat("data ", 1000)), share(t, "g")
+	var kept keptShown
+	for i, from := range []*sharedFile{f, g, f, f} {
+		if err := kept.keep(t.Context(), from, int(to.Fd()), fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept.bytes != f.size+g.size {
+		t.Errorf("%d bytes of %d and %d", kept.bytes, f.size, g.size)
 	}
 }
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path"
@@ -18,6 +19,9 @@ type Spec struct {
 	Grant   *policy.Grant
 	Tests   []*policy.Grant // of each test
 	Checker *policy.Grant   // where there is one
+	// Programs are those of the further programs, in their order.
+	Programs []*policy.Grant
+	Single   bool // a single run of several programs: its one test stands for the job
 
 	place *place // among the running jobs
 }
@@ -60,6 +64,7 @@ func mergeEnv(lists ...[]string) []string {
 func (j *Job) Request() policy.Request {
 	q := policy.Request{Limits: j.Limits, BuildLimits: j.BuildLimits, HasBuild: len(j.Build) > 0,
 		Files: len(j.Files), FileBytes: placedBytes(j.Files), StdinBytes: j.Stdin.Size(), Outputs: j.Outputs, Tests: len(j.Tests),
+		Programs:     len(j.Programs),
 		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
 	for _, kv := range j.Env {
 		name, _, _ := strings.Cut(kv, "=")
@@ -175,6 +180,18 @@ func (r *Runner) resolveTests(s *Spec) error {
 		}
 		s.Tests = append(s.Tests, grant)
 	}
+	for i := range s.Job.Programs {
+		grant, err := r.config.Policies.Resolve(s.Job.Policy, s.Job.ProgramRequest(i))
+		if err != nil {
+			return policy.Within(err, fmt.Sprintf("programs[%d]", i))
+		}
+		s.Programs = append(s.Programs, grant)
+	}
+	if s.Job.Checker == nil {
+		if err := s.checkExpected(); err != nil {
+			return err
+		}
+	}
 	if c := s.Job.Checker; c != nil {
 		grant, err := r.config.Policies.Resolve(s.Job.Policy, s.Job.CheckerRequest())
 		if err != nil {
@@ -184,6 +201,28 @@ func (r *Runner) resolveTests(s *Spec) error {
 	}
 	return nil
 }
+
+// checkExpected refuses what no output could be equal to, whatever white space is in it:
+// all of it would come into memory, for each test that runs.
+func (s *Spec) checkExpected() error {
+	check := func(field string, e *Expectation, g *policy.Grant) error {
+		if most := 2*g.Limits.OutputBytes + expectedMore; e != nil && e.Output.Size() > most {
+			return &InvalidError{field, fmt.Sprintf("%d bytes given, at most %d can be compared, which is twice output_bytes (%d) and %d more", e.Output.Size(), most, g.Limits.OutputBytes, expectedMore)}
+		}
+		return nil
+	}
+	err := check("expect", s.Job.Expect, s.Grant)
+	for i := range s.Job.Tests {
+		field := fmt.Sprintf("tests[%d].expect", i)
+		if s.Single {
+			field = "expect"
+		}
+		err = cmp.Or(err, check(field, s.Job.Tests[i].Expect, s.Tests[i]))
+	}
+	return err
+}
+
+const expectedMore = 64 << 10
 
 // field of the API that it is given by.
 func (c *Checker) field() string {
@@ -205,6 +244,20 @@ func (j *Job) CheckerRequest() policy.Request {
 	c := j.Checker
 	return policy.Request{Limits: c.Limits, BuildLimits: c.BuildLimits, HasBuild: len(c.Build) > 0, Files: len(c.Files), FileBytes: placedBytes(c.Files),
 		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
+}
+
+// ProgramRequest is that of a further program. A copy has the limits of the program that
+// it is the same as, but for those that it asks for itself.
+func (j *Job) ProgramRequest(i int) policy.Request {
+	p := &j.Programs[i]
+	q := policy.Request{Limits: p.Limits, BuildLimits: p.BuildLimits, HasBuild: len(p.Build) > 0, Files: len(p.Files),
+		FileBytes: placedBytes(p.Files), StdinBytes: p.Stdin.Size(), WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
+	if p.SameAs == MainProgram {
+		q.Limits = j.Limits.With(p.Limits)
+	} else if of := j.program(p.SameAs); of >= 0 {
+		q.Limits = j.Programs[of].Limits.With(p.Limits)
+	}
+	return q
 }
 
 // size of a regular file's content.

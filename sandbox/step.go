@@ -24,6 +24,7 @@ type running struct {
 
 	listened     chan struct{}
 	ended        chan struct{} // the main process has ended
+	piped        chan struct{} // closed when it has written too much into a pipe; nil: nobody counts
 	fatalSyscall string        // what has ended the job, if a call has
 	awaited      chan struct{}
 	end          cell.End
@@ -55,7 +56,7 @@ const emptyWithin = 5 * time.Second
 type stepInput struct {
 	stdin          *os.File // nil: empty
 	core           int      // the cell is bound to it; noCore: to none
-	pipes          *ends    // instead of stdin and a kept stdout: both lead to another cell; nil: none
+	pipes          *ends    // to and from other cells, some instead of stdin and a kept stdout; nil: none
 	stdout, stderr io.Writer
 	progress       func(Usage) // nil: nobody wants to know
 	layer          *os.File    // a tree to be shown at cell.LayerPath; nil: none
@@ -66,6 +67,7 @@ type stepInput struct {
 type stepOutcome struct {
 	Step
 	setup, run, teardown int64 // ns
+	exec, over           int64 // monotonic ns: when it began and ended; exec is 0 when it did not begin
 }
 
 // runStep runs one program in one fresh cell. inspect is called when the job has no
@@ -76,7 +78,10 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	defer r.pool.yield.begin()()
 	defer in.pipes.close()
 	in.trace = TraceOf(ctx)
-	run, err := r.begin(k, s, in, &u)
+	run, err := r.begin(ctx, k, s, in, &u)
+	if errors.Is(err, errAway) {
+		return r.notBegun(ctx), nil
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -94,9 +99,10 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 			return nil, err
 		}
 	}
+	out.exec, out.over = run.warm.cell.ExecNanos(), run.over(dead)
 	u.Release()
 	r.pool.discard(run.warm)
-	out.teardown = monotonic() - run.over(dead)
+	out.teardown = monotonic() - out.over
 	in.trace.Mark("collected")
 	return out, nil
 }
@@ -106,10 +112,10 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 const tries = 3
 
 // begin takes a cell, limits it and hands it the job.
-func (r *Runner) begin(k *kind, s *stepSpec, in stepInput, u *undo.Stack) (*running, error) {
+func (r *Runner) begin(ctx context.Context, k *kind, s *stepSpec, in stepInput, u *undo.Stack) (*running, error) {
 	started := monotonic()
 	for try := 1; ; try++ {
-		run, err := r.beginOnce(k, s, in, started, u)
+		run, err := r.beginOnce(ctx, k, s, in, started, u)
 		if !errors.Is(err, cell.ErrGone) || try == tries {
 			return run, err
 		}
@@ -117,7 +123,19 @@ func (r *Runner) begin(k *kind, s *stepSpec, in stepInput, u *undo.Stack) (*runn
 	}
 }
 
-func (r *Runner) beginOnce(k *kind, s *stepSpec, in stepInput, started int64, u *undo.Stack) (*running, error) {
+// errAway: nobody waits any more for a step that has not begun.
+var errAway = errors.New("the caller has gone, or the service ends")
+
+// notBegun is the account of a step that was given up before its program was started.
+func (r *Runner) notBegun(ctx context.Context) *stepOutcome {
+	verdict := Cancelled
+	if r.ending() || callerGone(ctx) == KilledInterrupted {
+		verdict = Interrupted
+	}
+	return &stepOutcome{Step: Step{Verdict: verdict, Message: Explain(verdict, nil, Limited{}), Events: Events{DeniedSyscalls: []DeniedSyscall{}}}}
+}
+
+func (r *Runner) beginOnce(ctx context.Context, k *kind, s *stepSpec, in stepInput, started int64, u *undo.Stack) (*running, error) {
 	w, err := r.pool.take(k)
 	if err != nil {
 		return nil, err
@@ -139,7 +157,7 @@ func (r *Runner) beginOnce(k *kind, s *stepSpec, in stepInput, started int64, u 
 			return nil, err
 		}
 	}
-	if err := run.show(s.shown); err != nil {
+	if err := run.show(ctx, r.stop, s.shown); err != nil {
 		return nil, err
 	}
 	err = run.start(in, u)
@@ -187,7 +205,8 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 	}
 	stdio := cell.Stdio{In: stdin, Out: w.stdout.theirs, Err: w.stderr.theirs}
 	if in.pipes != nil {
-		stdio.In, stdio.Out = in.pipes.in, in.pipes.out
+		in.pipes.into(&stdio)
+		r.piped = in.pipes.over
 	}
 	r.sent = monotonic()
 	program := &cell.Program{Args: r.spec.args, Env: r.spec.env, Entries: r.spec.entries,
@@ -195,12 +214,12 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 	err := do(stepStartJob, func() error {
 		return w.cell.Run(program, stdio)
 	})
-	in.pipes.close()
 	w.stdout.handedOver()
 	w.stderr.handedOver()
-	if err != nil {
+	if err != nil { // a cell that has died while it waited: the pipes are for another one
 		return err
 	}
+	in.pipes.close()
 	go func() {
 		defer close(r.awaited)
 		r.endErr = do(stepAwait, func() (err error) {

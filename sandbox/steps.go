@@ -39,6 +39,7 @@ const (
 	stepListen
 	stepReadKept
 	stepPipes
+	stepRelay
 	stepPin
 	stepNoise
 	stepLayer
@@ -89,7 +90,8 @@ var steps = [stepCount]struct{ stage, op string }{
 	stepGivePipes:      {"stdio", "give the pipe to the job"},
 	stepListen:         {"seccomp", "listen"},
 	stepReadKept:       {"files", "read what is kept"},
-	stepPipes:          {"stdio", "join two programs"},
+	stepPipes:          {"stdio", "join programs"},
+	stepRelay:          {"stdio", "carry what they say"},
 	stepPin:            {"cell", "bind to a core"},
 	stepNoise:          {"host", "read /proc/stat"},
 	stepLayer:          {"cell", "show the build"},

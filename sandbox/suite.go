@@ -21,6 +21,8 @@ type suite struct {
 	layer   *os.File
 	links   []cell.Entry
 	checker *checker // nil: none
+	parts   []part   // the job's further programs
+	files   []OutputFile
 	results []TestResult
 
 	mu      sync.Mutex
@@ -54,6 +56,15 @@ func (r *Runner) runTests(ctx context.Context, k *kind, s *Spec, result *Result)
 			defer t.checker.build.Release()
 		}
 	}
+	if result.Verdict == "" {
+		defer t.releaseParts()
+		if err := t.makeParts(ctx, result); err != nil {
+			return err
+		}
+	}
+	if result.Verdict != "" && s.Single {
+		return nil
+	}
 	if result.Verdict != "" { // there is nothing to run, or nothing to judge it
 		result.Tests, result.Summary = t.results, summarize(t.results)
 		result.Summary.Verdict = result.Verdict
@@ -62,7 +73,11 @@ func (r *Runner) runTests(ctx context.Context, k *kind, s *Spec, result *Result)
 	if err := t.run(ctx); err != nil {
 		return err
 	}
-	t.tell(result)
+	if s.Single {
+		t.stands(result)
+	} else {
+		t.tell(result)
+	}
 	return nil
 }
 
@@ -79,14 +94,21 @@ func (t *suite) ready(b *built, result *Result) bool {
 	return true
 }
 
+// stands: the one test is the job.
+func (t *suite) stands(result *Result) {
+	one := &t.results[0]
+	result.Step, result.Difference, result.Measured, result.Points = one.Step, one.Difference, one.Measured, one.Points
+	result.Checker, result.Programs, result.Fault, result.Transcript = one.Checker, one.Programs, one.Fault, one.Transcript
+	result.Files = t.files
+	result.addTimings(&t.timings)
+}
+
 // tell sums up.
 func (t *suite) tell(result *Result) {
 	result.Tests, result.Summary = t.results, summarize(t.results)
 	result.Summary.Parallel = t.parallel()
 	result.Step = Step{Verdict: result.Summary.Verdict, Events: Events{DeniedSyscalls: []DeniedSyscall{}}}
-	result.Timings.SetupNanos += t.timings.SetupNanos
-	result.Timings.RunNanos += t.timings.RunNanos
-	result.Timings.TeardownNanos += t.timings.TeardownNanos
+	result.addTimings(&t.timings)
 	for i := range t.results {
 		r := &t.results[i]
 		result.Usage.add(&r.Usage)
@@ -145,18 +167,22 @@ func without(links []cell.Entry, taken ...string) []cell.Entry {
 // overfull are the limits of a test whose scratch cannot hold a link to all that the
 // build has left; nil when each can.
 func (t *suite) overfull() *policy.Limits {
-	pages := int64(0)
-	for i := range t.links {
-		if len(t.links[i].Target) >= inlineLink {
-			pages += int64(os.Getpagesize())
-		}
-	}
 	for i := range t.spec.Tests {
-		if l := &t.spec.Tests[i].Limits; int64(len(t.links)) > l.DiskFiles || pages > treeBytes(*l) {
+		if l := &t.spec.Tests[i].Limits; overfull(t.links, l) {
 			return l
 		}
 	}
 	return nil
+}
+
+func overfull(links []cell.Entry, l *policy.Limits) bool {
+	pages := int64(0)
+	for i := range links {
+		if len(links[i].Target) >= inlineLink {
+			pages += int64(os.Getpagesize())
+		}
+	}
+	return int64(len(links)) > l.DiskFiles || pages > treeBytes(*l)
 }
 
 // run starts as many workers as were asked for. Each takes a place among the running
@@ -240,6 +266,9 @@ func (t *suite) test(ctx context.Context, i int) error {
 	spec.entries, spec.shown = append(files, t.linksFor(test)...), shownOf(test.Files)
 	var result TestResult
 	out, err := t.judged(ctx, test, spec, &result)
+	if errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), errEnough) {
+		return nil // it still waited for a core
+	}
 	if err != nil {
 		return err
 	}
@@ -249,6 +278,10 @@ func (t *suite) test(ctx context.Context, i int) error {
 	result.Name = test.Name
 	keep(&result.Stdout, &result.StdoutTruncated, t.spec.Job.KeepOutput)
 	keep(&result.Stderr, &result.StderrTruncated, t.spec.Job.KeepOutput)
+	if len(t.parts) > 0 { // each has an account of its own
+		result.Programs[0].Stdout, result.Programs[0].StdoutTruncated, result.Stdout, result.StdoutTruncated = result.Stdout, result.StdoutTruncated, nil, false
+		result.Programs[0].Stderr, result.Programs[0].StderrTruncated, result.Stderr, result.StderrTruncated = result.Stderr, result.StderrTruncated, nil, false
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.results[i] = result
@@ -283,10 +316,10 @@ func keep(output *[]byte, cut *bool, most int64) {
 // judged runs a test's program and has it judged. Of several runs the one that stands
 // for all is judged.
 func (t *suite) judged(ctx context.Context, test *Test, spec *stepSpec, r *TestResult) (*stepOutcome, error) {
-	interactive := t.checker != nil && t.checker.Interactive
+	ensemble := t.spec.Job.ensemble()
 	out, measured, err := t.runner.measured(ctx, t.spec.Job.Measure, func(core int) (*stepOutcome, error) {
-		if interactive {
-			return t.interact(ctx, test, spec, core, r)
+		if ensemble {
+			return t.together(ctx, test, spec, core, r)
 		}
 		in := stepInput{core: core, layer: t.layer}
 		done, err := in.feed(&test.Stdin)
@@ -300,10 +333,12 @@ func (t *suite) judged(ctx context.Context, test *Test, spec *stepSpec, r *TestR
 		return nil, err
 	}
 	r.Measured = measured
-	if interactive {
+	if t.spec.Job.interactive() {
 		return out, nil
 	}
-	r.Step = out.Step
+	if !ensemble {
+		r.Step = out.Step
+	}
 	return out, t.judge(ctx, test, r)
 }
 
@@ -319,11 +354,6 @@ func (t *suite) judge(ctx context.Context, test *Test, r *TestResult) error {
 		return nil
 	}
 	var err error
-	if r.Difference, err = test.Expect.compare(r.Stdout); err != nil {
-		return err
-	}
-	if r.Difference != nil {
-		r.Verdict, r.Message = WrongAnswer, r.Difference.Message
-	}
-	return nil
+	r.Difference, err = t.runner.compare(ctx, test.Expect, &r.Step)
+	return err
 }

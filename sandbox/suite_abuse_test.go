@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"testing"
@@ -77,6 +79,34 @@ func TestNothingBegunBehindTheEnd(t *testing.T) {
 			t.Fatalf("%+v", r)
 		}
 	}
+}
+
+// Nobody waits for an output to be compared when nobody waits for the result.
+func TestComparingEndsWithTheCaller(t *testing.T) {
+	l := newLab(t, nil...)
+	const words = 4 << 20
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	job := &Job{ID: "compared", Policy: "default", Command: []string{"sh", "-c", "yes 1.5 | head -n 4194304"},
+		Stdout: &lastByte{left: 4 * words, then: cancel}, // the program has put out all of it
+		Expect: &Expectation{Content{Data: bytes.Repeat([]byte("1.6\n"), words)}, judge.Comparison{Mode: judge.Float, Abs: 1}}}
+	job.Limits.OutputBytes = ptr[int64](16 << 20)
+	if r, err := l.Run(ctx, job); err != nil || r.Verdict != Cancelled || r.Difference != nil {
+		t.Errorf("%v, %s %q", err, r.Verdict, r.Message)
+	}
+}
+
+// lastByte calls then when so many bytes have come.
+type lastByte struct {
+	left int
+	then func()
+}
+
+func (w *lastByte) Write(b []byte) (int, error) {
+	if w.left -= len(b); w.left == 0 {
+		w.then()
+	}
+	return len(b), nil
 }
 
 // Other jobs come in between the tests of one.
@@ -161,5 +191,30 @@ func TestUsageOfAll(t *testing.T) {
 	all.add(&Usage{PidsPeak: -1})
 	if all.PidsPeak != -1 {
 		t.Errorf("%d processes, and nobody counted them", all.PidsPeak)
+	}
+}
+
+// What is expected and no output can be is refused before it is read.
+func TestExpectedIsBounded(t *testing.T) {
+	l := newLab(t)
+	long := &Expectation{Content{Data: make([]byte, 2<<10+expectedMore+1)}, judge.Comparison{Mode: judge.Trim}}
+	just := &Expectation{Content{Data: append([]byte("x"), bytes.Repeat([]byte{'\n'}, 2<<10+expectedMore-1)...)}, judge.Comparison{Mode: judge.Trim}}
+	for _, tests := range []bool{false, true} {
+		for expect, field := range map[*Expectation]string{long: "expect", just: ""} {
+			job := shell("echo x")
+			job.Limits.OutputBytes = ptr[int64](1 << 10)
+			job.Expect = expect
+			if tests && field != "" {
+				field = "tests[1].expect"
+			}
+			if tests {
+				job.Expect, job.Tests = nil, []Test{{Name: "a"}, {Name: "b", Expect: expect}}
+			}
+			r, err := l.Run(t.Context(), job)
+			var invalid *InvalidError
+			if field == "" && (err != nil || r.Verdict != OK) || field != "" && (!errors.As(err, &invalid) || invalid.Field != field) {
+				t.Errorf("tests %v: %v, %v; want %q", tests, r, err, field)
+			}
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"math"
 
 	"cordon/judge"
@@ -28,13 +29,26 @@ type Expectation struct {
 	Comparison judge.Comparison // not looked at where the job has a checker
 }
 
-// compare looks for the first difference.
-func (e *Expectation) compare(output []byte) (*judge.Difference, error) {
+// compare looks for the first difference of an output that ended well, and settles the
+// verdict.
+func (r *Runner) compare(ctx context.Context, e *Expectation, s *Step) (*judge.Difference, error) {
 	want, err := try(stepReadKept, e.Output.bytes)
 	if err != nil {
 		return nil, err
 	}
-	return e.Comparison.Compare(want, output), nil
+	until, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(r.stopping, stop)()
+	d, finished := e.Comparison.CompareUntil(until.Done(), want, s.Stdout)
+	switch {
+	case !finished && r.ending():
+		s.Verdict, s.Message = Interrupted, "the service stopped while the output was compared"
+	case !finished:
+		s.Verdict, s.Message = Cancelled, Explain(Cancelled, nil, Limited{})
+	case d != nil:
+		s.Verdict, s.Message = WrongAnswer, d.Message
+	}
+	return d, nil
 }
 
 // Checker is a program that says whether an output is right. It is built as the job's
@@ -59,7 +73,10 @@ type TestResult struct {
 	Difference *judge.Difference // where the output is wrong, for wrong_answer without a checker
 	Points     *float64          // as the checker gave them
 	Measured   *Measured
-	Checker    *Step // of the checker's own run
+	Checker    *Step           // of the checker's own run
+	Programs   []ProgramResult // set when the job has further programs: all of them, its own first
+	Fault      []string        // the names of those whose verdict it is
+	Transcript *Transcript     // set when it was asked for
 }
 
 // Summary of a job's tests.

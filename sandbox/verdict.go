@@ -57,7 +57,7 @@ func Decide(e *Evidence) Verdict {
 		return CPULimit
 	case e.Killed == KilledWall:
 		return WallLimit
-	case e.StdoutOver, e.StderrOver:
+	case e.StdoutOver, e.StderrOver, e.PipeOver:
 		return OutputLimit
 	case e.Killed == KilledSyscall:
 		return SyscallDenied

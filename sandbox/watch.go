@@ -52,7 +52,7 @@ func (w *watch) run(ctx context.Context) KillReason {
 	defer cpu.Stop()
 	var after *time.Timer // of what is left behind the program
 	var slow, stuck <-chan time.Time
-	ended, overOut, overErr, oom := r.ended, r.warm.stdout.over, r.warm.stderr.over, r.warm.group.OOM()
+	ended, overOut, overErr, overPipe, oom := r.ended, r.warm.stdout.over, r.warm.stderr.over, r.piped, r.warm.group.OOM()
 	done, stop, awaited := ctx.Done(), w.stop, r.awaited
 	var tick <-chan time.Time
 	if w.progress != nil {
@@ -93,6 +93,9 @@ func (w *watch) run(ctx context.Context) KillReason {
 			w.kill(KilledOutput)
 		case <-overErr:
 			overErr = nil
+			w.kill(KilledOutput)
+		case <-overPipe:
+			overPipe = nil
 			w.kill(KilledOutput)
 		case <-oom:
 			oom = nil

@@ -57,9 +57,11 @@ func ways(profile, name string) [][]condition {
 }
 
 // ownFcntls concern the caller's descriptors, pipes and memory files, and nothing
-// that another job could see. F_GETOWN_EX is how C libraries ask for F_GETOWN.
+// that another job could see. F_GETOWN_EX is how C libraries ask for F_GETOWN. Not
+// F_SETPIPE_SZ: the pipes that a job is given are the service's user's, and longer ones would
+// take what all jobs' pipes may have together (fs.pipe-user-pages-soft): others would be short.
 var ownFcntls = []uint64{unix.F_DUPFD, unix.F_DUPFD_CLOEXEC, unix.F_GETFD, unix.F_SETFD, unix.F_GETFL, unix.F_SETFL,
-	unix.F_GETPIPE_SZ, unix.F_SETPIPE_SZ, unix.F_GETOWN, unix.F_SETOWN, unix.F_GETOWN_EX, unix.F_ADD_SEALS, unix.F_GET_SEALS}
+	unix.F_GETPIPE_SZ, unix.F_GETOWN, unix.F_SETOWN, unix.F_GETOWN_EX, unix.F_ADD_SEALS, unix.F_GET_SEALS}
 
 // sharedFcntls are what strict leaves out: locks, which another job sees on a file
 // that both can open, and what few programs use. Never leases, delegations and

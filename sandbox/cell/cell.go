@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -107,8 +109,32 @@ func (c *Cell) Ready() error {
 	return fmt.Errorf("cell: message %d with %d descriptors instead of ready", h.kind, len(fds))
 }
 
-// Stdio are the job's descriptors 0, 1 and 2.
-type Stdio struct{ In, Out, Err *os.File }
+// Stdio are the job's descriptors 0, 1 and 2, and further ones by their numbers.
+type Stdio struct {
+	In, Out, Err *os.File
+	Further      map[int]*os.File
+}
+
+// The numbers that further descriptors can have.
+const (
+	FirstFurther = 3
+	LastFurther  = FirstFurther + maxFurther - 1
+
+	maxFurther = 16
+)
+
+// all of them in the order in which they are sent, and a bit for the number of each
+// further one.
+func (s *Stdio) all(pack *os.File) (files []*os.File, bits int64, err error) {
+	files = append(make([]*os.File, 0, 4+len(s.Further)), pack, s.In, s.Out, s.Err)
+	for _, number := range slices.Sorted(maps.Keys(s.Further)) {
+		if number < FirstFurther || number > LastFurther {
+			return nil, 0, fmt.Errorf("descriptor %d, from %d to %d is possible", number, FirstFurther, LastFurther)
+		}
+		files, bits = append(files, s.Further[number]), bits|1<<number
+	}
+	return files, bits, nil
+}
 
 // Run gives the cell its one job. It returns when the order is sent, not when
 // the program runs.
@@ -118,8 +144,12 @@ func (c *Cell) Run(p *Program, io Stdio) error {
 		return err
 	}
 	c.pack = pack
-	h := head{kind: msgRun, b: pack.size}
-	if err := send(pointSendJob, c.control, h.encode(make([]byte, 0, headSize)), pack.file, io.In, io.Out, io.Err); err != nil {
+	files, bits, err := io.all(pack.file)
+	if err != nil {
+		return err
+	}
+	h := head{kind: msgRun, a: bits, b: pack.size}
+	if err := send(pointSendJob, c.control, h.encode(make([]byte, 0, headSize)), files...); err != nil {
 		return fmt.Errorf("send job to cell: %w", gone(err))
 	}
 	return nil

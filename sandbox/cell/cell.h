@@ -17,7 +17,8 @@
 
 #define CELL_VERSION 1u
 #define CELL_MESSAGE_MAX 65536u // bytes of one SEQPACKET message
-#define CELL_FDS_MAX 12         // descriptors of one message
+#define CELL_FDS_MAX 20         // descriptors of one message
+#define CELL_FURTHER 16         // descriptors of a job behind 0, 1 and 2
 #define CELL_RLIMITS 10         // entries of a pack's rlimit table
 #define CELL_UID_INIT 0u        // init's id inside the cell
 #define CELL_UID_JOB 1000u      // the job's id inside the cell
@@ -104,7 +105,7 @@ enum cell_kind {
 	MSG_CELL,      // daemon -> server: make a cell
 	MSG_CELL_MADE, // server -> daemon: pid, pidfd, network namespace where it is new
 	MSG_READY,     // init -> daemon: scratch fd, filter listener
-	MSG_RUN,       // daemon -> init: pack, stdin, stdout, stderr
+	MSG_RUN,       // daemon -> init: pack, stdin, stdout, stderr, further ones
 	MSG_FAILED,    // init -> daemon: the job never ran
 	MSG_ENDED,     // init -> daemon: the main process ended
 	MSG_STRAYS,    // init -> daemon: what was still alive then, if anything was
@@ -122,7 +123,8 @@ struct cell_head {
 	uint32_t index; // of the operation, file or limit that failed; MSG_ENDED: CELL_NO_STRAYS or 0
 	int32_t error;  // errno of the failure, else 0
 	uint32_t pid;   // MSG_CELL_MADE: host pid of init
-	int64_t a;      // of a failure: enum cell_step; MSG_CELL: first id of the range; MSG_FILES: the job's id outside; MSG_ENDED: wait status; MSG_STRAYS: count
+	int64_t a;      // of a failure: enum cell_step; MSG_CELL: first id of the range; MSG_FILES: the job's id outside; MSG_ENDED: wait status;
+	                // MSG_STRAYS: count; MSG_RUN: the numbers of the further descriptors, a bit for each
 	int64_t b;      // MSG_CELL: cgroup fds; MSG_ENDED: CLOCK_MONOTONIC ns at the end; MSG_RUN: pack size
 	int64_t c;      // MSG_CELL: flags; MSG_ENDED: maximum resident set of main, bytes
 };
@@ -207,6 +209,7 @@ int decode_paths(const uint8_t *message, size_t size, const char **paths, int mo
 int decode_operation(const uint8_t *message, size_t size, size_t *offset, struct cell_operation *out);
 size_t pack_pointers(const struct pack_head *head);
 int decode_pack(uint8_t *base, size_t size, char **pointers, size_t pointer_count, struct pack *out);
+int decode_numbers(int64_t bits, int count, int *numbers);
 
 // wire.c
 ssize_t receive_message(int socket, void *buffer, size_t size, int *fds, int *fd_count);
@@ -250,7 +253,9 @@ int install_filter(int memfd, int *listener);
 // job.c
 struct job_order {
 	struct pack *pack;
-	int stdio[3];
+	int count;                       // of the descriptors
+	int given[3 + CELL_FURTHER];     // as they came
+	int numbers[3 + CELL_FURTHER];   // under which the job has them, in their order; the first are 0, 1 and 2
 	uint64_t flags;
 	// Written by the job's process, which shares this memory until it execs.
 	volatile uint32_t stage, index;

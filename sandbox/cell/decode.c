@@ -126,6 +126,20 @@ static int decode_files(const struct pack_head *head, const uint8_t *base, size_
 	return 0;
 }
 
+// decode_numbers lists the numbers of a job's further descriptors, lowest first: bit 3 stands
+// for descriptor 3, and so on. Returns 0, or -1 when they are not as many as came, or one
+// of them is not to be had.
+int decode_numbers(int64_t bits, int count, int *numbers)
+{
+	if (count < 0 || count > CELL_FURTHER || (uint64_t)bits & ~(((UINT64_C(1) << CELL_FURTHER) - 1) << 3))
+		return -1;
+	int found = 0;
+	for (int i = 3; i < 3 + CELL_FURTHER; i++)
+		if (((uint64_t)bits >> i & 1) && found++ < count)
+			numbers[found - 1] = i;
+	return found == count ? 0 : -1;
+}
+
 // decode_pack checks a whole pack and fills out. pointers must have room for
 // pack_pointers() entries. Returns 0, or -1 when malformed.
 int decode_pack(uint8_t *base, size_t size, char **pointers, size_t pointer_count, struct pack *out)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"slices"
@@ -34,6 +35,32 @@ func FuzzDecoder(f *testing.F) {
 		got := c.ask(t, kind, input)
 		if ok && got != want+"accepted\n" || !ok && !strings.HasSuffix(got, "rejected\n") {
 			t.Errorf("% x\ndecode.c says:\n%swanted (accepted: %v):\n%s", input, got, ok, want)
+		}
+	})
+}
+
+// FuzzNumbers does the same with the numbers of a job's further descriptors.
+func FuzzNumbers(f *testing.F) {
+	for _, c := range []struct{ bits, count int64 }{{0, 0}, {1 << 3, 1}, {1<<3 | 1<<18, 2}, {(1<<maxFurther - 1) << 3, maxFurther}, // those that a job can have
+		{0, 1}, {1 << 3, 0}, {1 << 3, 2}, {1 << 2, 1}, {1 << 19, 1}, {-1, 64}, {math.MinInt64, 1}, {1 << 3, -1}, {-1, maxFurther}, {1 << 3, 1<<32 | 1}} {
+		f.Add(c.bits, c.count)
+	}
+	c := newAnswerer(f)
+	f.Fuzz(func(t *testing.T, bits, count int64) {
+		var want strings.Builder
+		found := int32(0)
+		ok := bits&^((1<<maxFurther-1)<<FirstFurther) == 0
+		for i := range 64 {
+			if bits>>i&1 != 0 {
+				fmt.Fprintf(&want, "number %d\n", i)
+				found++
+			}
+		}
+		ok = ok && int32(count) == found
+		e := binary.LittleEndian
+		got := c.ask(t, 'n', e.AppendUint64(e.AppendUint64(nil, uint64(bits)), uint64(count)))
+		if ok && got != want.String()+"accepted\n" || !ok && got != "rejected\n" {
+			t.Errorf("%x, %d: decode.c says:\n%swanted (accepted: %v):\n%s", bits, count, got, ok, want.String())
 		}
 	})
 }

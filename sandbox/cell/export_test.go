@@ -1,6 +1,9 @@
 package cell
 
-import "fmt"
+import (
+	"fmt"
+	"os"
+)
 
 // HangUp closes the daemon's side of the control socket, and nothing else.
 func (c *Cell) HangUp() error { return c.control.Close() }
@@ -32,4 +35,10 @@ func (s *Server) AskRaw(kind uint32, version byte, extra int) error {
 func (c *Cell) RunRaw(kind uint32) error {
 	h := head{kind: messageKind(kind)}
 	return send(pointSendJob, c.control, h.encode(nil))
+}
+
+// RunBits sends a warm cell a job with these descriptors, whatever their numbers say.
+func (c *Cell) RunBits(bits int64, files ...*os.File) error {
+	h := head{kind: msgRun, a: bits, b: packHeadSize}
+	return send(pointSendJob, c.control, h.encode(nil), files...)
 }

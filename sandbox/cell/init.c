@@ -246,15 +246,17 @@ static pid_t run_job(void)
 	n = TRY(STEP_RECEIVE_RUN, n);
 	if (n == 0)
 		_exit(0); // never used: the daemon let go of this cell
-	if (n != (ssize_t)sizeof head || head.version != CELL_VERSION || head.kind != MSG_RUN || count != 4)
+	static struct job_order order = {.numbers = {0, 1, 2}}; // not on the stack: written by the other process
+	order.count = count - 1;
+	if (n != (ssize_t)sizeof head || head.version != CELL_VERSION || head.kind != MSG_RUN ||
+	    decode_numbers(head.a, order.count - 3, order.numbers + 3) < 0)
 		fail(MSG_FAILED, STAGE_PROTOCOL, n < 0 ? errno : EBADMSG);
 	if (map_pack(fds[0], head.b, &pack) < 0)
 		fail(MSG_FAILED, STAGE_PROTOCOL, errno);
 	close(fds[0]);
-	static struct job_order order; // not on the stack: written by the other process
 	order.pack = &pack;
 	order.flags = cell_flags;
-	memcpy(order.stdio, fds + 1, sizeof order.stdio);
+	memcpy(order.given, fds + 1, (size_t)order.count * sizeof *fds);
 	pid_t job = spawn(&order);
 	if (job < 0)
 		fail(MSG_FAILED, STAGE_SPAWN, errno);
@@ -262,7 +264,7 @@ static pid_t run_job(void)
 		failed_index = order.index;
 		fail(MSG_FAILED, order.stage, order.error);
 	}
-	for (int i = 1; i < 4; i++)
+	for (int i = 1; i < count; i++)
 		close(fds[i]); // or a reader would wait for us after the last job process
 	// The program runs already, but init must not go on with rights over ids.
 	if (TRY(STEP_CAPSET_RUNNING, keep_capabilities(1u << CAP_KILL)) < 0)

@@ -40,7 +40,8 @@ static int become(uint64_t flags)
 	return TRY(STEP_JOB_READ_BACK_IDS, is_job());
 }
 
-// make_parents makes the directories above path. Symbolic links come last in a
+// make_parents makes the directories above path, each from the one above it: by the whole
+// path, a deep one would cost the square of its length. Symbolic links come last in a
 // pack, so none can stand in the way here.
 int make_parents(uint32_t step, const char *path)
 {
@@ -51,13 +52,31 @@ int make_parents(uint32_t step, const char *path)
 		return -1;
 	}
 	memcpy(part, path, n + 1);
-	for (char *slash = strchr(part, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = 0;
-		if (TRY(step, mkdirat(AT_FDCWD, part, 0755)) < 0 && errno != EEXIST)
-			return -1;
-		*slash = '/';
+	char *last = strrchr(part, '/'), *name = part;
+	if (!last)
+		return 0;
+	*last = 0;
+	if (access(part, F_OK) == 0) // as for all but the first of a directory
+		return 0;
+	int at = AT_FDCWD, result = 0;
+	for (char *slash; name && result == 0; name = slash) {
+		slash = strchr(name, '/');
+		if (slash)
+			*slash++ = 0;
+		if (TRY(step, mkdirat(at, name, 0755)) < 0 && errno != EEXIST)
+			result = -1;
+		int next = -1;
+		if (result == 0 && slash)
+			next = TRY(step, openat(at, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+		if (result == 0 && slash && next < 0)
+			result = -1;
+		int error = errno;
+		if (at >= 0)
+			close(at);
+		errno = error;
+		at = next;
 	}
-	return 0;
+	return result;
 }
 
 static int place_regular(const struct pack *pack, const struct pack_file *f, const char *path)
@@ -125,18 +144,26 @@ static int set_rlimits(const struct pack_head *head, volatile uint32_t *index)
 	return 0;
 }
 
-// 0, 1 and 2 become the job's streams; nothing else survives, by range and not
-// by list, because a leaked descriptor is a way out (CVE-2024-21626).
-static int take_stdio(const int *stdio)
+// 0, 1 and 2 become the job's streams, and further descriptors get the numbers that were
+// asked for; nothing else survives, by range and not by list, because a leaked descriptor
+// is a way out (CVE-2024-21626).
+static int take_descriptors(const struct job_order *order)
 {
-	int lifted[3];
-	for (int i = 0; i < 3; i++)
-		if ((lifted[i] = TRY(STEP_LIFT_STDIO, fcntl(stdio[i], F_DUPFD_CLOEXEC, 16))) < 0)
+	int lifted[3 + CELL_FURTHER];
+	unsigned next = 0;
+	for (int i = 0; i < order->count; i++)
+		if ((lifted[i] = TRY(STEP_LIFT_STDIO, fcntl(order->given[i], F_DUPFD_CLOEXEC, 3 + CELL_FURTHER))) < 0)
 			return -1;
-	for (int i = 0; i < 3; i++)
-		if (TRY(STEP_PLACE_STDIO, dup3(lifted[i], i, 0)) < 0)
+	for (int i = 0; i < order->count; i++)
+		if (TRY(STEP_PLACE_STDIO, dup3(lifted[i], order->numbers[i], 0)) < 0)
 			return -1;
-	return (int)TRY(STEP_CLOSE_OTHERS, syscall(SYS_close_range, 3, ~0U, 0));
+	for (int i = 0; i < order->count; i++) {
+		unsigned number = (unsigned)order->numbers[i];
+		if (number > next && TRY(STEP_CLOSE_OTHERS, syscall(SYS_close_range, next, number - 1, 0)) < 0)
+			return -1;
+		next = number + 1;
+	}
+	return (int)TRY(STEP_CLOSE_OTHERS, syscall(SYS_close_range, next, ~0U, 0));
 }
 
 static int64_t clock_ns(clockid_t clock)
@@ -199,7 +226,7 @@ static int prepare(struct job_order *order)
 	umask(order->pack->head->umask & 0777);
 	order->stage = STAGE_STDIO;
 	order->index = 0;
-	if (take_stdio(order->stdio) < 0)
+	if (take_descriptors(order) < 0)
 		return -1;
 	order->stage = STAGE_RLIMIT;
 	if (set_rlimits(order->pack->head, &order->index) < 0)

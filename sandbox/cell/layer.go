@@ -29,8 +29,12 @@ type Shown struct {
 	File *os.File
 }
 
-// MostShown is how many files are shown at once.
-const MostShown = maxFDs - 1 // the other is init's
+// MostShown is how many files are shown at once, and MostPathBytes how long their paths
+// together may be, each with a byte for its end.
+const (
+	MostShown     = maxFDs - 1 // the other is init's
+	MostPathBytes = messageMax - headSize
+)
 
 // Show shows the cell files, read-only, each as a regular file at its path. The cell
 // waits for its job. No byte is copied. owner is the id that the job has outside, 0
@@ -50,6 +54,9 @@ func (c *Cell) Show(files []Shown, owner int) error {
 		}
 		trees = append(trees, tree)
 		paths = append(append(paths, f.Path...), 0)
+	}
+	if len(paths) > MostPathBytes {
+		return fmt.Errorf("paths of %d bytes to be shown at once, %d can be", len(paths), MostPathBytes)
 	}
 	err := c.show(h, paths, trees, pointSendFiles, pointReceiveFilesShown)
 	var failed *Failure
@@ -87,8 +94,11 @@ func (c *Cell) show(h head, payload []byte, trees []int, sending, receiving poin
 		shown, got, asked = c.server.ask(h, payload, append([]int{int(fd)}, trees...), sending, receiving)
 		closeFDs(got)
 	})
-	if err := errors.Join(err, asked); err != nil {
-		return err
+	if err != nil { // the cell was closed: its server has ended
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	if asked != nil {
+		return asked
 	}
 	if f := shown.failure(); f != nil {
 		if f.Errno == unix.ESRCH { // init has died while it waited

@@ -2,6 +2,7 @@ package cell_test
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ var live = []struct {
 	{"exec-fails", testExecFails},
 	{"path", testPath},
 	{"stdio", testStdio},
+	{"further-descriptors", testFurther},
 	{"kill", testKill},
 	{"hang-up", testHangUp},
 	{"daemon-dies", testDaemonDies},
@@ -128,6 +130,62 @@ func testPath(t *testing.T, k *kit) {
 	r := k.run(t, &cell.Program{Args: []string{"echo"}, Env: []string{"PATH=/work/no:/work/none"}, Entries: mine})
 	if r.Failure == nil || r.Failure.Errno != unix.EACCES {
 		t.Errorf("found and refused: %+v, %v; want EACCES", r, r.Failure)
+	}
+}
+
+// Further descriptors come under the numbers that they are to have, whatever they were
+// before, and nothing else does.
+func testFurther(t *testing.T, k *kit) {
+	for name, numbers := range map[string][]int{"one": {3}, "far": {18}, "some": {4, 5, 9}, "all": {3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18}} {
+		out, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		further, want, script := map[int]*os.File{}, "fds 0 1 2", ""
+		for _, n := range numbers {
+			further[n] = input(t, fmt.Appendf(nil, "this is %d\n", n))
+			want += fmt.Sprintf(" %d", n)
+			script += fmt.Sprintf("cat /proc/self/fd/%d; ", n)
+		}
+		c := k.warm(t, k.server, k.open)
+		err = c.Run(&cell.Program{Args: []string{"/bin/sh", "-c", "./probe state | grep ^fds; " + script}, Env: []string{"PATH=/usr/bin:/bin"},
+			Entries: []cell.Entry{{Path: "probe", Mode: 0o755, Data: k.probe}}},
+			cell.Stdio{In: input(t, nil), Out: w, Err: w, Further: further})
+		w.Close()
+		if err != nil {
+			t.Fatal(err)
+		}
+		end, err := c.Await(func() {})
+		got, _ := io.ReadAll(out)
+		out.Close()
+		if err != nil || !end.Ended || end.Status != 0 {
+			t.Errorf("%s: %+v, %v", name, end, err)
+		}
+		for _, n := range numbers {
+			want += fmt.Sprintf("\nthis is %d", n)
+		}
+		if string(got) != want+"\n" {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	null := input(t, nil)
+	for _, n := range []int{-1, 0, 2, 19, 64} {
+		if err := k.warm(t, k.server, k.open).Run(&cell.Program{Args: []string{"/bin/true"}}, cell.Stdio{In: null, Out: null, Err: null, Further: map[int]*os.File{n: null}}); err == nil {
+			t.Errorf("descriptor %d was taken", n)
+		}
+	}
+	// More than were told of, and fewer.
+	for _, bits := range []int64{0, 1 << 3, 1<<3 | 1<<4 | 1<<5, 1 | 1<<3, 1<<3 | 1<<40, -1} {
+		c := k.warm(t, k.server, k.open)
+		if err := c.RunBits(bits, null, null, null, null, null, null); err != nil {
+			t.Fatal(err)
+		}
+		end, err := c.Await(func() {})
+		if err != nil || end.Failure == nil {
+			t.Fatalf("%x: %+v, %v", bits, end, err)
+		}
+		wantFailure(t, fmt.Sprintf("numbers %x", bits), end.Failure, cell.StageProtocol, unix.EBADMSG)
+		<-c.Dead()
 	}
 }
 

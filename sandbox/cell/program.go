@@ -39,9 +39,13 @@ var ownBinary = sync.OnceValues(func() (int, error) {
 	return fd, nil
 })
 
-// HoldProgram opens this program's file for all fork servers to come, so that one
-// that is replaced later is still this one. Start fails where it did.
+// HoldProgram opens what is held as long as the service: this program's file, for all fork
+// servers to come, so that one that is replaced later is still this one, and the device of
+// empty inputs. Start fails where it did.
 func HoldProgram() error {
+	if _, err := nullMount(); err != nil {
+		return err
+	}
 	_, err := ownBinary()
 	return err
 }

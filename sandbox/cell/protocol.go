@@ -23,7 +23,7 @@ import (
 //	  | <- layer shown -------------------- |                        |
 //	  | -- files [pidfd, file …] paths ---> | a few at a time        |
 //	  | <- layer shown -------------------- |                        |
-//	  | -- run [pack, stdin, stdout, stderr] ----------------------> | vfork, exec
+//	  | -- run [pack, stdin, stdout, stderr, further ones] --------> | vfork, exec
 //	  | <- failed (the job never ran) | ended (wait status, time) -- |
 //	  | <- strays (how many were still alive, if any) -------------- |
 //	  | <- end of file, pidfd readable ----------------------------- |
@@ -34,10 +34,10 @@ const (
 	protocolVersion = 1
 	messageMax      = 65536
 	headSize        = 48
-	maxFDs          = 12 // of one message
 	packHeadSize    = 296
 	packFileSize    = 40
 	opHeadSize      = 32
+	maxFDs          = 20 // of one message
 )
 
 type messageKind uint32

@@ -261,7 +261,7 @@ _Noreturn void server_main(void)
 		memcpy(&head, message, sizeof head);
 		arm_fault(n > 0 ? head.c : 0);
 		n = TRY(STEP_RECEIVE_ORDER, n);
-		if (n <= 0)
+		if (n == 0 || (n < 0 && errno != EMSGSIZE)) // of one that is too large there is nothing left to read
 			_exit(n < 0);
 		if (n == (ssize_t)sizeof head && head.version == CELL_VERSION && head.kind == MSG_CELL)
 			make_cell(&head, fds, count);

@@ -192,8 +192,7 @@ func load(t *testing.T, d *testkit.Daemon, s *service) pressure {
 	t.Helper()
 	text, _ := persist(t, s, http.MethodGet, "/metrics", "")
 	m := samples(text)
-	open, _ := openFiles(t, testkit.Descendants(t, d.Pid))
-	files := float64(open)
+	files := float64(openFiles(t, testkit.Descendants(t, d.Pid)))
 	return pressure{m["process_resident_memory_bytes"], files, m["cordon_connections"], m["cordon_connections_dropped_total"],
 		m[`cordon_http_requests_total{route="other",status="4xx"}`]}
 }

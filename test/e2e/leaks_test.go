@@ -162,10 +162,7 @@ func observe(t *testing.T, d *testkit.Daemon, s *service) observation {
 	o := observation{goroutines: m["go_goroutines"], ids: m["cordon_free_id_ranges"], running: m["cordon_jobs_running"],
 		warm: m["cordon_warm_cells"], leaks: m["cordon_leaks_total"], memory: int64(m["process_resident_memory_bytes"])}
 	all := testkit.Descendants(t, d.Pid)
-	var kept int
-	o.processes = len(all)
-	o.fds, kept = openFiles(t, all)
-	o.goroutines -= float64(kept) // each has one that waits for it
+	o.processes, o.fds = len(all), openFiles(t, all)
 	o.groups = len(testkit.Groups(t, all))
 	err := filepath.WalkDir(d.State, func(string, os.DirEntry, error) error { o.files++; return nil })
 	if err != nil {
@@ -176,8 +173,8 @@ func observe(t *testing.T, d *testkit.Daemon, s *service) observation {
 
 // openFiles counts the daemon's descriptors, but for what is kept for cells to come:
 // network namespaces, and the lanes of cgroup v1 with an eventfd each. There are as many
-// of these as cells have needed at once. eventfds is how many of the last.
-func openFiles(t *testing.T, all []testkit.Process) (n, eventfds int) {
+// of these as cells have needed at once.
+func openFiles(t *testing.T, all []testkit.Process) (n int) {
 	t.Helper()
 	daemon := 0
 	for _, p := range all {
@@ -196,11 +193,8 @@ func openFiles(t *testing.T, all []testkit.Process) (n, eventfds int) {
 		if err == nil && !strings.HasPrefix(to, "net:") && !strings.Contains(to, "/lane-") && to != "anon_inode:[eventfd]" {
 			n++
 		}
-		if err == nil && to == "anon_inode:[eventfd]" {
-			eventfds++
-		}
 	}
-	return n, eventfds
+	return n
 }
 
 // metrics reads the samples without labels.

@@ -7,8 +7,9 @@
 //	decode_fuzz cut KIND FILE               every truncation; counts
 //	decode_fuzz mutate KIND SEED COUNT FILE…  random damage; counts
 //	decode_fuzz answer                      as dump, for one input after the other on
-//	                                        standard input: kind (o, p or f), size
-//	                                        (32 bits), bytes. Ends with it.
+//	                                        standard input: kind (o, p, f, or n for
+//	                                        numbers of descriptors), size (32 bits),
+//	                                        bytes. Ends with it.
 //
 // KIND is ops, pack or paths. A broken promise of the decoder ends the program with abort.
 #include "../cell.h"
@@ -228,6 +229,29 @@ static int take(const char *kind, const struct input *in, int print)
 	return strcmp(kind, "ops") == 0 ? take_ops(in, print, NULL) : take_pack(in, print);
 }
 
+// take_numbers reads bits and count as init gets them, and has room for no number more
+// than a job may have.
+static int take_numbers(const struct input *in, int print)
+{
+	struct {
+		int64_t bits, count;
+	} given;
+	if (in->size != sizeof given)
+		return 0;
+	memcpy(&given, in->data, sizeof given);
+	int *numbers = malloc(CELL_FURTHER * sizeof *numbers), count = (int)given.count;
+	PROMISE(numbers);
+	int result = decode_numbers(given.bits, count, numbers);
+	PROMISE(result == 0 || result == -1);
+	for (int i = 0; result == 0 && i < count; i++) {
+		PROMISE(numbers[i] >= 3 && numbers[i] < 3 + CELL_FURTHER && (i == 0 || numbers[i] > numbers[i - 1]));
+		if (print)
+			printf("number %d\n", numbers[i]);
+	}
+	free(numbers);
+	return result == 0;
+}
+
 // cut tries every beginning of a valid input. None is valid, but a list of
 // operations or paths that ends between two of them.
 static void cut(const char *kind, const struct input *whole)
@@ -330,7 +354,8 @@ static int answer(void)
 	while (fread(&kind, 1, 1, stdin) == 1 && fread(&size, sizeof size, 1, stdin) == 1) {
 		struct input in = {malloc(size ? size : 1), size};
 		PROMISE(in.data && fread(in.data, 1, size, stdin) == size);
-		printf("%s\n", take(kind == 'o' ? "ops" : kind == 'f' ? "paths" : "pack", &in, 1) ? "accepted" : "rejected");
+		int valid = kind == 'n' ? take_numbers(&in, 1) : take(kind == 'o' ? "ops" : kind == 'f' ? "paths" : "pack", &in, 1);
+		printf("%s\n", valid ? "accepted" : "rejected");
 		fflush(stdout);
 		free(in.data);
 	}

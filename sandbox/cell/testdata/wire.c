@@ -81,7 +81,7 @@ int main(void)
 	}
 	PROMISE(send_failure(ends[0], MSG_FAILED, STAGE_EXEC, 3, ENOENT) == 0);
 	PROMISE(receive(sizeof head, &count) == (ssize_t)sizeof head && count == 0);
-	const int many[] = {CELL_FDS_MAX + 1, 20, 64};
+	const int many[] = {CELL_FDS_MAX + 1, 40, 64};
 	for (size_t i = 0; i < sizeof many / sizeof many[0]; i++) { // more descriptors than fit: refused
 		raw(sizeof head, many[i]);
 		PROMISE(receive(sizeof head, &count) == -1 && errno == EMSGSIZE);
