@@ -119,16 +119,19 @@ func (g *v1Group) limitMemory(bytes string) error {
 		if err := m.liftMemory(); err != nil {
 			return err
 		}
-	}
-	for _, f := range []v1File{memoryLimit, swapLimit, tcpLimit} {
-		if f != memoryLimit && !m.has(f) {
-			continue
-		}
-		if err := m.hold(f, bytes); err != nil {
+		if err := m.hold(memoryLimit, bytes); err != nil {
 			return err
 		}
+		if m.has(swapLimit) {
+			if err := m.hold(swapLimit, bytes); err != nil {
+				return err
+			}
+		}
 	}
-	return nil
+	if !m.has(tcpLimit) {
+		return nil
+	}
+	return m.hold(tcpLimit, bytes)
 }
 
 // OOM receives when the kernel has killed a process of the group.

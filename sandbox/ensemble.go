@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -193,15 +194,7 @@ func (e *ensemble) lay(broken func()) {
 	names := job.names()
 	e.over = map[int]*overflow{}
 	for _, p := range job.pipes() {
-		j := &joint{fromFD: p.From.FD, toFD: p.To.FD}
-		for i, name := range names {
-			if name == p.From.Program {
-				j.from = i
-			}
-			if name == p.To.Program {
-				j.to = i
-			}
-		}
+		j := &joint{from: slices.Index(names, p.From.Program), to: slices.Index(names, p.To.Program), fromFD: p.From.FD, toFD: p.To.FD}
 		if e.scribe != nil {
 			if e.over[j.from] == nil {
 				e.over[j.from] = &overflow{over: make(chan struct{})}

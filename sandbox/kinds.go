@@ -27,8 +27,8 @@ type kind struct {
 	users    int         // jobs and fillers that hold it; guarded by pool.mu
 }
 
-// warmBytes and warmFiles are the size of the scratch before the job is known:
-// enough for its own directories.
+// warmBytes and warmFiles are the size of a plan's scratch, enough for its own
+// directories. The cells of a kind have that of its first job instead.
 const (
 	warmBytes = 1 << 20
 	warmFiles = 1024
@@ -102,8 +102,7 @@ func (p *pool) plan(root policy.Root) (*rootfs.Plan, error) {
 	if plan := p.plans[wanted]; plan != nil {
 		return plan, nil
 	}
-	// Small to begin with: each job sets its own size, and cells of one kind serve
-	// jobs of every size.
+	// A plan is for jobs of every size.
 	plan, err := rootfs.Make(root, p.config.Host, warmBytes, warmFiles)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrInvalidJob, err)

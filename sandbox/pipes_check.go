@@ -9,11 +9,9 @@ import (
 	"cordon/sandbox/cell"
 )
 
-// Check finds what is wrong with a job's programs and pipes, without asking the host.
-func (j *Job) Check() error { return j.checkPrograms() }
-
-// checkPrograms finds what is wrong with a job's further programs and its pipes.
-func (j *Job) checkPrograms() error {
+// Check finds what is wrong with a job's further programs and its pipes, without asking
+// the host.
+func (j *Job) Check() error {
 	if !j.ensemble() {
 		if j.Cores != "" || j.TranscriptBytes != 0 {
 			return &InvalidError{"pipes", "there are none; cores and a transcript are for programs that talk with each other"}
@@ -166,7 +164,7 @@ func (j *Job) checkInputs() error {
 
 // checkEnsemble refuses what no host could run, and what this one cannot.
 func (r *Runner) checkEnsemble(j *Job) error {
-	if err := j.checkPrograms(); err != nil {
+	if err := j.Check(); err != nil {
 		return err
 	}
 	if n := len(j.names()); j.Cores == Apart && n > cap(r.cores) {

@@ -105,7 +105,7 @@ func TestCheckPrograms(t *testing.T) {
 		"the interactor's input":     {with(func(j *Job) { interactor(j); j.Stdin, j.Expect = text("x"), &Expectation{} }, "interactor main", "main a", "a b", "b interactor"), "", ""},
 		"measured on its own":        {with(func(j *Job) { j.Measure.Pin = true }, line...), "measure.pin", "cores"},
 	} {
-		err := c.job.checkPrograms()
+		err := c.job.Check()
 		var wrong *InvalidError
 		switch {
 		case c.field == "" && err != nil:
@@ -161,7 +161,7 @@ func FuzzPipes(f *testing.F) {
 		for ; len(b) >= 4; b = b[4:] {
 			j.Pipes = append(j.Pipes, Pipe{End{names[b[0]%6], int(int8(b[1]))}, End{names[b[2]%6], int(int8(b[3]))}})
 		}
-		if j.checkPrograms() != nil {
+		if j.Check() != nil {
 			return
 		}
 		taken := map[End]bool{}

@@ -193,12 +193,14 @@ func TestServerKilled(t *testing.T) {
 // Many at once find the server gone: one new server serves all.
 func TestServerKilledAmidJobs(t *testing.T) {
 	l := newLab(t)
+	free := l.config.Ranges.Free()
 	l.output(t, shell("echo 1"))
 	first := l.servers()
 	if err := unix.Kill(first[0], unix.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	l.mixed(t, 20)
+	l.settled(t, free, 0) // a result does not wait for the end of its cell's init
 	if now := l.servers(); len(now) != 1 || now[0] == first[0] {
 		t.Errorf("servers %v, before %v", now, first)
 	}

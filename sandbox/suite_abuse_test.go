@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
+	"cordon/internal/testkit"
 	"cordon/judge"
 	"cordon/policy"
 )
@@ -62,9 +63,7 @@ func TestNothingBegunBehindTheEnd(t *testing.T) {
 		if interactive {
 			job.Checker = &Checker{Style: judge.Testlib, Interactive: true, Command: []string{"/bin/sh", "-c", "sleep 1000", "talk"}}
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		defer cancel()
-		r, err := l.Run(ctx, job)
+		r, err := l.leftAsleep(t, job)
 		if err != nil || r.Verdict != Cancelled || r.Summary.Run != 0 || strings.Count(r.verdicts(), "cancelled") != 1 {
 			t.Fatalf("%v, %s", err, r.verdicts())
 		}
@@ -79,6 +78,29 @@ func TestNothingBegunBehindTheEnd(t *testing.T) {
 			t.Fatalf("%+v", r)
 		}
 	}
+}
+
+// leftAsleep runs a job and goes away as soon as one of its programs sleeps, however
+// long that takes to begin.
+func (l *lab) leftAsleep(t *testing.T, job *Job) (*Result, error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	type end struct {
+		r   *Result
+		err error
+	}
+	ended := make(chan end, 1)
+	go func() {
+		r, err := l.Run(ctx, job)
+		ended <- end{r, err}
+	}()
+	eventually(t, "a program sleeps", func() bool {
+		return slices.ContainsFunc(testkit.Descendants(t, os.Getpid()), func(p testkit.Process) bool { return p.Name == "sleep" })
+	})
+	cancel()
+	e := <-ended
+	return e.r, e.err
 }
 
 // Nobody waits for an output to be compared when nobody waits for the result.

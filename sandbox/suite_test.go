@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"slices"
@@ -186,9 +185,7 @@ func TestSuiteCancelled(t *testing.T) {
 	l := newLab(t)
 	job := doubles(slices.Repeat([]Test{test("", "", "")}, 8)...)
 	job.Command, job.ParallelTests = []string{"sleep", "60"}, 2
-	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-	defer cancel()
-	r, err := l.Run(ctx, job)
+	r, err := l.leftAsleep(t, job)
 	if err != nil || r.Verdict != Cancelled || r.Summary.Passed != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}

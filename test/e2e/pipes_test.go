@@ -32,16 +32,7 @@ type ensembleAnswer struct {
 
 func joined(t *testing.T, s *service, body object) *ensembleAnswer {
 	t.Helper()
-	sent, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	status, _, text := s.send(t, http.MethodPost, "/v1/run", s.token, sent)
-	var a ensembleAnswer
-	if err := json.Unmarshal(text, &a); err != nil || status != http.StatusOK {
-		t.Fatalf("%d, %v: %s", status, err, text)
-	}
-	return &a
+	return resultOf[ensembleAnswer](t, s, body)
 }
 
 // A program in C in a line with one in Python, and another copy of the one in C.

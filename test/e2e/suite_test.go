@@ -66,12 +66,18 @@ func (a *suiteAnswer) verdicts() string {
 
 func suite(t *testing.T, s *service, body object) *suiteAnswer {
 	t.Helper()
+	return resultOf[suiteAnswer](t, s, body)
+}
+
+// resultOf is that of a job that must have one.
+func resultOf[T any](t *testing.T, s *service, body object) *T {
+	t.Helper()
 	sent, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	status, _, text := s.send(t, http.MethodPost, "/v1/run", s.token, sent)
-	var a suiteAnswer
+	var a T
 	if err := json.Unmarshal(text, &a); err != nil || status != http.StatusOK {
 		t.Fatalf("%d, %v: %s", status, err, text)
 	}
