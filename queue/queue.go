@@ -131,6 +131,7 @@ func (q *Queue) OnEnd(f func(id string)) {
 // Submission is a job that is to be queued.
 type Submission struct {
 	ID        string
+	Tenant    string
 	Request   []byte
 	Priority  Priority
 	RetrySafe bool
@@ -143,7 +144,7 @@ type Submission struct {
 // of power. created is false where the key has a job already.
 func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created bool, err error) {
 	now := q.now().UTC().Truncate(time.Microsecond)
-	r = Record{ID: s.ID, State: Queued, Priority: s.Priority, RetrySafe: s.RetrySafe, Created: now, Expires: now.Add(s.TTL), Wait: s.TTL.Milliseconds(),
+	r = Record{ID: s.ID, Tenant: s.Tenant, State: Queued, Priority: s.Priority, RetrySafe: s.RetrySafe, Created: now, Expires: now.Add(s.TTL), Wait: s.TTL.Milliseconds(),
 		Files: s.Files, Bytes: int64(len(s.Request))}
 	if s.Key != "" {
 		r.Key = sum([]byte(s.Key))

@@ -44,6 +44,7 @@ var Priorities = []Priority{High, Normal, Low}
 // Record is what is known of a job, but for its request and its result.
 type Record struct {
 	ID        string    `json:"id"`
+	Tenant    string    `json:"tenant,omitempty"` // whose job it is
 	State     State     `json:"state"`
 	Priority  Priority  `json:"priority"`
 	RetrySafe bool      `json:"retry_safe,omitempty"`

@@ -12,6 +12,7 @@ import (
 // Job is the program, its files and its input, as the caller gave them.
 type Job struct {
 	ID          string // UUIDv7
+	Tenant      string // whose job it is; "": nobody's in particular
 	Policy      string // name of the policy
 	Limits      policy.LimitRequest
 	BuildLimits policy.LimitRequest
