@@ -30,18 +30,25 @@ func (c *Claim) Context() context.Context { return c.ctx }
 // Wake is signalled when a job waits that did not before.
 func (q *Queue) Wake() <-chan struct{} { return q.wake }
 
-// Waiting is how many jobs wait.
+// Waiting is how many jobs wait that can be begun here.
 func (q *Queue) Waiting() int64 {
+	if !q.leased() {
+		return 0
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.index.count[Queued]
+	return q.index.ready
 }
 
 // Claim begins the next job, or gives nil where none waits. Its context is ctx's child.
 func (q *Queue) Claim(ctx context.Context) (*Claim, error) {
 	for ctx.Err() == nil && q.ctx.Err() == nil {
+		q.giveWay(ctx)
+		if !q.leased() {
+			return nil, nil
+		}
 		q.mu.Lock()
-		e := q.index.next(q.turn)
+		e := q.index.oneOf(q.turn, q.rivals.draw())
 		if e == nil {
 			q.mu.Unlock()
 			return nil, nil
@@ -66,6 +73,7 @@ func (q *Queue) begin(ctx context.Context, e *entry, r Record, version uint64) (
 	r.State, r.Worker, r.Boot, r.Started = Running, q.config.Worker, q.config.Boot, q.now().UTC().Truncate(time.Microsecond)
 	r.Attempts++
 	number, err := q.j.Put(ctx, subject(stateOf, r.ID), encode(&r), nil, version)
+	q.rivals.learn(err)
 	if err != nil {
 		return nil, q.failed(ctx, e, err)
 	}
@@ -78,6 +86,9 @@ func (q *Queue) begin(ctx context.Context, e *entry, r Record, version uint64) (
 		c.cancel(ErrCancelled)
 	}
 	q.mu.Unlock()
+	if !q.leased() { // it took so long to write it down
+		c.cancel(errFenced)
+	}
 	c.Request, c.Damage = q.Request(ctx, &r)
 	return c, nil
 }
@@ -198,6 +209,9 @@ func (r *Record) again(now time.Time) {
 // nobody needs any more.
 func (q *Queue) settleAs(ctx context.Context, e *entry, r Record, version uint64, result []byte) error {
 	r.ResultBytes = int64(len(result))
+	if r.State.Final() {
+		r.Names = nil
+	}
 	parts, rest, err := putParts(ctx, q.j, resultPart, r.ID, result)
 	if err != nil {
 		return err

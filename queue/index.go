@@ -53,7 +53,12 @@ type index struct {
 	results  int64                     // bytes of results
 	seen     uint64                    // the last message that the journal told of
 	watchers map[string][]chan struct{}
+	able     func(*Record) bool // this service can run a job; nil: any
+	ready    int64              // that wait, and can run here
 }
+
+// can says whether a job can run here. Its record always answers the same.
+func (x *index) can(e *entry) bool { return x.able == nil || x.able(&e.Record) }
 
 func newIndex() index {
 	x := index{jobs: map[string]*entry{}, lines: map[Priority]*line{}, count: map[State]int64{},
@@ -71,6 +76,9 @@ const recordBytes = 1 << 10
 // weigh counts an entry, or takes it out of the count.
 func (x *index) weigh(e *entry, by int64) {
 	x.count[e.State] += by
+	if e.State == Queued && x.can(e) {
+		x.ready += by
+	}
 	if e.State.Final() {
 		x.results += by * (e.ResultBytes + recordBytes)
 	} else {
@@ -110,7 +118,7 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 	}
 	x.weigh(e, 1)
 	switch {
-	case e.State == Queued:
+	case e.State == Queued && x.can(e): // the others are begun elsewhere
 		heap.Push(x.lines[e.Priority], e)
 	case e.State.Final():
 		x.ended = append(x.ended, e)

@@ -28,20 +28,27 @@ type stream struct {
 	js     jetstream.JetStream
 	stream jetstream.Stream
 	log    *slog.Logger
+
+	name, prefix string // of the stream, and of its subjects
+	replicas     int
 }
 
 // openStream finds the stream, or makes it.
 func openStream(ctx context.Context, conn *nats.Conn, replicas int, log *slog.Logger) (*stream, error) {
-	js, err := jetstream.New(conn, jetstream.WithDefaultTimeout(reply))
-	if err != nil {
+	return openStreamAs(ctx, conn, &stream{name: streamName, prefix: subjects, replicas: replicas, log: log}, "Jobs of Cordon")
+}
+
+func openStreamAs(ctx context.Context, conn *nats.Conn, s *stream, description string) (_ *stream, err error) {
+	s.conn = conn
+	if s.js, err = jetstream.New(conn, jetstream.WithDefaultTimeout(reply)); err != nil {
 		return nil, err
 	}
-	s := &stream{conn: conn, js: js, log: log}
-	s.stream, err = js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: streamName, Subjects: []string{subjects + ">"},
-		Description: "Jobs of Cordon", Storage: jetstream.FileStorage, Replicas: replicas, MaxMsgsPerSubject: 1, AllowDirect: true,
+	// Of several servers only the leader knows for sure what was written last.
+	s.stream, err = s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: s.name, Subjects: []string{s.prefix + ">"},
+		Description: description, Storage: jetstream.FileStorage, Replicas: s.replicas, MaxMsgsPerSubject: 1, AllowDirect: s.replicas == 1,
 		MaxConsumers: -1})
 	if err != nil {
-		return nil, fmt.Errorf("stream %s: %w", streamName, err)
+		return nil, fmt.Errorf("stream %s: %w", s.name, err)
 	}
 	return s, nil
 }
@@ -53,7 +60,7 @@ func (s *stream) Put(ctx context.Context, subject string, meta, data []byte, las
 	if meta != nil {
 		m.Header.Set(metaHeader, string(meta))
 	}
-	ack, err := s.js.PublishMsg(ctx, m, jetstream.WithExpectStream(streamName), jetstream.WithExpectLastSequencePerSubject(last))
+	ack, err := s.js.PublishMsg(ctx, m, jetstream.WithExpectStream(s.name), jetstream.WithExpectLastSequencePerSubject(last))
 	if err != nil {
 		return 0, known(err)
 	}
@@ -124,7 +131,7 @@ func (s *stream) follow(ctx context.Context, seen *uint64, tell func(*Message), 
 	if info.State.Msgs == 0 {
 		told()
 	}
-	from := jetstream.OrderedConsumerConfig{FilterSubjects: []string{subjects + ">"}, HeadersOnly: true}
+	from := jetstream.OrderedConsumerConfig{FilterSubjects: []string{s.prefix + ">"}, HeadersOnly: true}
 	if *seen > 0 {
 		from.DeliverPolicy, from.OptStartSeq = jetstream.DeliverByStartSequencePolicy, *seen+1
 	}

@@ -101,7 +101,7 @@ func open(t testing.TB, h home, c *clock, change func(*Config)) *opened {
 	t.Helper()
 	boots++
 	config := Config{Journal: h.open(t), Worker: "here", Boot: fmt.Sprint("boot", boots), MaxJobs: 1000, MaxBytes: 64 << 20,
-		ResultsTTL: 1000 * time.Hour, ResultsBytes: 64 << 20, Logger: slog.New(slog.DiscardHandler), Now: c.Now}
+		ResultsTTL: 1000 * time.Hour, ResultsBytes: 64 << 20, Logger: slog.New(slog.DiscardHandler), Now: c.Now, OwnClock: true, Follow: true}
 	if change != nil {
 		change(&config)
 	}

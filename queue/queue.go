@@ -22,6 +22,14 @@ type Config struct {
 	ResultsBytes int64         // of all results
 	Logger       *slog.Logger
 	Now          func() time.Time // nil: time.Now
+
+	// Of a journal that other services share:
+	Abilities *Abilities           // what jobs can run here; nil: this service runs none, or where nobody shares the journal, any
+	Most      int                  // jobs that run here at once, for the others to know
+	Follow    bool                 // know all services that live, and settle the jobs of those that have died; the others help with that
+	Lease     time.Duration        // how long this service may be cut off; the same in all of them; 0: DefaultLease
+	Elapsed   func() time.Duration // time that has passed; nil: since the machine started
+	OwnClock  bool                 // time is what Now says; else what the clock of the journal's servers says
 }
 
 // MaxAttempts is how often a job is begun that may be run again.
@@ -41,6 +49,13 @@ type Queue struct {
 	turn     uint64
 	onEnd    func(id string)
 
+	bus     Bus // nil: nobody shares the journal
+	lease   lease
+	watched *watched // nil likewise
+	elapsed func() time.Duration
+	clock   clockOf
+	rivals  rivals
+
 	wake   chan struct{} // something waits
 	ctx    context.Context
 	stop   context.CancelFunc
@@ -56,6 +71,9 @@ func Open(ctx context.Context, c Config) (*Queue, error) {
 	}
 	if q.now == nil {
 		q.now = time.Now
+	}
+	if err := q.share(ctx); err != nil {
+		return nil, err
 	}
 	q.ctx, q.stop = context.WithCancel(context.Background())
 	found := newStrays()
@@ -76,6 +94,7 @@ func Open(ctx context.Context, c Config) (*Queue, error) {
 		return nil, err
 	}
 	q.inside.Go(q.sweeping)
+	q.beginSharing()
 	return q, nil
 }
 
@@ -99,8 +118,12 @@ func (q *Queue) told(m *Message, found *strays) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.index.seen = m.Number
-	if err == nil {
-		q.applied(kind, r, m.Number)
+	if err != nil {
+		return
+	}
+	q.applied(kind, r, m.Number)
+	if q.bus != nil && r.State.Final() && found.stopped() { // who has ended it removes the request
+		delete(q.index.untidy, q.index.jobs[r.ID])
 	}
 }
 
@@ -118,6 +141,9 @@ func (q *Queue) applied(kind string, r *Record, number uint64) {
 	}
 	if e.claim != nil && e.State == Running && e.Cancel { // by another service
 		e.claim.cancel(ErrCancelled)
+	}
+	if e.claim != nil && !e.claim.same(&e.Record) { // others thought that this service was dead
+		e.claim.cancel(errLost)
 	}
 }
 
@@ -138,6 +164,8 @@ type Submission struct {
 	TTL       time.Duration // how long it may wait
 	Files     int
 	Key       string // its Idempotency-Key; "": none
+	Needs     Needs
+	Names     []string // of the files that it needs, where services share them
 }
 
 // Submit queues a job. When it returns without an error, the job would survive the loss
@@ -145,7 +173,7 @@ type Submission struct {
 func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created bool, err error) {
 	now := q.now().UTC().Truncate(time.Microsecond)
 	r = Record{ID: s.ID, Tenant: s.Tenant, State: Queued, Priority: s.Priority, RetrySafe: s.RetrySafe, Created: now, Expires: now.Add(s.TTL), Wait: s.TTL.Milliseconds(),
-		Files: s.Files, Bytes: int64(len(s.Request))}
+		Files: s.Files, Bytes: int64(len(s.Request)), Needs: s.Needs, Names: s.Names}
 	if s.Key != "" {
 		r.Key = sum([]byte(s.Key))
 		known, err := q.keyed(ctx, &r, sum(s.Request))
@@ -366,5 +394,8 @@ func (q *Queue) Stats() Stats {
 func (q *Queue) Close() error {
 	q.stop()
 	q.inside.Wait()
+	if q.bus != nil && q.config.Abilities != nil {
+		q.farewell()
+	}
 	return q.j.Close()
 }

@@ -59,6 +59,8 @@ type Record struct {
 	Cancel    bool      `json:"cancel,omitempty"` // somebody asked for the end of it while it ran
 	Files     int       `json:"files,omitempty"`  // how many files of the store the request names
 	Key       string    `json:"key,omitempty"`    // hash of its Idempotency-Key
+	Needs     Needs     `json:"needs,omitzero"`   // what a service must have to run it
+	Names     []string  `json:"names,omitempty"`  // of the files that it needs, where services share them; none when it has ended
 
 	Bytes       int64 `json:"bytes"`            // of the request
 	Parts       int   `json:"parts,omitempty"`  // that the request is in; 0: in the message itself

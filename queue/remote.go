@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
@@ -21,6 +22,8 @@ type Remote struct {
 // they acknowledge counts as kept.
 func Connect(ctx context.Context, r Remote, log *slog.Logger) (Journal, error) {
 	options := []nats.Option{nats.Name("cordon"), nats.MaxReconnects(-1),
+		// What could not be sent is told at once, and not sent when nobody expects it any more.
+		nats.ReconnectBufSize(-1), nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(2), nats.ReconnectWait(5 * journalRetry),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
 			if err != nil {
 				log.Warn("the connection to the queue's servers is lost", "error", err)
@@ -48,7 +51,13 @@ func Connect(ctx context.Context, r Remote, log *slog.Logger) (Journal, error) {
 	return &remote{s}, nil
 }
 
+// pingEvery is how soon a connection is known to be dead that nobody has closed.
+const pingEvery = 5 * time.Second
+
 type remote struct{ *stream }
+
+// Bus is what the services tell each other.
+func (r *remote) Bus() Bus { return natsBus{r.stream} }
 
 // Room is the journal's: the servers say so themselves when they have none.
 func (*remote) Room() error { return nil }

@@ -2,6 +2,7 @@ package queue
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 )
@@ -26,6 +27,12 @@ func (s *strays) add(kind, id string, m *Message) {
 		s.found[kind] = map[string]time.Time{}
 	}
 	s.found[kind][id] = m.Time
+}
+
+func (s *strays) stopped() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over
 }
 
 func (s *strays) stop() {
@@ -175,7 +182,7 @@ func (q *Queue) due() (late, old, stranded, untidy []*entry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for e := range q.index.active[Queued] {
-		if !e.taken && !now.Before(e.Expires) {
+		if !e.taken && q.keeps() && !now.Before(e.Expires) {
 			e.taken = true
 			late = append(late, e)
 		}
@@ -211,6 +218,9 @@ func (q *Queue) unbegin(ctx context.Context, e *entry) error {
 // forget removes a job that has ended. The record goes last: so long as it is there,
 // this is done again.
 func (q *Queue) forget(ctx context.Context, e *entry) error {
+	if gone, err := q.forgotten(ctx, e); gone || err != nil {
+		return err
+	}
 	names := []string{subject(submission, e.ID)}
 	if e.Parts > 0 {
 		names = append(names, subject(requestPart, e.ID)+".>")
@@ -226,10 +236,32 @@ func (q *Queue) forget(ctx context.Context, e *entry) error {
 			return err
 		}
 	}
+	q.dropped(e)
+	return nil
+}
+
+// forgotten: another service has removed a job, or will.
+func (q *Queue) forgotten(ctx context.Context, e *entry) (bool, error) {
+	if q.keeps() {
+		if q.bus == nil {
+			return false, nil
+		}
+		switch _, err := q.j.Get(ctx, subject(stateOf, e.ID)); {
+		case err == nil:
+			return false, nil
+		case !errors.Is(err, errNone):
+			return false, err
+		}
+	}
+	q.dropped(e)
+	return true, nil
+}
+
+// dropped forgets a job here.
+func (q *Queue) dropped(e *entry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.index.jobs[e.ID] == e {
 		q.index.drop(e)
 	}
-	return nil
 }

@@ -1,0 +1,73 @@
+package queue
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Needs say what a service must have to run a job. What is empty needs nothing.
+type Needs struct {
+	Policy    string   `json:"policy,omitempty"`
+	Languages []string `json:"languages,omitempty"`
+	Arch      string   `json:"arch,omitempty"` // as GOARCH has it
+}
+
+// Abilities are what a service has.
+type Abilities struct {
+	Policies  []string `json:"policies"`
+	Languages []string `json:"languages"` // ids and aliases
+	Arch      string   `json:"arch"`
+}
+
+// Meet says whether a job with such needs can run there.
+func (a *Abilities) Meet(n *Needs) bool { return len(a.lacks(n)) == 0 }
+
+// lacks are the needs that are not met, in words.
+func (a *Abilities) lacks(n *Needs) (out []string) {
+	if n.Policy != "" && !slices.Contains(a.Policies, n.Policy) {
+		out = append(out, "policy "+n.Policy)
+	}
+	for _, l := range n.Languages {
+		if !slices.Contains(a.Languages, l) {
+			out = append(out, "language "+l)
+		}
+	}
+	if n.Arch != "" && n.Arch != a.Arch {
+		out = append(out, "architecture "+n.Arch)
+	}
+	return out
+}
+
+// words are the needs as a sentence has them.
+func (n *Needs) words() string {
+	all := (&Abilities{}).lacks(n)
+	if len(all) == 0 {
+		return "nothing in particular"
+	}
+	return strings.Join(all, ", ")
+}
+
+// WaitingFor says what is missing for a job that waits, of which no service that lives
+// can run it; "" where one can, and it waits for its turn.
+func (q *Queue) WaitingFor(r *Record) string {
+	if r.State != Queued {
+		return ""
+	}
+	if a := q.config.Abilities; a != nil && a.Meet(&r.Needs) || q.watched == nil {
+		return ""
+	}
+	living := q.watched.living()
+	for i := range living {
+		if living[i].Abilities.Meet(&r.Needs) {
+			return ""
+		}
+	}
+	if len(living) == 0 {
+		return "a worker: none is there"
+	}
+	if len(living) == 1 {
+		return fmt.Sprintf("a worker that has %s: the one that is there has not", r.Needs.words())
+	}
+	return fmt.Sprintf("a worker that has %s: none of the %d that are there has all of it", r.Needs.words(), len(living))
+}
