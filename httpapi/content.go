@@ -8,6 +8,7 @@ import (
 	"io"
 	"syscall"
 
+	"cordon/queue"
 	"cordon/sandbox"
 	"cordon/store"
 )
@@ -17,6 +18,11 @@ import (
 type kept struct {
 	files Files
 	held  []*store.File
+
+	// Where the job runs elsewhere its files are only named.
+	shared *SharedFiles
+	ctx    context.Context
+	names  []string
 }
 
 // heldFile is a kept file as the sandbox wants it.
@@ -32,17 +38,28 @@ func (k *kept) get(sum, at string) (sandbox.Kept, *Problem) {
 	if k.files == nil {
 		return nil, problem(CodeInvalidField, at, "this service keeps no files: it was started with --files-bytes 0; send the content itself")
 	}
+	if k.shared != nil {
+		return k.name(sum, at)
+	}
 	f, err := k.files.Get(sum)
-	switch {
-	case errors.Is(err, store.ErrBadSum):
-		return nil, problem(CodeInvalidField, at, fmt.Sprintf("%q given, 64 lower-case hexadecimal digits of a SHA-256 are wanted", clip(sum)))
-	case errors.Is(err, store.ErrNotFound):
-		return nil, problem(CodeInvalidField, at, fmt.Sprintf("no file %s is kept; PUT it to /v1/files/%s first", sum, sum))
-	case err != nil:
-		return nil, problem(CodeInternal, at, "the file could not be read: "+err.Error())
+	if err != nil {
+		return nil, notKept(err, sum, at)
 	}
 	k.held = append(k.held, f)
 	return heldFile{f}, nil
+}
+
+// notKept is the answer to a file that cannot be had.
+func notKept(err error, sum, at string) *Problem {
+	switch {
+	case errors.Is(err, store.ErrBadSum):
+		return problem(CodeInvalidField, at, fmt.Sprintf("%q given, 64 lower-case hexadecimal digits of a SHA-256 are wanted", clip(sum)))
+	case errors.Is(err, store.ErrNotFound):
+		return problem(CodeInvalidField, at, fmt.Sprintf("no file %s is kept; PUT it to /v1/files/%s first", sum, sum))
+	case errors.Is(err, queue.ErrUnavailable):
+		return problem(CodeQueueUnavailable, at, "the file cannot be reached now: "+err.Error())
+	}
+	return problem(CodeInternal, at, "the file could not be read: "+err.Error())
 }
 
 // Keep keeps an output of the job. It stays at least until the result has been sent.

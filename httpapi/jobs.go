@@ -52,7 +52,7 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*submitted, error
 	if p != nil {
 		return nil, s.refused(p)
 	}
-	return &submitted{jobsPath + "/" + r.ID, newJobStatus(&r)}, nil
+	return &submitted{jobsPath + "/" + r.ID, s.jobStatus(&r)}, nil
 }
 
 func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *Problem) {
@@ -63,14 +63,18 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 	if p != nil {
 		return queue.Record{}, p
 	}
-	k := &kept{files: s.config.Files}
+	k := &kept{files: s.config.Files, shared: s.config.Shared, ctx: ctx}
 	job, p := s.job(&request.RunRequest, k)
+	if p == nil {
+		p = s.checkArch(request.Arch)
+	}
 	if p != nil {
 		k.release()
 		return queue.Record{}, p
 	}
 	submission := queue.Submission{ID: job.ID, Request: in.RawBody, Priority: queue.Normal, RetrySafe: request.RetrySafe,
-		TTL: s.config.Jobs.TTL, Files: len(k.held), Key: in.Key}
+		TTL: s.config.Jobs.TTL, Files: len(k.held) + len(k.names), Key: in.Key,
+		Needs: s.needs(&request.RunRequest, request.Arch), Names: k.names}
 	if request.Priority != "" {
 		submission.Priority = queue.Priority(request.Priority)
 	}
@@ -171,7 +175,7 @@ func (s *Server) status(ctx context.Context, r *queue.Record) (*answer[JobStatus
 	if err != nil {
 		return nil, s.queueProblem(err)
 	}
-	out := newJobStatus(r)
+	out := s.jobStatus(r)
 	out.withResult(result)
 	return &answer[JobStatus]{out}, nil
 }
@@ -205,7 +209,7 @@ func (s *Server) listJobs(_ context.Context, in *listInput) (*answer[JobList], e
 	page, more := s.config.Jobs.Queue.List(state, in.After, limit)
 	out := JobList{Jobs: make([]JobStatus, 0, len(page))}
 	for i := range page {
-		out.Jobs = append(out.Jobs, newJobStatus(&page[i]))
+		out.Jobs = append(out.Jobs, s.jobStatus(&page[i]))
 	}
 	if more {
 		out.Next = page[len(page)-1].ID

@@ -116,6 +116,7 @@ type eventReader struct {
 	id         string
 	at         cursor
 	samples    int // of usage that were told
+	mirror     *mirror
 	to         http.ResponseWriter
 	connection *http.ResponseController
 }
@@ -124,6 +125,7 @@ type eventReader struct {
 func (e *eventReader) serve(ctx context.Context) error {
 	changed, stop := e.server.config.Jobs.Queue.Follow(e.id)
 	defer stop()
+	defer func() { e.server.mirrors.leave(e.mirror) }()
 	heart := time.NewTicker(beat)
 	defer heart.Stop()
 	for {
@@ -165,7 +167,7 @@ func (e *eventReader) tell(ctx context.Context) (news <-chan struct{}, over bool
 	}
 	if r.State != e.at.state && !r.State.Final() {
 		e.at.state = r.State
-		if err := e.event("state", newJobStatus(&r)); err != nil {
+		if err := e.event("state", e.server.jobStatus(&r)); err != nil {
 			return nil, true, err
 		}
 	}
@@ -175,6 +177,9 @@ func (e *eventReader) tell(ctx context.Context) (news <-chan struct{}, over bool
 	l, began := e.server.live.get(e.id, r.Attempts)
 	if l != nil {
 		return e.live(l)
+	}
+	if r.State == queue.Running && !q.Here(&r) {
+		return e.live(e.mirrored(&r))
 	}
 	if r.State == queue.Running { // its state is known before its life begins
 		return began, false, nil

@@ -55,6 +55,9 @@ func (s *Server) unpinEnded(ctx context.Context, id string) {
 // pinAll holds the files of the jobs that an earlier start has left, before anything can
 // make room in the store. What is gone already is told when the job begins.
 func (s *Server) pinAll(ctx context.Context) error {
+	if s.config.Shared != nil { // they stay because records name them
+		return nil
+	}
 	q := s.config.Jobs.Queue
 	for after, more := "", true; more; {
 		var page []queue.Record

@@ -14,7 +14,7 @@ import (
 func (s *Server) runJobs(ctx, running context.Context) (ended <-chan struct{}) {
 	over := make(chan struct{})
 	jobs := s.config.Jobs
-	if jobs == nil {
+	if jobs == nil || jobs.Reserve == nil { // they run elsewhere
 		close(over)
 		return over
 	}
@@ -24,7 +24,12 @@ func (s *Server) runJobs(ctx, running context.Context) (ended <-chan struct{}) {
 			return s.runClaim(c, place.(Place))
 		},
 		Ended: func(c *queue.Claim) { s.live.end(c.ID) }}
-	go func() { defer close(over); w.Serve(ctx, running) }()
+	silence, err := jobs.Queue.AnswerLive(s.tellLive)
+	if err != nil {
+		s.config.Logger.Error("other services cannot follow the jobs that run here", "error", err)
+		silence = func() {}
+	}
+	go func() { defer close(over); defer silence(); w.Serve(ctx, running) }()
 	return over
 }
 

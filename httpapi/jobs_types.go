@@ -14,6 +14,7 @@ type JobRequest struct {
 	RunRequest
 	Priority  string `json:"priority,omitempty" enum:"high,normal,low" doc:"Which of the jobs that wait is begun first; normal when absent"`
 	RetrySafe bool   `json:"retry_safe,omitempty" doc:"The job may be run again where the service ended while it ran; else it is interrupted then"`
+	Arch      string `json:"arch,omitempty" enum:"amd64,arm64,riscv64,ppc64le,s390x,loong64" doc:"The architecture that the job has to run on, as for binaries among its files; any when absent"`
 	QueueTTL  *int64 `json:"queue_ttl_ms,omitempty" doc:"How long the job may wait; then it is expired. The service's own limit when absent" minimum:"1"`
 }
 
@@ -24,6 +25,7 @@ type JobStatus struct {
 	Priority        string             `json:"priority" enum:"high,normal,low"`
 	RetrySafe       bool               `json:"retry_safe"`
 	Attempts        int                `json:"attempts" doc:"How often it was begun"`
+	WaitingFor      string             `json:"waiting_for,omitempty" doc:"What is missing: no service that is there can run the job, and it waits for one that can, until it expires. Absent where it only waits for its turn"`
 	CancelRequested bool               `json:"cancel_requested" doc:"It runs, and is about to be ended"`
 	Created         time.Time          `json:"created_at"`
 	Expires         *time.Time         `json:"expires_at,omitempty" doc:"When it is expired if it still waits"`
@@ -63,6 +65,13 @@ func newJobStatus(r *queue.Record) JobStatus {
 	if r.State == queue.Queued {
 		out.Expires = at(r.Expires)
 	}
+	return out
+}
+
+// jobStatus also tells what a job waits for that nobody can run.
+func (s *Server) jobStatus(r *queue.Record) JobStatus {
+	out := newJobStatus(r)
+	out.WaitingFor = s.config.Jobs.Queue.WaitingFor(r)
 	return out
 }
 

@@ -48,7 +48,7 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 		return prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value)
 	}
 	stat := func(pick func(sandbox.Stats) int64) func() float64 {
-		return func() float64 { return float64(pick(c.Runner.Stats())) }
+		return func() float64 { return float64(pick(runnerOf(c).Stats())) }
 	}
 	reg.MustRegister(m.jobs, m.tests, m.stages, m.requests, m.refused, m.submitted, m.droppedReaders, m.connections.open, m.connections.dropped,
 		gauge("cordon_jobs_inside", "Jobs that run or wait.", func() float64 { return float64(a.inside()) }),
@@ -81,6 +81,10 @@ func queueMetrics(q *queue.Queue) (out []prometheus.Collector) {
 			ConstLabels: prometheus.Labels{"state": string(state)}}, func() float64 { return float64(q.Stats().Jobs[state]) }))
 	}
 	return append(out,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cordon_queue_workers", Help: "Services that run jobs of the queue, as far as this one follows them."},
+			func() float64 { return float64(len(q.Living())) }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cordon_queue_claims_refused_total", Help: "Jobs of the queue that another service began first."},
+			func() float64 { return float64(q.Refused()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cordon_queue_request_bytes", Help: "Bytes of the requests of jobs that wait or run."},
 			func() float64 { return float64(q.Stats().RequestBytes) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cordon_queue_result_bytes", Help: "Bytes of the results that are kept, and of their records."},

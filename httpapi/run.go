@@ -16,6 +16,14 @@ type runInput struct {
 
 // run is POST /v1/run.
 func (s *Server) run(ctx context.Context, in *runInput) (*answer[*RunResult], error) {
+	if s.config.Runner == nil {
+		result, p := s.runElsewhere(ctx, in.RawBody)
+		s.done(ctx)
+		if p != nil {
+			return nil, s.refused(p)
+		}
+		return &answer[*RunResult]{result}, nil
+	}
 	result, p := s.runJob(ctx, in.RawBody)
 	s.done(ctx)
 	if p != nil {

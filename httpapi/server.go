@@ -43,17 +43,19 @@ type Languages interface {
 type Config struct {
 	Version   string
 	Token     Token
-	Runner    Runner
+	Runner    Runner // nil: jobs run elsewhere, by way of Jobs
 	Policies  Policies
 	Languages Languages
 	// Doctor looks at the host; its answer is served as it is.
 	Doctor   func(context.Context) (any, error)
-	Files    Files    // nil: none are kept
-	Jobs     *Jobs    // nil: there is no queue
-	Hosts    []string // names under which clients reach the service, besides the listeners' own; see CheckHost
-	MaxBody  int64    // bytes of a request; 0: DefaultMaxBody
-	MaxJobs  int      // jobs that run or wait at once
-	MaxConns int      // connections at once; 0: DefaultMaxConns
+	Files    Files        // nil: none are kept
+	Jobs     *Jobs        // nil: there is no queue
+	Shared   *SharedFiles // Files, where services share them; else nil
+	Quiet    bool         // no API: only health and metrics
+	Hosts    []string     // names under which clients reach the service, besides the listeners' own; see CheckHost
+	MaxBody  int64        // bytes of a request; 0: DefaultMaxBody
+	MaxJobs  int          // jobs that run or wait at once
+	MaxConns int          // connections at once; 0: DefaultMaxConns
 	Registry *prometheus.Registry
 	Logger   *slog.Logger
 	// Traced, when set, is given the trace of each request for a job when its answer
@@ -78,6 +80,7 @@ type Server struct {
 	readers   *admission // of events
 	pins      pins
 	live      lives
+	mirrors   mirrors
 	ending    chan struct{} // closed when the service begins to end
 	api       huma.API
 	handler   http.Handler
@@ -101,7 +104,7 @@ func New(c Config) (*Server, error) {
 	c.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1)), transfers: newAdmission(transfers(c.MaxConns)),
 		incoming: newAdmission(min(maxSubmissions, max(1, c.MaxConns/4))), readers: newAdmission(max(1, c.MaxConns/4)),
-		pins: pins{held: map[string]*kept{}}, live: newLives(), ending: make(chan struct{}),
+		pins: pins{held: map[string]*kept{}}, live: newLives(), mirrors: newMirrors(), ending: make(chan struct{}),
 		attempts: newAttempts(), patience: defaultPatience}
 	s.config.Hosts = nil
 	for _, host := range c.Hosts {
@@ -113,9 +116,11 @@ func New(c Config) (*Server, error) {
 	s.metrics = newMetrics(c.Registry, &s.config, s.admission)
 	mux := http.NewServeMux()
 	s.api = humago.New(&tapped{mux, s}, description(c.Version))
-	s.register()
-	s.registerFiles(mux)
-	s.registerJobs(mux)
+	if !c.Quiet {
+		s.register()
+		s.registerFiles(mux)
+		s.registerJobs(mux)
+	}
 	if c.Jobs != nil {
 		c.Jobs.Queue.OnEnd(s.pins.release)
 		if err := s.pinAll(context.Background()); err != nil {
@@ -128,13 +133,18 @@ func New(c Config) (*Server, error) {
 	}
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok") })
 	mux.HandleFunc("GET /readyz", s.readyz)
-	mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/yaml")
-		_, _ = w.Write(s.openapi)
-	})
+	if !c.Quiet {
+		mux.HandleFunc("GET /openapi.yaml", s.document)
+	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Registry, promhttp.HandlerOpts{}))
 	s.handler = s.observe(securityHeaders(few(s.ours(s.authenticate(exact(mux))))))
 	return s, nil
+}
+
+// document is GET /openapi.yaml.
+func (s *Server) document(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/yaml")
+	_, _ = w.Write(s.openapi)
 }
 
 // Handler is the whole API.

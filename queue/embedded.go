@@ -21,8 +21,9 @@ import (
 // message is on the disk before it is acknowledged.
 type embedded struct {
 	*stream
-	dir string
-	log *slog.Logger
+	dir    string
+	listen *Listen // nil: nobody else reaches the server
+	log    *slog.Logger
 
 	mu      sync.Mutex
 	server  *server.Server
@@ -36,15 +37,25 @@ const startWithin = 30 * time.Second // a hang; recovering reads every message o
 
 // Embedded opens the journal in a directory, and makes it if it is not there.
 func Embedded(ctx context.Context, dir string, log *slog.Logger) (Journal, error) {
+	return EmbeddedFor(ctx, dir, nil, log)
+}
+
+// EmbeddedFor opens it likewise, for other services as well where listen says how they
+// reach it.
+func EmbeddedFor(ctx context.Context, dir string, listen *Listen, log *slog.Logger) (Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	e := &embedded{dir: dir, log: log}
+	e := &embedded{dir: dir, listen: listen, log: log}
 	e.ctx, e.done = context.WithCancel(context.Background())
 	if err := e.start(); err != nil {
 		return nil, err
 	}
-	conn, err := nats.Connect("", nats.InProcessServer(e), nats.MaxReconnects(-1), nats.ReconnectWait(journalRetry), nats.ReconnectJitter(0, 0), nats.Name("cordon"))
+	options := []nats.Option{nats.InProcessServer(e), nats.MaxReconnects(-1), nats.ReconnectWait(journalRetry), nats.ReconnectJitter(0, 0), nats.Name("cordon")}
+	if listen != nil {
+		options = append(options, nats.Token(listen.Secret))
+	}
+	conn, err := nats.Connect("", options...)
 	if err == nil {
 		if e.stream, err = openStream(ctx, conn, 1, log); err != nil {
 			conn.Close()
@@ -61,8 +72,12 @@ func Embedded(ctx context.Context, dir string, log *slog.Logger) (Journal, error
 }
 
 func (e *embedded) start() error {
-	s, err := server.NewServer(&server.Options{ServerName: "cordon", DontListen: true, JetStream: true, StoreDir: e.dir, SyncAlways: true,
-		NoSigs: true, JetStreamMaxStore: 1 << 50, JetStreamMaxMemory: 64 << 20})
+	o := &server.Options{ServerName: "cordon", DontListen: true, JetStream: true, StoreDir: e.dir, SyncAlways: true,
+		NoSigs: true, JetStreamMaxStore: 1 << 50, JetStreamMaxMemory: 64 << 20}
+	if err := e.listen.apply(o); err != nil {
+		return err
+	}
+	s, err := server.NewServer(o)
 	if err != nil {
 		return err
 	}
@@ -92,13 +107,17 @@ func (e *embedded) InProcessConn() (net.Conn, error) {
 
 // Put is the journal's.
 func (e *embedded) Put(ctx context.Context, subject string, meta, data []byte, last uint64) (uint64, error) {
+	return e.putInto(ctx, e.stream, subject, meta, data, last)
+}
+
+func (e *embedded) putInto(ctx context.Context, to *stream, subject string, meta, data []byte, last uint64) (uint64, error) {
 	e.mu.Lock()
 	mending := e.mending
 	e.mu.Unlock()
 	if mending { // there would be no answer
 		return 0, fmt.Errorf("%w: its journal could not be written and is being opened anew, when the disk has room", ErrUnavailable)
 	}
-	number, err := e.stream.Put(ctx, subject, meta, data, last)
+	number, err := to.Put(ctx, subject, meta, data, last)
 	if errors.Is(err, ErrNoSpace) || errors.Is(err, ErrUnavailable) && ctx.Err() == nil {
 		e.mend()
 	}
@@ -152,7 +171,15 @@ func (e *embedded) stop() {
 }
 
 // Alone is the journal's: the state directory is locked.
-func (e *embedded) Alone() bool { return true }
+func (e *embedded) Alone() bool { return e.listen == nil }
+
+// Bus is what the services tell each other, where there are others.
+func (e *embedded) Bus() Bus {
+	if e.listen == nil {
+		return nil
+	}
+	return natsBus{e.stream}
+}
 
 // Close is the journal's.
 func (e *embedded) Close() error {

@@ -76,6 +76,15 @@ func (s *stream) Get(ctx context.Context, subject string) (*Message, error) {
 	return &Message{m.Subject, m.Sequence, m.Time, []byte(m.Header.Get(metaHeader)), m.Data}, nil
 }
 
+// Last is the number of the newest message.
+func (s *stream) Last(ctx context.Context) (uint64, error) {
+	info, err := s.stream.Info(ctx)
+	if err != nil {
+		return 0, known(err)
+	}
+	return info.State.LastSeq, nil
+}
+
 // Remove is the journal's.
 func (s *stream) Remove(ctx context.Context, subject string) error {
 	return known(s.stream.Purge(ctx, jetstream.WithPurgeSubject(subject)))

@@ -16,7 +16,7 @@ type Needs struct {
 // Abilities are what a service has.
 type Abilities struct {
 	Policies  []string `json:"policies"`
-	Languages []string `json:"languages"` // ids and aliases
+	Languages []string `json:"languages"` // their ids
 	Arch      string   `json:"arch"`
 }
 
@@ -54,10 +54,10 @@ func (q *Queue) WaitingFor(r *Record) string {
 	if r.State != Queued {
 		return ""
 	}
-	if a := q.config.Abilities; a != nil && a.Meet(&r.Needs) || q.watched == nil {
+	if a := q.config.Abilities; a != nil && a.Meet(&r.Needs) || a == nil && q.bus == nil {
 		return ""
 	}
-	living := q.watched.living()
+	living := q.Living()
 	for i := range living {
 		if living[i].Abilities.Meet(&r.Needs) {
 			return ""

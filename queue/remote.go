@@ -13,6 +13,7 @@ import (
 type Remote struct {
 	URL         string // one or more, with commas between
 	Credentials string // file; "": none
+	Secret      string // what Listen wants to hear; "": nothing
 	CA          string // file with the certificates that are trusted, besides the system's; "": those alone
 	Cert, Key   string // files of the client's own certificate; "": none
 	Replicas    int    // of the stream
@@ -32,6 +33,9 @@ func Connect(ctx context.Context, r Remote, log *slog.Logger) (Journal, error) {
 		nats.ReconnectHandler(func(*nats.Conn) { log.Info("the queue's servers are connected again") })}
 	if r.Credentials != "" {
 		options = append(options, nats.UserCredentials(r.Credentials))
+	}
+	if r.Secret != "" {
+		options = append(options, nats.Token(r.Secret))
 	}
 	if r.CA != "" {
 		options = append(options, nats.RootCAs(r.CA))

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cordon/httpapi"
+	"cordon/queue"
 )
 
 // config is how the service is run. A flag wins over its CORDON_… variable, and
@@ -52,6 +53,14 @@ type config struct {
 	QueueCert        string `yaml:"queue-cert"`        // file
 	QueueKey         string `yaml:"queue-key"`         // file
 	QueueReplicas    int    `yaml:"queue-replicas"`    // of the stream on those servers
+
+	Role            string `yaml:"role"`              // roleAll, roleAPI or roleWorker
+	QueueListen     string `yaml:"queue-listen"`      // address at which other services reach the queue of this one
+	QueueListenCert string `yaml:"queue-listen-cert"` // file
+	QueueListenKey  string `yaml:"queue-listen-key"`  // file
+	QueueListenCA   string `yaml:"queue-listen-ca"`   // file
+	QueueSecret     string `yaml:"queue-secret"`      // file with what services show to each other
+	QueueLease      string `yaml:"queue-lease"`       // how long a service may be cut off from the queue
 
 	Parallel int    `yaml:"parallel"`  // jobs that run at once
 	Queue    int    `yaml:"queue"`     // jobs that wait for a place, besides those that run
@@ -94,6 +103,13 @@ var options = []option{
 	{"queue-ca", "`file` with the certificates that those servers' are signed with; empty: the system's", func(c *config) *string { return &c.QueueCA }, nil},
 	{"queue-cert", "`file` with the certificate to show to those servers", func(c *config) *string { return &c.QueueCert }, nil},
 	{"queue-key", "`file` with its key", func(c *config) *string { return &c.QueueKey }, nil},
+	{"role", "what this service does: all, api (answers requests, runs nothing) or worker (runs jobs of the queue, has no API)", func(c *config) *string { return &c.Role }, nil},
+	{"queue-listen", "`address` at which other services reach the queue of this one, as their --queue-url; empty: nobody does", func(c *config) *string { return &c.QueueListen }, nil},
+	{"queue-listen-cert", "`file` with the certificate to show there; only a loopback address does without", func(c *config) *string { return &c.QueueListenCert }, nil},
+	{"queue-listen-key", "`file` with its key", func(c *config) *string { return &c.QueueListenKey }, nil},
+	{"queue-listen-ca", "`file` with the certificates that those of others have to be signed with; empty: they need none", func(c *config) *string { return &c.QueueListenCA }, nil},
+	{"queue-secret", "`file` with the secret that services show at --queue-listen, and where --queue-url leads to one", func(c *config) *string { return &c.QueueSecret }, nil},
+	{"queue-lease", "how `long` a service may be cut off from a queue that others have, too; the same in all of them", func(c *config) *string { return &c.QueueLease }, nil},
 	{"cpu-scale", "multiply limits of CPU time and wall time by this `number`, 0.1 to 10; cordon calibrate tells which", func(c *config) *string { return &c.CPUScale }, nil},
 	{"drain", "how `long` running jobs may go on when the service ends", func(c *config) *string { return &c.Drain }, nil},
 	{"log-level", "the least `level` that is logged: debug, info, warn or error", func(c *config) *string { return &c.LogLevel }, nil},
@@ -108,7 +124,7 @@ var options = []option{
 }
 
 func defaultConfig() config {
-	return config{Listen: "127.0.0.1:8080", State: defaultState(), FilesBytes: "1G", FilesTTL: "24h", BuildsBytes: "1G", QueueJobs: 100_000, QueueBytes: "1G", QueueTTL: "24h", QueueReplicas: 1,
+	return config{Listen: "127.0.0.1:8080", State: defaultState(), FilesBytes: "1G", FilesTTL: "24h", BuildsBytes: "1G", QueueJobs: 100_000, QueueBytes: "1G", QueueTTL: "24h", QueueReplicas: 1, Role: roleAll, QueueLease: queue.DefaultLease.String(),
 		ResultsTTL: "24h", ResultsBytes: "1G", CPUScale: "1", Drain: "30s", LogLevel: "info",
 		Parallel: runtime.NumCPU(), Queue: 256, Warm: 2}
 }
@@ -287,6 +303,9 @@ func (c *config) check() error {
 		return fmt.Errorf("drain: %q given, a duration such as 30s is wanted", c.Drain)
 	}
 	if err := c.checkQueue(); err != nil {
+		return err
+	}
+	if err := c.checkRole(); err != nil {
 		return err
 	}
 	if err := c.checkFiles(); err != nil {

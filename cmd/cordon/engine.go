@@ -43,6 +43,7 @@ type engine struct {
 	ranges    *userns.Ranges // nil in a namespace of a single id
 	files     *store.Store   // nil: none are kept
 	queue     *queue.Queue   // nil: there is none
+	shared    *shared        // nil: files are this service's own
 	base      string
 }
 
@@ -77,13 +78,8 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 		o.logger.Info("limits of CPU time and wall time are multiplied when they are enforced", "cpu_scale", scale)
 	}
 	e := &engine{policies: set}
-	if e.languages, err = languages.Load(o.config.languageDirs()...); err != nil {
+	if e.languages, err = loadLanguages(&o.config); err != nil {
 		return nil, err
-	}
-	if names := o.config.languageNames(); len(names) > 0 {
-		if err := e.languages.Keep(names); err != nil {
-			return nil, fmt.Errorf("languages: %w", err)
-		}
 	}
 	host := rootfs.Host{FS: rootfs.HostFS{}, CPUs: runtime.NumCPU(), Private: []string{o.config.State}}
 	if o.languages {
@@ -117,7 +113,7 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 		if e.files, err = openFiles(&o.config, o.logger); err != nil {
 			return nil, errors.Join(err, e.cgroups.Close(), os.Remove(e.base))
 		}
-		if e.queue, err = openQueue(ctx, &o.config, o.logger); err != nil {
+		if e.queue, err = e.openQueue(ctx, &o.config, o.logger); err != nil {
 			return nil, errors.Join(err, e.closeKept(), e.cgroups.Close(), os.Remove(e.base))
 		}
 	}
@@ -129,6 +125,20 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 		CPUScale: scale, Parallel: o.parallel, Warm: o.warm, WarmMost: o.config.warmMost(),
 		BuildsDir: builds, BuildsBytes: kept, Logger: o.logger})
 	return e, nil
+}
+
+// loadLanguages reads the files of the languages that are offered.
+func loadLanguages(c *config) (*languages.Set, error) {
+	set, err := languages.Load(c.languageDirs()...)
+	if err != nil {
+		return nil, err
+	}
+	if names := c.languageNames(); len(names) > 0 {
+		if err := set.Keep(names); err != nil {
+			return nil, fmt.Errorf("languages: %w", err)
+		}
+	}
+	return set, nil
 }
 
 // prepareLanguages looks for toolchains and tells what they need in the root.
@@ -160,6 +170,9 @@ func (e *engine) prepareLanguages(ctx context.Context, o engineOptions) ([]rootf
 
 // close takes everything down; what cannot be is told.
 func (e *engine) close() error {
+	if e.runner == nil {
+		return e.closeKept()
+	}
 	e.runner.Close()
 	err := errors.Join(e.cgroups.Close(), os.Remove(e.base), e.closeKept())
 	if e.ranges != nil {
@@ -170,8 +183,11 @@ func (e *engine) close() error {
 
 // closeKept closes what is on the disk.
 func (e *engine) closeKept() (err error) {
+	if e.shared != nil {
+		err = e.shared.objects.Close()
+	}
 	if e.queue != nil {
-		err = e.queue.Close()
+		err = errors.Join(err, e.queue.Close())
 	}
 	if e.files != nil {
 		err = errors.Join(err, e.files.Close())

@@ -25,6 +25,7 @@ const (
 type queueSettings struct {
 	bytes, resultsBytes int64
 	ttl, resultsTTL     time.Duration
+	lease               time.Duration
 }
 
 // queueSettings reads what has to be read.
@@ -44,6 +45,9 @@ func (c *config) queueSettings() (s queueSettings, err error) {
 	}
 	if s.resultsTTL, err = time.ParseDuration(c.ResultsTTL); err != nil || s.resultsTTL < 0 {
 		return s, fmt.Errorf("results-ttl: %q given, a duration such as 24h is wanted, or 0 for no end", c.ResultsTTL)
+	}
+	if s.lease, err = time.ParseDuration(c.QueueLease); err != nil || s.lease < time.Second || s.lease > time.Hour {
+		return s, fmt.Errorf("queue-lease: %q given, 1s to 1h is wanted", c.QueueLease)
 	}
 	return s, nil
 }
@@ -72,10 +76,11 @@ func (c *config) checkQueue() error {
 }
 
 // openQueue opens the queue of the service, or none.
-func openQueue(ctx context.Context, c *config, logger *slog.Logger) (*queue.Queue, error) {
+func (e *engine) openQueue(ctx context.Context, c *config, logger *slog.Logger) (*queue.Queue, error) {
 	if c.QueueJobs == 0 {
 		return nil, nil
 	}
+	abilities := e.abilities(c)
 	settings, err := c.queueSettings()
 	if err != nil {
 		return nil, err
@@ -91,9 +96,16 @@ func openQueue(ctx context.Context, c *config, logger *slog.Logger) (*queue.Queu
 		return nil, fmt.Errorf("queue: %w; --queue-jobs 0 does without", err)
 	}
 	q, err := queue.Open(ctx, queue.Config{Journal: journal, Worker: worker, Boot: boot.String(), MaxJobs: int64(c.QueueJobs), MaxBytes: settings.bytes,
-		ResultsTTL: settings.resultsTTL, ResultsBytes: settings.resultsBytes, Logger: logger})
+		ResultsTTL: settings.resultsTTL, ResultsBytes: settings.resultsBytes, Logger: logger,
+		Abilities: abilities, Most: c.queueMost(), Follow: c.Role != roleWorker, Lease: settings.lease})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("queue: %w", err), journal.Close())
+	}
+	if e.shared, err = e.shareFiles(ctx, c, q, journal, logger); err != nil {
+		return nil, errors.Join(fmt.Errorf("shared files: %w", err), q.Close())
+	}
+	if at := queue.Address(journal); at != "" {
+		logger.Info("other services reach the queue", "queue_listen", at)
 	}
 	return q, nil
 }
@@ -102,15 +114,19 @@ func openQueue(ctx context.Context, c *config, logger *slog.Logger) (*queue.Queu
 // same at every start with this state directory.
 func openJournal(ctx context.Context, c *config, logger *slog.Logger) (worker string, j queue.Journal, err error) {
 	worker = instanceName(c.State)
+	secret, err := c.queueSecret()
+	if err != nil {
+		return "", nil, err
+	}
 	if c.QueueURL == "" {
-		j, err = queue.Embedded(ctx, filepath.Join(c.State, queueDir), logger)
+		j, err = queue.EmbeddedFor(ctx, filepath.Join(c.State, queueDir), c.queueListen(secret), logger)
 		return worker, j, err
 	}
 	host, err := os.Hostname()
 	if err != nil {
 		return "", nil, err
 	}
-	j, err = queue.Connect(ctx, queue.Remote{URL: c.QueueURL, Credentials: c.QueueCredentials, CA: c.QueueCA, Cert: c.QueueCert, Key: c.QueueKey,
+	j, err = queue.Connect(ctx, queue.Remote{URL: c.QueueURL, Credentials: c.QueueCredentials, Secret: secret, CA: c.QueueCA, Cert: c.QueueCert, Key: c.QueueKey,
 		Replicas: c.QueueReplicas}, logger)
 	return host + "-" + worker, j, err
 }
@@ -124,17 +140,24 @@ func (e *engine) jobs(c *config) (*httpapi.Jobs, error) {
 	if err != nil {
 		return nil, err
 	}
-	most := c.QueueParallel
-	if most == 0 {
-		most = c.Parallel
+	if e.runner == nil { // its jobs run elsewhere
+		return &httpapi.Jobs{Queue: e.queue, TTL: settings.ttl}, nil
 	}
-	return &httpapi.Jobs{Queue: e.queue, Most: most, TTL: settings.ttl, Reserve: func(ctx context.Context) (httpapi.Place, error) {
+	return &httpapi.Jobs{Queue: e.queue, Most: c.queueMost(), TTL: settings.ttl, Reserve: func(ctx context.Context) (httpapi.Place, error) {
 		p, err := e.runner.Reserve(ctx)
 		if err != nil {
 			return nil, err
 		}
 		return place{p}, nil
 	}}, nil
+}
+
+// queueMost is how many jobs of the queue run at once.
+func (c *config) queueMost() int {
+	if c.QueueParallel == 0 {
+		return c.Parallel
+	}
+	return c.QueueParallel
 }
 
 // place is the runner's, as the API wants it.

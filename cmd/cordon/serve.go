@@ -36,8 +36,13 @@ func newServeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if !inside {
+			if !inside && c.Role == roleAPI {
+				err = beginAPI(&c)
+			} else if !inside {
 				return enterNamespace("serve", privateName(&c), &c)
+			}
+			if err != nil {
+				return err
 			}
 			logger, err := newLogger(logFormat, &c)
 			if err != nil {
@@ -88,8 +93,9 @@ func serve(ctx context.Context, c *config, logger *slog.Logger, trace string, he
 		return err
 	}
 	defer closeAll(listeners)
-	e, err := newEngine(ctx, engineOptions{config: *c, instance: instanceName(c.State), runFiles: c.runFiles(),
-		parallel: c.Parallel, warm: c.Warm, files: true, languages: true, logger: logger})
+	options := engineOptions{config: *c, instance: instanceName(c.State), runFiles: c.runFiles(),
+		parallel: c.Parallel, warm: c.Warm, files: true, languages: true, logger: logger}
+	e, err := newEngineFor(ctx, options)
 	if err != nil {
 		return err
 	}
@@ -112,17 +118,23 @@ func leaveProcessors() {
 
 // serve proves every guard, then answers requests.
 func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, token httpapi.Token, listeners []net.Listener, t *tracer, ready func()) error {
-	for _, name := range e.policies.Names() {
-		if err := e.runner.Prepare(name); err != nil {
-			return fmt.Errorf("policy %s cannot be held on this host: %w\nrun \"cordon doctor\" to see what is missing and how to mend it", name, err)
-		}
+	if err := e.prepare(); err != nil {
+		return err
 	}
-	settings := httpapi.Config{Version: version, Token: token, Runner: e.runner, Policies: resolver{e.policies},
+	settings := httpapi.Config{Version: version, Token: token, Policies: resolver{e.policies}, Quiet: c.Role == roleWorker,
 		Languages: e.languages, MaxJobs: c.Parallel + c.Queue, MaxConns: maxConns(c), Hosts: knownAs(c, listeners), Logger: logger, Traced: t.traced(),
 		Doctor: func(ctx context.Context) (any, error) {
-			return doctor.Run(ctx, doctor.Options{CgroupPath: c.Cgroup, Inside: true, Languages: toolchains(e.languages)})
+			return doctor.Run(ctx, doctor.Options{CgroupPath: c.Cgroup, Inside: inside, Languages: e.toolchains()})
 		}}
-	if e.files != nil { // an interface that holds none would not be nil
+	if e.runner != nil { // an interface that holds none would not be nil
+		settings.Runner = e.runner
+	} else {
+		settings.Languages = &languagesElsewhere{e.languages, e.queue}
+	}
+	switch {
+	case e.shared != nil:
+		settings.Files, settings.Shared = e.shared.files, e.shared.files
+	case e.files != nil:
 		settings.Files = e.files
 	}
 	var err error
@@ -135,6 +147,9 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, toke
 	}
 	if e.files != nil {
 		go sweepFiles(ctx, e.files)
+	}
+	if e.shared != nil && c.Role != roleWorker {
+		go e.shared.sweep(ctx)
 	}
 	drain, err := c.drain()
 	if err != nil {

@@ -1,0 +1,186 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"cordon/queue"
+	"cordon/sandbox"
+)
+
+// mirrors are the lives of jobs that run in other services and that somebody follows here.
+// There is one for each job, however many follow it. It asks the service that runs the job
+// for what comes behind what it has: so nothing is missed or repeated, whatever gets lost
+// on the way, and that service keeps nothing for anybody.
+type mirrors struct {
+	mu  sync.Mutex
+	all map[mirrorKey]*mirror
+}
+
+type mirrorKey struct {
+	id      string
+	attempt int
+}
+
+func newMirrors() mirrors { return mirrors{all: map[mirrorKey]*mirror{}} }
+
+// mirror is one of them.
+type mirror struct {
+	key     mirrorKey
+	life    *life
+	readers int // mirrors.mu's
+	stop    context.CancelFunc
+}
+
+// liveQuestion asks for what a job has printed behind these offsets.
+type liveQuestion struct {
+	ID      string `json:"id"`
+	Attempt int    `json:"attempt"`
+	Offset  [2]int `json:"offset"`
+	Samples int    `json:"samples"`
+}
+
+// liveAnswer is that, or as much of it as goes into a message.
+type liveAnswer struct {
+	Runs    bool           `json:"runs"` // here, still
+	Out     [2][]byte      `json:"out"`
+	Usage   *sandbox.Usage `json:"usage,omitempty"`
+	Samples int            `json:"samples"`
+}
+
+const (
+	livePart = 128 << 10              // bytes of each stream in an answer
+	liveWait = 2 * time.Second        // that an answer waits for news
+	liveAsk  = liveWait + time.Second // that one is waited for
+	liveRest = 100 * time.Millisecond // after one that told nothing
+)
+
+// mirrored is the life of a job that runs elsewhere. The reader leaves it at its end.
+func (e *eventReader) mirrored(r *queue.Record) *life {
+	key := mirrorKey{r.ID, r.Attempts}
+	if e.mirror != nil && e.mirror.key == key {
+		return e.mirror.life
+	}
+	m := &e.server.mirrors
+	m.leave(e.mirror)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	one := m.all[key]
+	if one == nil {
+		ctx, stop := context.WithCancel(context.Background())
+		one = &mirror{key: key, life: &life{attempt: r.Attempts, news: make(chan struct{})}, stop: stop}
+		m.all[key] = one
+		go one.follow(ctx, e.server.config.Jobs.Queue, *r)
+	}
+	one.readers++
+	e.mirror = one
+	return one.life
+}
+
+// leave: a reader does not follow it any more.
+func (m *mirrors) leave(one *mirror) {
+	if one == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if one.readers--; one.readers == 0 {
+		one.stop()
+		delete(m.all, one.key)
+	}
+}
+
+// follow asks until nobody follows any more. The end of the job is told by its record.
+func (m *mirror) follow(ctx context.Context, q *queue.Queue, r queue.Record) {
+	for ctx.Err() == nil {
+		answer, err := m.ask(ctx, q, &r)
+		if err == nil && m.life.extend(answer) {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(liveRest):
+		}
+	}
+}
+
+func (m *mirror) ask(ctx context.Context, q *queue.Queue, r *queue.Record) (answer liveAnswer, err error) {
+	now := m.life.look()
+	question := liveQuestion{r.ID, r.Attempts, [2]int{len(now.out[0]), len(now.out[1])}, now.samples}
+	ctx, stop := context.WithTimeout(ctx, liveAsk)
+	defer stop()
+	text, err := q.AskLive(ctx, r, mustJSON(question))
+	if err != nil {
+		return answer, err
+	}
+	return answer, json.Unmarshal(text, &answer)
+}
+
+// extend takes over an answer; it says whether there is to be asked again at once.
+func (l *life) extend(a liveAnswer) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range l.out {
+		l.out[i] = append(l.out[i], a.Out[i]...)
+	}
+	more := len(a.Out[0]) > 0 || len(a.Out[1]) > 0
+	if a.Usage != nil && a.Samples != l.samples {
+		l.usage, l.samples, more = a.Usage, a.Samples, true
+	}
+	if more {
+		l.tell()
+	}
+	return a.Runs
+}
+
+// tellLive answers a question of another service.
+func (s *Server) tellLive(ctx context.Context, question []byte) []byte {
+	var q liveQuestion
+	var a liveAnswer
+	if json.Unmarshal(question, &q) != nil || q.Offset[0] < 0 || q.Offset[1] < 0 {
+		return mustJSON(a)
+	}
+	enough := time.NewTimer(liveWait)
+	defer enough.Stop()
+	for {
+		l, began := s.live.get(q.ID, q.Attempt)
+		var news <-chan struct{}
+		if l == nil { // its record may be known before its life begins
+			news = began
+		} else {
+			now := l.look()
+			a, news = now.behind(&q), now.news
+			if a.told(&q) {
+				return mustJSON(a)
+			}
+		}
+		select {
+		case <-news:
+		case <-enough.C:
+			return mustJSON(a)
+		case <-ctx.Done():
+			return mustJSON(a)
+		case <-s.ending:
+			return mustJSON(a)
+		}
+	}
+}
+
+// behind is what a moment of a life has behind what is known.
+func (n *seen) behind(q *liveQuestion) liveAnswer {
+	a := liveAnswer{Runs: true, Usage: n.usage, Samples: n.samples}
+	for i, all := range n.out {
+		if q.Offset[i] < len(all) {
+			part := all[q.Offset[i]:]
+			a.Out[i] = part[:min(len(part), livePart)]
+		}
+	}
+	return a
+}
+
+// told: there is something in it that was not known.
+func (a *liveAnswer) told(q *liveQuestion) bool {
+	return len(a.Out[0]) > 0 || len(a.Out[1]) > 0 || a.Samples != q.Samples
+}
