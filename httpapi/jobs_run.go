@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 
 	"cordon/queue"
 	"cordon/sandbox"
@@ -82,7 +83,9 @@ func (s *Server) tryClaim(c *queue.Claim, place Place) (*sandbox.Result, *Proble
 	}
 	job.ID = c.ID
 	s.live.begin(c.ID, c.Attempts).follow(job)
-	result, err := place.Run(c.Context(), job)
+	ctx, stop := endedBy(c.Context())
+	defer stop()
+	result, err := place.Run(ctx, job)
 	switch {
 	case err == nil:
 		return result, nil
@@ -90,6 +93,20 @@ func (s *Server) tryClaim(c *queue.Claim, place Place) (*sandbox.Result, *Proble
 		return nil, nil
 	}
 	return nil, s.failed(c.Context(), c.ID, err)
+}
+
+// endedBy is a claim's context for the runner: a job that nobody has cancelled is ended
+// because its service must not run it any more.
+func endedBy(claim context.Context) (context.Context, func()) {
+	ctx, end := context.WithCancelCause(context.WithoutCancel(claim))
+	stop := context.AfterFunc(claim, func() {
+		cause := context.Cause(claim)
+		if !errors.Is(cause, queue.ErrCancelled) && !errors.Is(cause, sandbox.ErrShuttingDown) {
+			cause = fmt.Errorf("%w: %w", sandbox.ErrShuttingDown, cause)
+		}
+		end(cause)
+	})
+	return ctx, func() { stop(); end(nil) }
 }
 
 // stopped is the state of a job that was stopped before it had a result.

@@ -19,9 +19,10 @@ type Claim struct {
 	Request []byte // nil where it could not be read: Damage says why
 	Damage  error
 
-	queue  *Queue
-	ctx    context.Context
-	cancel context.CancelCauseFunc
+	queue   *Queue
+	ctx     context.Context
+	cancel  context.CancelCauseFunc
+	running context.Context // ends when this service does
 }
 
 // Context ends when the job is to be ended, with the reason as its cause.
@@ -77,7 +78,7 @@ func (q *Queue) begin(ctx context.Context, e *entry, r Record, version uint64) (
 	if err != nil {
 		return nil, q.failed(ctx, e, err)
 	}
-	c := &Claim{Record: r, queue: q}
+	c := &Claim{Record: r, queue: q, running: ctx}
 	c.ctx, c.cancel = context.WithCancelCause(ctx)
 	q.mu.Lock()
 	e.taken, e.claim = false, c
@@ -90,6 +91,17 @@ func (q *Queue) begin(ctx context.Context, e *entry, r Record, version uint64) (
 		c.cancel(errFenced)
 	}
 	c.Request, c.Damage = q.Request(ctx, &r)
+	for errors.Is(c.Damage, ErrUnavailable) { // that says nothing of the request
+		select {
+		case <-c.ctx.Done(): // it was not begun: the next sweep queues it again
+			q.mu.Lock()
+			defer q.mu.Unlock()
+			e.claim = nil
+			return nil, fmt.Errorf("job %s: %w: %w", r.ID, context.Cause(c.ctx), c.Damage)
+		case <-time.After(journalRetry):
+			c.Request, c.Damage = q.Request(ctx, &r)
+		}
+	}
 	return c, nil
 }
 
@@ -120,8 +132,13 @@ type End struct {
 	Result []byte
 }
 
+// farewellWithin is how long a service that ends tries to reach a journal that others
+// have, too.
+const farewellWithin = 10 * time.Second
+
 // Finish writes down how a job has ended. It tries until that is done, or the queue is
-// closed, and the job is settled by the next start.
+// closed, and the job is settled by the next start. A service that ends and cannot reach
+// a journal elsewhere leaves it to those who look for the dead.
 func (c *Claim) Finish(end End) error {
 	q := c.queue
 	defer func() {
@@ -132,6 +149,7 @@ func (c *Claim) Finish(end End) error {
 		}
 		c.cancel(nil)
 	}()
+	var late <-chan time.Time
 	for wait, told := journalRetry, false; ; {
 		err := c.finish(end)
 		if err == nil {
@@ -147,8 +165,13 @@ func (c *Claim) Finish(end End) error {
 			q.log.Error("the result of a job cannot be written down; trying until it can", "id", c.ID, "error", err)
 			told = true
 		}
+		if late == nil && q.bus != nil && c.running.Err() != nil {
+			late = time.After(farewellWithin)
+		}
 		select {
 		case <-q.ctx.Done():
+		case <-late:
+			return fmt.Errorf("job %s: %w; it is settled by the next start, or by another service", c.ID, err)
 		case <-time.After(wait):
 			wait = min(2*wait, time.Second)
 		}
