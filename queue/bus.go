@@ -9,7 +9,7 @@ import (
 // Bus is what services that share a journal tell each other beside it: what need not be
 // on a disk. Its methods may be called at once.
 type Bus interface {
-	// Beat keeps a note of a service, in place of its last one, in memory. It returns
+	// Beat keeps a note of a service, in place of its last one. It returns
 	// when those who hold the notes have it.
 	Beat(ctx context.Context, name string, data []byte) error
 	// LastBeat is the note of a service there is now, as those who hold them say; nil

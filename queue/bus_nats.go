@@ -22,10 +22,16 @@ const (
 	beatsFor   = time.Hour // that a note is kept at most
 )
 
-// open makes the stream of the notes: it is gone when its servers were all started anew.
+// open makes the stream of the notes. That of one server is in memory, and gone when it is
+// started anew. Of several, copies in memory do not survive that one server after the other
+// is: what is left of them can no longer agree, and then nobody could have a lease.
 func (b natsBus) open(ctx context.Context) (jetstream.Stream, error) {
+	storage := jetstream.MemoryStorage
+	if b.s.replicas > 1 {
+		storage = jetstream.FileStorage
+	}
 	return b.s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: beatStream, Subjects: []string{beatPrefix + ">"}, MaxAge: beatsFor,
-		Description: "Services of Cordon that live", Storage: jetstream.MemoryStorage, Replicas: b.s.replicas, MaxMsgsPerSubject: 1, MaxConsumers: -1})
+		Description: "Services of Cordon that live", Storage: storage, Replicas: b.s.replicas, MaxMsgsPerSubject: 1, MaxConsumers: -1})
 }
 
 // Beat is the bus's.

@@ -32,7 +32,7 @@ func (anyPlace) Give() {}
 func hire(t *testing.T, h home, n, most int, run func()) *crew {
 	t.Helper()
 	c := &crew{t: t, begun: map[string]int{}}
-	own := func(c *Config) { c.Elapsed, c.Lease, c.OwnClock, c.MaxJobs = nil, 10*time.Second, false, 100_000 }
+	own := func(c *Config) { c.Elapsed, c.Lease, c.OwnClock, c.MaxJobs = nil, time.Minute, false, 100_000 }
 	c.api, _ = frontend(t, h, "api", own)
 	ctx, stop := context.WithCancel(context.Background())
 	var serving sync.WaitGroup
@@ -81,7 +81,7 @@ func (c *crew) once(jobs int) {
 // TestContention: however many services try for the same jobs, each job is begun once, and
 // few claims are refused. CORDON_TEST_CONTENTION has the number of jobs for figures.
 func TestContention(t *testing.T) {
-	jobs, sizes := 150, []int{3, 20}
+	jobs, sizes := 60, []int{3, 20}
 	if n, err := strconv.Atoi(os.Getenv("CORDON_TEST_CONTENTION")); err == nil {
 		jobs, sizes = n, []int{3, 10, 50}
 	}
