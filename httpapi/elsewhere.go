@@ -49,7 +49,7 @@ func (s *Server) runElsewhere(ctx context.Context, body []byte) (*RunResult, *Pr
 	changed, stop := q.Follow(job.ID)
 	defer stop()
 	_, _, err := q.Submit(ctx, queue.Submission{ID: job.ID, Request: body, Priority: queue.High, TTL: min(directWait, s.config.Jobs.TTL),
-		Files: len(k.held) + len(k.names), Names: k.names, Needs: s.needs(request, "")})
+		Files: len(k.held) + len(k.names), Names: k.names, Needs: s.needs(request, ""), Brief: true})
 	if err != nil {
 		return nil, s.queueProblem(err)
 	}

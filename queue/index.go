@@ -55,6 +55,7 @@ type index struct {
 	watchers map[string][]chan struct{}
 	able     func(*Record) bool // this service can run a job; nil: any
 	ready    int64              // that wait, and can run here
+	brief    []*entry           // in the order in which they ended, as ended
 }
 
 // can says whether a job can run here. Its record always answers the same.
@@ -122,6 +123,9 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 		heap.Push(x.lines[e.Priority], e)
 	case e.State.Final():
 		x.ended = append(x.ended, e)
+		if e.Brief {
+			x.brief = append(x.brief, e)
+		}
 		if e.order != 0 {
 			x.untidy[e] = true
 		}

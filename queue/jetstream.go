@@ -90,6 +90,11 @@ func (s *stream) Remove(ctx context.Context, subject string) error {
 	return known(s.stream.Purge(ctx, jetstream.WithPurgeSubject(subject)))
 }
 
+// RemoveUntil removes the messages of a subject up to a number.
+func (s *stream) RemoveUntil(ctx context.Context, subject string, number uint64) error {
+	return known(s.stream.Purge(ctx, jetstream.WithPurgeSubject(subject), jetstream.WithPurgeSequence(number+1)))
+}
+
 // known says in the words of this room what a server has answered.
 func known(err error) error {
 	var answer *jetstream.APIError

@@ -35,6 +35,7 @@ type Objects struct {
 	all   map[string]*object
 	bytes int64
 	parts map[string]time.Time // of uploads, when the last part came
+	gone  map[string]uint64    // versions that say that a file is gone
 
 	ctx    context.Context
 	stop   context.CancelFunc
@@ -83,7 +84,7 @@ var ErrInUse = errors.New("a job needs the file")
 
 // OpenObjects reads what there is.
 func OpenObjects(ctx context.Context, j Journal, c ObjectsConfig) (*Objects, error) {
-	o := &Objects{config: c, j: j, log: c.Logger, now: c.Now, all: map[string]*object{}, parts: map[string]time.Time{}}
+	o := &Objects{config: c, j: j, log: c.Logger, now: c.Now, all: map[string]*object{}, parts: map[string]time.Time{}, gone: map[string]uint64{}}
 	o.ctx, o.stop = context.WithCancel(context.Background())
 	caught := make(chan struct{})
 	o.inside.Go(func() { _ = j.Watch(o.ctx, o.told, func() { close(caught) }) })
@@ -133,7 +134,10 @@ func (o *Objects) keep(f *object) {
 		o.bytes -= old.Size
 		delete(o.all, f.Sum)
 	}
-	if !f.Gone {
+	if f.Gone {
+		o.gone[f.Sum] = f.version
+	} else {
+		delete(o.gone, f.Sum)
 		o.bytes += f.Size
 		o.all[f.Sum] = f
 		delete(o.parts, f.Upload)
@@ -406,10 +410,28 @@ func (o *Objects) Sweep(ctx context.Context) {
 			delete(o.parts, upload)
 		}
 	}
+	gone := o.gone
+	o.gone = map[string]uint64{}
 	o.mu.Unlock()
+	o.unmark(ctx, gone)
 	for _, upload := range left {
 		if err := o.j.Remove(ctx, partsOf(upload)+".>"); err != nil {
 			o.log.Warn("what is left of an upload could not be removed", "error", err)
+		}
+	}
+}
+
+// unmark removes what says that files are gone: a newer version stays.
+func (o *Objects) unmark(ctx context.Context, gone map[string]uint64) {
+	j, ok := o.j.(interface {
+		RemoveUntil(ctx context.Context, subject string, number uint64) error
+	})
+	if !ok {
+		return
+	}
+	for sum, version := range gone {
+		if err := j.RemoveUntil(ctx, metaOf(sum), version); err != nil {
+			o.log.Warn("that a shared file is gone is still written down", "sha256", sum, "error", err)
 		}
 	}
 }

@@ -165,6 +165,7 @@ type Submission struct {
 	Files     int
 	Key       string // its Idempotency-Key; "": none
 	Needs     Needs
+	Brief     bool     // its client waits for the result, and the record goes soon
 	Names     []string // of the files that it needs, where services share them
 }
 
@@ -173,7 +174,7 @@ type Submission struct {
 func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created bool, err error) {
 	now := q.now().UTC().Truncate(time.Microsecond)
 	r = Record{ID: s.ID, Tenant: s.Tenant, State: Queued, Priority: s.Priority, RetrySafe: s.RetrySafe, Created: now, Expires: now.Add(s.TTL), Wait: s.TTL.Milliseconds(),
-		Files: s.Files, Bytes: int64(len(s.Request)), Needs: s.Needs, Names: s.Names}
+		Files: s.Files, Bytes: int64(len(s.Request)), Needs: s.Needs, Brief: s.Brief, Names: s.Names}
 	if s.Key != "" {
 		r.Key = sum([]byte(s.Key))
 		known, err := q.keyed(ctx, &r, sum(s.Request))

@@ -60,6 +60,7 @@ type Record struct {
 	Files     int       `json:"files,omitempty"`  // how many files of the store the request names
 	Key       string    `json:"key,omitempty"`    // hash of its Idempotency-Key
 	Needs     Needs     `json:"needs,omitzero"`   // what a service must have to run it
+	Brief     bool      `json:"brief,omitempty"`  // its client waits for the result: nobody asks for it later
 	Names     []string  `json:"names,omitempty"`  // of the files that it needs, where services share them; none when it has ended
 
 	Bytes       int64 `json:"bytes"`            // of the request

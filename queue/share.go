@@ -2,6 +2,9 @@ package queue
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
 )
@@ -28,12 +31,56 @@ func (q *Queue) share(ctx context.Context) error {
 	}
 	q.watched = newWatched(q.elapsed, q.config.Lease, q.config.Follow)
 	q.lease.until = q.elapsed() + q.config.Lease // others wait longer, from the first job of a service they never heard of
-	if q.config.OwnClock {
-		return nil
+	if err := q.onlyOne(ctx); err != nil || q.config.OwnClock {
+		return err
 	}
 	own := q.now
 	q.now = func() time.Time { return own().Add(time.Duration(q.clock.ahead.Load())) }
-	return q.measureClock(ctx, own)
+	_, err := patiently(ctx, func() (any, error) { return nil, q.measureClock(ctx, own) })
+	return err
+}
+
+// patiently asks again where servers do not answer, as while they elect.
+func patiently[T any](ctx context.Context, ask func() (T, error)) (T, error) {
+	for {
+		out, err := ask()
+		if !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
+			return out, err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(journalRetry):
+		}
+	}
+}
+
+// onlyOne: no other service that lives has this one's name, for each would settle the
+// other's jobs. One that was killed leaves a note that stays as it is.
+func (q *Queue) onlyOne(ctx context.Context) error {
+	if q.config.Abilities == nil {
+		return nil
+	}
+	first, err := patiently(ctx, func() (*Beat, error) { return q.bus.LastBeat(ctx, q.config.Worker) })
+	if err != nil || first == nil {
+		return err
+	}
+	var n note
+	if json.Unmarshal(first.Data, &n) != nil || n.Over || n.Boot == q.config.Boot {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-time.After(q.config.Lease * 2 / 5): // in which there would be two
+	}
+	then, err := patiently(ctx, func() (*Beat, error) { return q.bus.LastBeat(ctx, q.config.Worker) })
+	if err != nil || then == nil || then.Number == first.Number {
+		return err
+	}
+	if json.Unmarshal(then.Data, &n) == nil && n.Over {
+		return nil
+	}
+	return fmt.Errorf("another service has the name %s and lives: the name is made of the host's name and the state directory, which together have to be different", q.config.Worker)
 }
 
 // measureClock: a job waits for as long as it may by one clock, whoever took it in and

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -325,4 +326,50 @@ func TestClocksDiffer(t *testing.T) {
 	truth.add(2 * time.Minute)
 	ahead.sweep(t.Context())
 	api.sees("b", Expired, 0)
+}
+
+// TestOneName: a second service with the name of one that lives is refused, and one after
+// its death is not.
+func TestOneName(t *testing.T) {
+	h := newSharedHome()
+	worker, _ := member(t, h, "worker", nil)
+	until(t, "it has beaten", func() bool { b, _ := h.bus.LastBeat(t.Context(), "worker"); return b != nil })
+	config := worker.config
+	config.Boot = "another"
+	if q, err := Open(t.Context(), config); err == nil || !strings.Contains(err.Error(), "another service has the name worker") {
+		t.Errorf("%+v, %v", q, err)
+	}
+	h.bus.Cut("worker", true) // as if it were dead
+	time.Sleep(config.Lease)
+	q, err := Open(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestBriefRecords: what a client was waiting for goes soon, in every service.
+func TestBriefRecords(t *testing.T) {
+	h := newSharedHome()
+	api, _ := frontend(t, h, "api", nil)
+	worker, _ := member(t, h, "worker", nil)
+	api.submit("long", nil)
+	worker.finish(worker.next("long"), End{Done, nil})
+	api.submit("brief", func(s *Submission) { s.Brief = true })
+	worker.finish(worker.next("brief"), End{Done, nil})
+	api.sees("brief", Done, 1)
+	if err := api.Forget(t.Context(), "brief"); err != nil {
+		t.Fatal(err)
+	}
+	api.gone("brief")
+	worker.clock.add(2 * briefFor)
+	worker.sweep(t.Context())
+	if page, _ := worker.List("", "", 10); len(page) != 1 || page[0].ID != "long" {
+		t.Errorf("the worker knows %+v", page)
+	}
+	api.clock.add(2 * briefFor)
+	api.sweep(t.Context())
+	api.wants("long", Done, 1)
 }

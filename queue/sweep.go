@@ -197,6 +197,7 @@ func (q *Queue) due() (late, old, stranded, untidy []*entry) {
 	}
 	old = q.index.oldest(func(e *entry) bool { return q.config.ResultsTTL > 0 && now.Sub(e.Finished) >= q.config.ResultsTTL },
 		q.index.results-q.config.ResultsBytes)
+	old = append(old, q.index.read(now)...)
 	return late, old, stranded, untidy
 }
 

@@ -29,7 +29,9 @@ func TestRoles(t *testing.T) {
 		{func(c *config) { c.QueueListen, c.QueueSecret = "127.0.0.1:4222", open }, "chmod 600"},
 		{func(c *config) { c.QueueListen, c.QueueSecret = "127.0.0.1:4222", secret }, ""},
 		{func(c *config) { c.QueueListen, c.QueueSecret = "0.0.0.0:4222", secret }, "a certificate and its key are wanted"},
-		{func(c *config) { c.QueueListen, c.QueueSecret, c.QueueURL = "127.0.0.1:4222", secret, "nats://queue.example" }, "both are given"},
+		{func(c *config) {
+			c.QueueListen, c.QueueSecret, c.QueueURL = "127.0.0.1:4222", secret, "nats://queue.example"
+		}, "both are given"},
 		{func(c *config) { c.QueueListenKey = "key" }, "without queue-listen"},
 		{func(c *config) { c.QueueLease = "10" }, "queue-lease"},
 	} {

@@ -78,7 +78,9 @@ func newLogger(format string, c *config) (*slog.Logger, error) {
 func serve(ctx context.Context, c *config, logger *slog.Logger, trace string, hello bool, out io.Writer) error {
 	ctx, stop := signal.NotifyContext(ctx, unix.SIGINT, unix.SIGTERM)
 	defer stop()
-	leaveProcessors()
+	if c.Role != roleAPI {
+		leaveProcessors()
+	}
 	lock, err := lockState(c.State)
 	if err != nil {
 		return err
