@@ -109,7 +109,7 @@ func (q *Queue) begin(ctx context.Context, e *entry, r Record, version uint64) (
 // first that is no error.
 func (q *Queue) failed(ctx context.Context, e *entry, err error) error {
 	if errors.Is(err, errConflict) {
-		_, err = q.lookUp(ctx, e.ID)
+		_, err = q.lookUp(ctx, q.idOf(e))
 		if errors.Is(err, ErrNotFound) {
 			q.mu.Lock()
 			defer q.mu.Unlock()
@@ -124,6 +124,13 @@ func (q *Queue) failed(ctx context.Context, e *entry, err error) error {
 	e.taken = false
 	q.index.back(e)
 	return err
+}
+
+// idOf is the id of an entry whose record may change just now.
+func (q *Queue) idOf(e *entry) string {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return e.ID
 }
 
 // End says how a claim has ended.

@@ -137,7 +137,7 @@ func (q *Queue) sweep(ctx context.Context) {
 	q.expireAll(ctx, late)
 	for _, e := range stranded {
 		if err := q.unbegin(ctx, e); err != nil {
-			q.log.Warn("a job that was not begun could not be queued again", "id", e.ID, "error", err)
+			q.log.Warn("a job that was not begun could not be queued again", "id", q.idOf(e), "error", err)
 			break
 		}
 	}

@@ -162,7 +162,7 @@ func (q *Queue) mourn(ctx context.Context) {
 		q.log.Warn("a service is silent for longer than its lease; its jobs are settled", "worker", of.worker, "silent_for", q.watched.patience, "jobs", len(jobs[of]))
 		for _, e := range jobs[of] {
 			if err := q.bury(ctx, e, of); err != nil {
-				q.log.Warn("a job whose service has died could not be settled", "id", e.ID, "error", err)
+				q.log.Warn("a job whose service has died could not be settled", "id", q.idOf(e), "error", err)
 				break
 			}
 		}
@@ -209,14 +209,15 @@ func (q *Queue) owners() map[runner][]*entry {
 // bury settles a job of a service that is dead, unless somebody has done so.
 func (q *Queue) bury(ctx context.Context, e *entry, of runner) error {
 	q.mu.Lock()
-	still := q.index.jobs[e.ID] == e && e.State == Running && runner{e.Worker, e.Boot} == of
+	id := e.ID
+	still := q.index.jobs[id] == e && e.State == Running && runner{e.Worker, e.Boot} == of
 	q.mu.Unlock()
 	if !still {
 		return nil
 	}
 	err := q.cutOff(ctx, e)
 	if err == errConflict { //nolint:errorlint // Put gives it as it is
-		_, err = q.lookUp(ctx, e.ID)
+		_, err = q.lookUp(ctx, id)
 		if err == ErrNotFound { //nolint:errorlint // likewise
 			err = nil
 		}
