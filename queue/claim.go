@@ -148,10 +148,11 @@ const farewellWithin = 10 * time.Second
 // a journal elsewhere leaves it to those who look for the dead.
 func (c *Claim) Finish(end End) error {
 	q := c.queue
+	left := false // it stays this claim's: a sweep would take it for one that was not begun
 	defer func() {
 		q.mu.Lock()
 		defer q.mu.Unlock()
-		if e := q.index.jobs[c.ID]; e != nil && e.claim == c {
+		if e := q.index.jobs[c.ID]; e != nil && e.claim == c && !left {
 			e.claim = nil
 		}
 		c.cancel(nil)
@@ -173,11 +174,12 @@ func (c *Claim) Finish(end End) error {
 			told = true
 		}
 		if late == nil && q.bus != nil && c.running.Err() != nil {
-			late = time.After(farewellWithin)
+			late = time.After(q.within)
 		}
 		select {
 		case <-q.ctx.Done():
 		case <-late:
+			left = true
 			return fmt.Errorf("job %s: %w; it is settled by the next start, or by another service", c.ID, err)
 		case <-time.After(wait):
 			wait = min(2*wait, time.Second)

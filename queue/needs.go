@@ -57,17 +57,17 @@ func (q *Queue) WaitingFor(r *Record) string {
 	if a := q.config.Abilities; a != nil && a.Meet(&r.Needs) || a == nil && q.bus == nil {
 		return ""
 	}
-	living := q.Living()
-	for i := range living {
-		if living[i].Abilities.Meet(&r.Needs) {
-			return ""
-		}
+	able, n := false, 1
+	if q.watched != nil {
+		able, n = q.watched.able(&r.Needs)
 	}
-	if len(living) == 0 {
+	switch {
+	case able:
+		return ""
+	case n == 0:
 		return "a worker: none is there"
-	}
-	if len(living) == 1 {
+	case n == 1:
 		return fmt.Sprintf("a worker that has %s: the one that is there has not", r.Needs.words())
 	}
-	return fmt.Sprintf("a worker that has %s: none of the %d that are there has all of it", r.Needs.words(), len(living))
+	return fmt.Sprintf("a worker that has %s: none of the %d that are there has all of it", r.Needs.words(), n)
 }

@@ -55,6 +55,7 @@ type Queue struct {
 	elapsed func() time.Duration
 	clock   clockOf
 	rivals  rivals
+	within  time.Duration // see farewellWithin
 
 	wake   chan struct{} // something waits
 	ctx    context.Context
@@ -65,7 +66,7 @@ type Queue struct {
 // Open reads the journal, and settles what an earlier start has left: jobs that it had
 // begun are queued again where they may, else they are interrupted.
 func Open(ctx context.Context, c Config) (*Queue, error) {
-	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(), wake: make(chan struct{}, 1)}
+	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(), wake: make(chan struct{}, 1), within: farewellWithin}
 	if q.log == nil {
 		q.log = slog.New(slog.DiscardHandler)
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // unread is a journal of which requests cannot be read for a while.
@@ -67,6 +68,32 @@ func TestRequestOutOfReach(t *testing.T) {
 	}
 	worker.sweep(t.Context())
 	worker.wants("b", Queued, 0)
+}
+
+// TestEndOutOfReach: a service that ends and cannot write down how a job has ended leaves it
+// as it is, for others to settle: what has run is not taken for what was not begun.
+func TestEndOutOfReach(t *testing.T) {
+	h := newSharedHome()
+	worker, _ := member(t, h, "worker", nil)
+	worker.submit("a", nil)
+	until(t, "it is known", func() bool { return worker.Waiting() == 1 })
+	running, end := context.WithCancel(context.Background())
+	c, err := worker.Claim(running)
+	if err != nil || c == nil {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	h.m.Fail(ErrUnavailable)
+	end()
+	worker.within = time.Millisecond
+	if err := c.Finish(End{Done, nil}); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("%v", err)
+	}
+	h.m.Fail(nil)
+	worker.sweep(t.Context())
+	worker.wants("a", Running, 1)
+	worker.close()
+	other, _ := frontend(t, h, "api", nil)
+	other.sees("a", Interrupted, 1)
 }
 
 // TestListen: who can be reached from elsewhere has to be asked for a secret, over TLS.

@@ -108,6 +108,22 @@ func (w *watched) living() (out []Worker) {
 	return out
 }
 
+// able says whether one that has been heard of can run a job; if not, how many there are.
+func (w *watched) able(needs *Needs) (able bool, n int) {
+	now := w.elapsed()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.all {
+		if !s.known || s.note.Over || now-s.since >= w.patience {
+			continue
+		}
+		if n++; s.note.Abilities.Meet(needs) {
+			return true, n
+		}
+	}
+	return false, n
+}
+
 // Living are the services that run jobs of this queue, as far as this one follows them.
 // A queue that nobody shares has one.
 func (q *Queue) Living() []Worker {
