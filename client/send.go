@@ -23,6 +23,7 @@ type call struct {
 	once         bool                             // the body cannot be read again
 	repeatable   bool                             // twice is as good as once
 	want         []int                            // statuses
+	read         func(io.Reader) error            // the body, in whole; nil: that is the caller's
 }
 
 // jsonBody is a body that can be sent again.
@@ -36,16 +37,22 @@ func jsonBody(v any) (func() (io.Reader, int64, error), error) {
 
 // answer sends a call and decodes what comes.
 func answer[T any](ctx context.Context, c *Client, one call) (*T, error) {
-	r, err := c.send(ctx, one)
-	if err != nil {
+	var v *T
+	one.read = func(body io.Reader) error {
+		v = new(T)
+		return json.NewDecoder(body).Decode(v)
+	}
+	if _, err := c.send(ctx, one); err != nil {
 		return nil, err
 	}
-	defer drain(r)
-	var v T
-	if err := json.NewDecoder(r.Body).Decode(&v); err != nil {
-		return nil, fmt.Errorf("%s %s: the answer: %w", one.method, one.path, err)
-	}
-	return &v, nil
+	return v, nil
+}
+
+// isNonsense: what came is whole, and it is not what was wanted. To ask again does not help.
+func isNonsense(err error) bool {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	return errors.As(err, &syntax) || errors.As(err, &kind)
 }
 
 // drain lets the connection be used again, where little is left.
@@ -58,13 +65,18 @@ func drain(r *http.Response) {
 func (c *Client) send(ctx context.Context, one call) (*http.Response, error) {
 	for attempt := 0; ; attempt++ {
 		r, err := c.try(ctx, one)
-		if err == nil && slices.Contains(one.want, r.StatusCode) {
+		wanted := err == nil && slices.Contains(one.want, r.StatusCode)
+		if wanted && one.read != nil {
+			err = one.read(r.Body)
+			drain(r)
+		}
+		if wanted && err == nil {
 			return r, nil
 		}
 		wait, again := time.Duration(0), false
 		if err != nil {
 			err = fmt.Errorf("%s %s: %w", one.method, one.path, err)
-			again = one.repeatable
+			again = one.repeatable && !isNonsense(err)
 		} else {
 			p := problemOf(r)
 			r.Body.Close()

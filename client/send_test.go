@@ -26,6 +26,13 @@ func TestRetries(t *testing.T) {
 	cancel := func(c *Client) error { _, err := c.Cancel(t.Context(), "1"); return err }
 	drop := func(c *Client) error { return c.DeleteFile(t.Context(), "1") }
 	broken := errors.New("any")
+	torn := func(w http.ResponseWriter, r *http.Request) { // in the middle of the answer
+		w.Header().Set("Content-Length", "1000")
+		w.WriteHeader(map[string]int{http.MethodPost: 202}[r.Method] + map[string]int{http.MethodGet: 200}[r.Method])
+		_, _ = w.Write([]byte(aJob[:40]))
+		_ = http.NewResponseController(w).Flush()
+		breaks(w, r)
+	}
 	for name, one := range map[string]struct {
 		do      func(*Client) error
 		answers []http.HandlerFunc
@@ -33,6 +40,9 @@ func TestRetries(t *testing.T) {
 		want    error
 	}{
 		"get over broken connections":           {get, []http.HandlerFunc{breaks, breaks, job}, 3, nil},
+		"get over torn answers":                 {get, []http.HandlerFunc{torn, torn, job}, 3, nil},
+		"submit over torn answers":              {submit, []http.HandlerFunc{torn, taken}, 2, nil},
+		"a page of another":                     {get, []http.HandlerFunc{says(200, "text/html", "<html>"), job}, 1, broken},
 		"submit over broken connections":        {submit, []http.HandlerFunc{breaks, breaks, taken}, 3, nil},
 		"cancel over broken connections":        {cancel, []http.HandlerFunc{breaks, job}, 2, nil},
 		"run over a broken connection":          {run, []http.HandlerFunc{breaks, job}, 1, broken},

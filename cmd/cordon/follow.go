@@ -45,10 +45,9 @@ func (f *follower) take(e *client.Event) error {
 	switch {
 	case e.Type == client.EventState:
 		if e.Job.Attempts > f.attempt && f.attempt > 0 {
-			f.progress.around(func() error {
-				_, err := fmt.Fprintln(f.err, "cordon: the service ended while the job ran; it is run again, and prints anew")
+			if err := f.progress.print(f.err, []byte("cordon: the service ended while the job ran; it is run again, and prints anew\n")); err != nil {
 				return err
-			})
+			}
 		}
 		f.attempt = e.Job.Attempts
 		f.progress.state(e.Job)
@@ -59,7 +58,7 @@ func (f *follower) take(e *client.Event) error {
 		if e.Type == client.EventStderr {
 			to = f.err
 		}
-		return f.progress.around(func() error { _, err := to.Write(e.Output.Data); return err })
+		return f.progress.print(to, e.Output.Data)
 	}
 	return nil
 }
@@ -68,12 +67,12 @@ func (f *follower) take(e *client.Event) error {
 func summaryOfJob(j *client.JobStatus) string {
 	switch {
 	case j.State != client.StateDone && j.Problem != nil:
-		return fmt.Sprintf("cordon: %s · %s", j.State, j.Problem.Error())
+		return fmt.Sprintf("cordon: %s · %s", j.State, printable(j.Problem.Error()))
 	case j.Result == nil:
 		return "cordon: " + string(j.State)
 	}
 	r := j.Result
-	line := summaryOf(string(r.Verdict), r.Usage.CPUNs, r.Usage.MemoryPeakBytes, r.Usage.WallNs, r.Message)
+	line := summaryOf(string(r.Verdict), r.Usage.CPUNs, r.Usage.MemoryPeakBytes, r.Usage.WallNs, printable(r.Message))
 	if j.State != client.StateDone {
 		line = fmt.Sprintf("cordon: %s · %s", j.State, strings.TrimPrefix(line, "cordon: "))
 	}

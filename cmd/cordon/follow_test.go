@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -44,7 +43,7 @@ func TestExitOfJob(t *testing.T) {
 			t.Errorf("%s", line)
 		}
 	}
-	if line := summaryOfJob(&client.JobStatus{State: client.StateFailed, Problem: &client.Problem{Code: "unknown_file", Path: "files[0].sha256", Detail: "gone"}}); line != "cordon: failed · unknown_file: files[0].sha256: gone" {
+	if line := summaryOfJob(&client.JobStatus{State: client.StateFailed, Problem: &client.Problem{Code: "unknown_file", Path: "files[0].sha256", Detail: "gone\x1b[2J"}}); line != "cordon: failed · unknown_file: files[0].sha256: gone [2J" {
 		t.Errorf("%s", line)
 	}
 }
@@ -58,13 +57,15 @@ func TestJobProgress(t *testing.T) {
 	p.state(&client.JobStatus{State: client.StateRunning, Attempts: 2})
 	now = now.Add(65 * time.Second)
 	p.used(&client.Usage{CPUNs: 1_234_567_890, MemoryPeakBytes: 3 << 20})
-	failed := errors.New("gone")
-	if err := p.around(func() error { out.WriteString("[printed]"); return failed }); err != failed {
-		t.Errorf("%v", err)
+	for _, text := range []string{"amid", " a line\n"} {
+		if err := p.print(&out, []byte(text)); err != nil {
+			t.Error(err)
+		}
+		p.redraw()
 	}
 	p.clear()
 	const clear = "\r\x1b[K"
-	want := clear + "running · 0s · attempt 2" + clear + "running · 1m5s · attempt 2 · cpu 1.23s " + clear + "[printed]"
+	want := clear + "running · 0s · attempt 2" + clear + "running · 1m5s · attempt 2 · cpu 1.23s " + clear + "amid a line\n" + clear + "running · 1m5s · attempt 2 · cpu 1.23s " + clear
 	if out.String() != want {
 		t.Errorf("%q, want\n%q", out.String(), want)
 	}

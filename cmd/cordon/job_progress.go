@@ -24,6 +24,7 @@ type jobProgress struct {
 	since time.Time // of the state, by the clock of this machine
 	usage *client.Usage
 	shown bool
+	amid  bool // of a line of output, which is not to be drawn over
 }
 
 func newJobProgress(w io.Writer, quiet bool) *jobProgress {
@@ -82,13 +83,15 @@ func (p *jobProgress) redraw() {
 	p.draw()
 }
 
-// around takes the line away while something else is printed. It comes again when it is
-// drawn the next time: on a line that is not at its beginning it would be in the way.
-func (p *jobProgress) around(print func() error) error {
+// print takes the line away and prints something else. The line comes again when it is
+// drawn the next time, unless that would be amid a line of what was printed.
+func (p *jobProgress) print(to io.Writer, text []byte) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.clear()
-	return print()
+	p.amid = len(text) > 0 && text[len(text)-1] != '\n'
+	_, err := to.Write(text)
+	return err
 }
 
 // clear is called with mu held.
@@ -101,7 +104,7 @@ func (p *jobProgress) clear() {
 
 // draw is called with mu held.
 func (p *jobProgress) draw() {
-	if p.columns == 0 || p.job == nil {
+	if p.columns == 0 || p.job == nil || p.amid {
 		return
 	}
 	state, rest := string(p.job.State), p.line()

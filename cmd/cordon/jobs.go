@@ -46,7 +46,7 @@ func printJob(w io.Writer, j *client.JobStatus, now time.Time) error {
 	t := newTable("field", "value")
 	row := func(name, value string) {
 		if value != "" {
-			t.AppendRow(table.Row{name, value})
+			t.AppendRow(table.Row{name, printable(value)})
 		}
 	}
 	row("id", j.ID)

@@ -47,9 +47,12 @@ const (
 
 // client makes the client.
 func (r *remote) client(p patience) (*client.Client, error) {
-	c, err := loadConfig(pflag.NewFlagSet("", pflag.ContinueOnError))
-	if err != nil {
-		return nil, err
+	var c config
+	if r.needsConfig() {
+		var err error
+		if c, err = loadConfig(pflag.NewFlagSet("", pflag.ContinueOnError)); err != nil {
+			return nil, err
+		}
 	}
 	at, err := r.address(&c)
 	if err != nil {
@@ -70,6 +73,12 @@ func (r *remote) client(p patience) (*client.Client, error) {
 		return nil, fmt.Errorf("--url: %w", err)
 	}
 	return made, nil
+}
+
+// needsConfig: the settings of a service on this machine tell what nobody has said.
+func (r *remote) needsConfig() bool {
+	_, token := os.LookupEnv("CORDON_TOKEN")
+	return r.url == "" && os.Getenv("CORDON_URL") == "" || r.tokenFile == "" && !token
 }
 
 // knows asks for a job before it is followed with patience: that is for a service that goes

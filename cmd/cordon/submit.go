@@ -1,10 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +11,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/go-json-experiment/json"
 	"github.com/spf13/cobra"
 
 	"cordon/client"
@@ -189,13 +188,8 @@ func readJob(name string, stdin io.Reader, to *client.JobRequest) error {
 	if err != nil {
 		return fmt.Errorf("--job: %w", err)
 	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(to); err != nil {
+	if err := json.Unmarshal(text, to, json.RejectUnknownMembers(true)); err != nil {
 		return fmt.Errorf("--job %s: %w", name, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("--job %s: there is something behind the object", name)
 	}
 	return nil
 }

@@ -25,7 +25,9 @@ import (
 
 // TestClients tries every client against one service.
 func TestClients(t *testing.T) {
-	d := testkit.StartDaemon(t, "--languages", "sh,python")
+	socket := filepath.Join(t.TempDir(), "s")
+	d := testkit.StartDaemon(t, "--languages", "sh,python", "--socket", socket)
+	clientSocket = "unix:" + socket
 	line := shakyLine(t, d.URL)
 	typeScriptDir.dir, typeScriptDir.made = t.TempDir(), false
 	t.Run("all", func(t *testing.T) {
@@ -40,6 +42,9 @@ func TestClients(t *testing.T) {
 		}
 	})
 }
+
+// clientSocket leads to the service, too.
+var clientSocket string
 
 // shakyLine leads to the service. It loses the first answer to each submission that has a
 // key, and breaks each stream of events after a few hundred bytes.
@@ -175,7 +180,7 @@ func tryGo(t *testing.T, d *testkit.Daemon, line string) {
 	}
 	tryGoFiles(ctx, t, c)
 	tryGoJobs(ctx, t, c, shaky)
-	if err := errors.Join(c.Health(ctx), c.Ready(ctx)); err != nil {
+	if err := errors.Join(c.Health(ctx), c.Ready(ctx), dial(t, clientSocket, d.Token).Ready(ctx)); err != nil {
 		t.Error(err)
 	}
 	policies, err := c.Policies(ctx)
@@ -326,7 +331,7 @@ func tryTypeScript(t *testing.T, d *testkit.Daemon, line string) {
 
 func tryPython(t *testing.T, d *testkit.Daemon, line string) {
 	dir := filepath.Join(testkit.Root(t), "clients", "python")
-	if out := program(t, d, dir, []string{"PYTHONPATH=" + dir}, "python3", "test/live.py", d.URL, line, d.Token); out != "everything held\n" {
+	if out := program(t, d, dir, []string{"PYTHONPATH=" + dir}, "python3", "test/live.py", d.URL, line, clientSocket, d.Token); out != "everything held\n" {
 		t.Errorf("%s", out)
 	}
 }
@@ -350,6 +355,8 @@ func hello(ctx context.Context, url, token string, out io.Writer) error {
 			return err
 		case event.Type == client.EventStdout:
 			fmt.Fprintf(out, "%s", event.Output.Data)
+		case event.Type == client.EventResult && event.Job.Result == nil: // it was not run
+			return fmt.Errorf("the job is %s", event.Job.State)
 		case event.Type == client.EventResult:
 			fmt.Fprintln(out, event.Job.Result.Verdict)
 		}

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlencode
 from .errors import ProblemError
 from .events import Event, follow
 from .models import JobRequest, JobStatus, KeptFile, LanguageInfo, LanguageList, PolicyInfo, PolicyList, JobList, RunRequest, RunResult
-from .transport import Answer, Body, Transport
+from .transport import Body, Transport
 
 _CHUNK = 1 << 16
 _PATIENCE = 60.0  # seconds in which the service says something
@@ -37,22 +37,22 @@ class Client:
 
     def run(self, job: RunRequest, timeout: float | None = None) -> RunResult:
         """Runs a job and waits for its result. Not sent again when the connection breaks: nobody knows then whether it ran."""
-        return RunResult.from_dict(self._json("POST", "/v1/run", body=_as_json(job.to_dict()), timeout=timeout))
+        return _typed(RunResult, self._json("POST", "/v1/run", body=_as_json(job.to_dict()), timeout=timeout))
 
     def submit(self, job: JobRequest, key: str | None = None) -> JobStatus:
         """Queues a job, once, whatever becomes of the connection: it has a key, a new one when none is given."""
-        return JobStatus.from_dict(self._json("POST", "/v1/jobs", want=(202,), headers={"Idempotency-Key": key or new_key()},
+        return _typed(JobStatus, self._json("POST", "/v1/jobs", want=(202,), headers={"Idempotency-Key": key or new_key()},
                                               body=_as_json(job.to_dict()), repeatable=True))
 
     def job(self, id: str) -> JobStatus:
         """What is known of a job, with its result when it has ended."""
-        return JobStatus.from_dict(self._json("GET", _job(id), repeatable=True))
+        return _typed(JobStatus, self._json("GET", _job(id), repeatable=True))
 
     def jobs(self, state: str = "", after: str = "", page: int | None = None) -> Iterator[JobStatus]:
         """The jobs in the order in which they came, without results; pages are asked for as they are needed."""
         while True:
             query = {name: value for name, value in (("state", state), ("after", after), ("limit", page)) if value}
-            answer = JobList.from_dict(self._json("GET", "/v1/jobs" + ("?" + urlencode(query) if query else ""), repeatable=True))
+            answer = _typed(JobList, self._json("GET", "/v1/jobs" + ("?" + urlencode(query) if query else ""), repeatable=True))
             yield from answer.jobs
             if not answer.next:
                 return
@@ -60,7 +60,7 @@ class Client:
 
     def cancel(self, id: str) -> JobStatus:
         """Ends a job, and returns when that has happened."""
-        return JobStatus.from_dict(self._json("DELETE", _job(id), repeatable=True))
+        return _typed(JobStatus, self._json("DELETE", _job(id), repeatable=True))
 
     def events(self, id: str, after: str = "") -> Iterator[Event]:
         """Follows a job until its result, over broken connections and starts of the service; each event comes once."""
@@ -79,7 +79,7 @@ class Client:
         if not stream.seekable():
             if sha256 is None:
                 raise ValueError("sha256: wanted for a stream that cannot be rewound")
-            return KeptFile.from_dict(self._json("PUT", _file(sha256), want=(200, 201), body=lambda: (stream, -1)))
+            return _typed(KeptFile, self._json("PUT", _file(sha256), want=(200, 201), body=lambda: (stream, -1)))
         begin = stream.tell()
         if sha256 is None:
             sha256 = _sum(stream)
@@ -88,7 +88,7 @@ class Client:
         def again() -> tuple[BinaryIO, int]:
             stream.seek(begin)
             return stream, length
-        return KeptFile.from_dict(self._json("PUT", _file(sha256), want=(200, 201), body=again, repeatable=True))
+        return _typed(KeptFile, self._json("PUT", _file(sha256), want=(200, 201), body=again, repeatable=True))
 
     def get_file(self, sha256: str, to: BinaryIO | None = None) -> bytes:
         """Reads a file, and checks it. With to, it is written there, and b"" is returned."""
@@ -113,11 +113,11 @@ class Client:
 
     def policies(self) -> list[PolicyInfo]:
         """The policies with their limits."""
-        return PolicyList.from_dict(self._json("GET", "/v1/policies", repeatable=True)).policies
+        return _typed(PolicyList, self._json("GET", "/v1/policies", repeatable=True)).policies
 
     def languages(self) -> list[LanguageInfo]:
         """The languages, installed or not."""
-        return LanguageList.from_dict(self._json("GET", "/v1/languages", repeatable=True)).languages
+        return _typed(LanguageList, self._json("GET", "/v1/languages", repeatable=True)).languages
 
     def doctor(self) -> Any:
         """What the host offers, as cordon doctor --json prints it."""
@@ -143,12 +143,15 @@ class Client:
     def _json(self, method: str, path: str, *, want: tuple[int, ...] = (200,), headers: dict[str, str] | None = None, body: Body | None = None,
               repeatable: bool = False, timeout: float | None = _PATIENCE) -> Any:
         kind = {"Content-Type": "application/octet-stream" if method == "PUT" else "application/json"} if body else {}
-        with self._transport.send(method, path, want=want, headers={**kind, **(headers or {})}, body=body, repeatable=repeatable, timeout=timeout) as answer:
-            return _read(answer)
+        answer = self._transport.send(method, path, want=want, headers={**kind, **(headers or {})}, body=body, repeatable=repeatable, whole=True, timeout=timeout)
+        return json.loads(answer.body)
 
 
-def _read(answer: Answer) -> Any:
-    return json.loads(answer.response.read())
+def _typed(kind: Any, told: Any) -> Any:
+    try:
+        return kind.from_dict(told)
+    except (AssertionError, AttributeError, TypeError) as error:
+        raise ValueError(f"the answer is no {kind.__name__}: is the service older than this client?") from error
 
 
 def _as_json(value: Any) -> Body:

@@ -38,6 +38,7 @@ class Answer:
     def __init__(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
         self._connection = connection
         self.response = response
+        self.body = b""
 
     def __enter__(self) -> "Answer":
         return self
@@ -85,14 +86,17 @@ class Transport:
         return longest / 2 + random.uniform(0, longest / 2)
 
     def send(self, method: str, path: str, *, want: tuple[int, ...] = (200,), headers: Mapping[str, str] | None = None, body: Body | None = None,
-             repeatable: bool = False, once: bool = False, timeout: float | None = None) -> Answer:
-        """Gives an answer that is wanted. repeatable: twice is as good as once."""
+             repeatable: bool = False, once: bool = False, whole: bool = False, timeout: float | None = None) -> Answer:
+        """Gives an answer that is wanted. repeatable: twice is as good as once. whole: with its body read."""
         attempt = 0
         while True:
             wait = self.pause(attempt)
             try:
                 answer = self._try(method, path, headers or {}, body, timeout)
                 if answer.response.status in want:
+                    if whole:
+                        with answer:
+                            answer.body = answer.response.read()
                     return answer
                 with answer:
                     status = answer.response.status

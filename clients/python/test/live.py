@@ -1,14 +1,16 @@
 """Tries the client against a running service. The second URL leads to the same service over
-a line that breaks."""
+a line that breaks, the third is its socket."""
 
+import hashlib
 import io
+import os
 import sys
 import time
 from threading import Thread
 
 from cordon import Client, FileRequest, JobRequest, ProblemError, RunRequest, stderr_bytes, stdout_bytes
 
-direct, broken, token = sys.argv[1:]
+direct, broken, socket, token = sys.argv[1:]
 client = Client(direct, token)
 shaky = Client(broken, token)
 
@@ -50,6 +52,12 @@ def files():
     client.get_file(kept.sha256, to)
     same("read", (client.get_file(kept.sha256), to.getvalue(), client.file_size(kept.sha256)), (content, content, len(content)))
     client.delete_file(kept.sha256)
+    pipe, end = os.pipe()
+    os.write(end, content)
+    os.close(end)
+    with open(pipe, "rb") as stream:  # which cannot be rewound, and does not tell its length
+        same("by pipe", client.put_file(stream, hashlib.sha256(content).hexdigest()), kept)
+    client.delete_file(kept.sha256)
     refused("deleted", lambda: client.get_file(kept.sha256), "unknown_file", 404)
     refused("its size", lambda: client.file_size(kept.sha256), "unknown_file", 404)
 
@@ -86,7 +94,7 @@ def cancel():
 
 
 def host():
-    same("alive", (client.healthy(), client.ready()), (True, True))
+    same("alive", (client.healthy(), client.ready(), Client(socket).ready()), (True, True, True))
     same("policies", "judge" in [policy.name for policy in client.policies()], True)
     same("languages", [language.status for language in client.languages() if language.id == "sh"], ["ok"])
     same("doctor", type(client.doctor()), dict)

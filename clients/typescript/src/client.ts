@@ -82,8 +82,8 @@ export class Client {
 
   /** Reads a file, and checks it. */
   async getFile(sum: string, options: CallOptions = {}): Promise<Uint8Array> {
-    const response = await this.transport.send({ method: "GET", path: filePath(sum), want: [200], repeatable: true, signal: options.signal });
-    const content = new Uint8Array(await response.arrayBuffer());
+    const call: Call = { method: "GET", path: filePath(sum), want: [200], repeatable: true, signal: options.signal };
+    const content = new Uint8Array(await this.transport.read(call, (response) => response.arrayBuffer()));
     const came = await sha256(content);
     if (came !== sum) throw new Error(`file ${sum}: what came has the SHA-256 ${came}`);
     return content;
@@ -121,8 +121,7 @@ export class Client {
 
   private async probe(path: string, options: CallOptions): Promise<boolean> {
     try {
-      const response = await this.transport.send({ method: "GET", path, want: [200], once: true, signal: options.signal });
-      await response.arrayBuffer();
+      await this.transport.read({ method: "GET", path, want: [200], once: true, signal: options.signal }, (response) => response.text());
       return true;
     } catch (error) {
       if (error instanceof ProblemError && error.status === 503) return false;
@@ -130,8 +129,8 @@ export class Client {
     }
   }
 
-  private async json<T>(call: Call): Promise<T> {
-    return (await (await this.transport.send(call)).json()) as T;
+  private json<T>(call: Call): Promise<T> {
+    return this.transport.read(call, async (response) => JSON.parse(await response.text()) as T);
   }
 }
 

@@ -55,14 +55,19 @@ export class Transport {
   }
 
   /** Gives an answer that is wanted, with its body unread. */
-  async send(call: Call): Promise<Response> {
+  send(call: Call): Promise<Response> {
+    return this.read(call, async (response) => response);
+  }
+
+  /** Gives what is read of an answer that is wanted. */
+  async read<T>(call: Call, reading: (response: Response) => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       let error: unknown;
       let again = call.repeatable ?? false;
       let wait = this.pause(attempt);
       try {
         const response = await this.try(call);
-        if (call.want.includes(response.status)) return response;
+        if (call.want.includes(response.status)) return await reading(response);
         const problem = await problemOf(call.method, response);
         error = problem;
         wait = Math.max(wait, problem.retryAfter ?? 0);
@@ -70,6 +75,7 @@ export class Transport {
         again = busy || ([502, 504].includes(problem.status) && again);
       } catch (broken) {
         error = broken;
+        again = again && passes(broken);
       }
       if (call.once || !again || attempt >= this.retries || wait > this.longestWait || call.signal?.aborted) throw error;
       await sleep(wait, call.signal);
