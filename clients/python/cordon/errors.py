@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from email.utils import parsedate_to_datetime
 from datetime import datetime, timezone
-from typing import Any, Mapping
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from typing import Any
 
 NO_PROBLEM_DOCUMENT = "no_problem_document"  # the code of an answer that is not the service's
 _STRANGER = 200  # of such an answer, in its detail
@@ -27,7 +28,7 @@ class ProblemError(Exception):
         self.retry_after = retry_after  # seconds; None where the service said nothing
 
 
-def problem_of(method: str, status: int, headers: Mapping[str, str], body: bytes) -> ProblemError:
+def problem_of(method: str, status: int, headers: Message, body: bytes) -> ProblemError:
     """Reads an answer that is none of those that were wanted."""
     wait = retry_after(headers.get("Retry-After"))
     if method == "HEAD" and status in _HEAD:
