@@ -34,7 +34,7 @@ func (s *Server) registerJobs(mux *http.ServeMux) {
 		Responses:   problems(registry, 401, 403, 404, 421, 429, 431, 499, 500, 503, 507),
 	}, s.cancelJob)
 	// huma describes the raw body with a schema of its own.
-	s.api.OpenAPI().Paths[jobsPath].Post.RequestBody.Content["application/json"].Schema = huma.SchemaFromType(registry, typeOf[JobRequest]())
+	s.api.OpenAPI().Paths[jobsPath].Post.RequestBody.Content["application/json"].Schema = registry.Schema(typeOf[JobRequest](), true, "JobRequest")
 	for _, p := range s.api.OpenAPI().Paths[jobsPath].Get.Parameters {
 		switch p.Name {
 		case "state":

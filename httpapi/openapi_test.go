@@ -29,7 +29,7 @@ func TestOpenAPICommitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(committed, s.OpenAPI()) {
-		t.Error("openapi.yaml is not what the handlers make; look at the difference, then run: go test ./httpapi -run OpenAPICommitted -update")
+		t.Error("openapi.yaml is not what the handlers make; look at the difference, then run: go test ./httpapi -run OpenAPICommitted -update && make clients")
 	}
 	if r := s.send(t, http.MethodGet, "/openapi.yaml", nil); !bytes.Equal(r.body, committed) || r.header.Get("Content-Type") != "application/yaml" {
 		t.Errorf("GET /openapi.yaml answers %s, and something else than the file", r.header.Get("Content-Type"))

@@ -54,7 +54,7 @@ func (s *Server) register() {
 }
 
 func requestSchema(r huma.Registry) *huma.Schema {
-	return huma.SchemaFromType(r, typeOf[RunRequest]())
+	return r.Schema(typeOf[RunRequest](), true, "RunRequest")
 }
 
 // problems declares the answers that are not a result.

@@ -122,6 +122,7 @@ func New(c Config) (*Server, error) {
 			return nil, fmt.Errorf("queue: %w", err)
 		}
 	}
+	shareEnums(s.api.OpenAPI().Components.Schemas.Map())
 	var err error
 	if s.openapi, err = s.api.OpenAPI().YAML(); err != nil {
 		return nil, err

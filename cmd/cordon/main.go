@@ -67,6 +67,7 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	root.AddCommand(newSubmitCommand(), newStatusCommand(), newListCommand(), newLogsCommand(), newCancelCommand())
 	root.AddCommand(newServeCommand(), newRunCommand(), newTokenCommand(), newPolicyCommand(), newDoctorCommand(),
 		newSetupCommand(), newCalibrateCommand(), newJudgeCommand(), newBenchCommand(), newBenchPrototypeCommand(), newVerifyCommand(), newVersionCommand(), newProbeCommand())
 	return root
