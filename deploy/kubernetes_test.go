@@ -306,10 +306,11 @@ func TestPodsHaveNoMore(t *testing.T) {
 		{api, []any{"containers", 0, "securityContext", "allowPrivilegeEscalation"}, false},
 		{api, []any{"containers", 0, "securityContext", "capabilities"}, map[string]any{"drop": []any{"ALL"}}},
 		{worker, []any{"hostUsers"}, false},
+		{worker, []any{"runtimeClassName"}, at(t, find(t, "RuntimeClass", "cordon"), "metadata", "name")},
 		{worker, []any{"securityContext", "seccompProfile", "localhostProfile"}, "cordon.json"},
 		{worker, []any{"containers", 0, "securityContext", "privileged"}, false},
 		{worker, []any{"containers", 0, "securityContext", "procMount"}, "Unmasked"},
-		{worker, []any{"containers", 0, "securityContext", "capabilities"}, map[string]any{"drop": []any{"ALL"}, "add": []any{"CHOWN", "SETGID", "SETUID"}}},
+		{worker, []any{"containers", 0, "securityContext", "capabilities"}, map[string]any{"drop": []any{"ALL"}, "add": []any{"CHOWN", "DAC_OVERRIDE", "SETGID", "SETUID"}}},
 	} {
 		if got := at(t, at(t, c.of, "spec", "template", "spec"), c.path...); fmt.Sprint(got) != fmt.Sprint(c.want) {
 			t.Errorf("%v is %v, want %v", c.path, got, c.want)
