@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 )
 
 // look is how often a service is asked how far it is.
-const look = 20 * time.Millisecond
+const look = 50 * time.Millisecond
 
 // inStates counts the jobs of a service's queue.
 func (s *session) inStates(ctx context.Context, service *child.Service) (map[string]int, error) {
@@ -32,17 +33,23 @@ func (s *session) inStates(ctx context.Context, service *child.Service) (map[str
 	return out, nil
 }
 
-// until waits for a state of the queue.
+// until waits for a state of the queue, as long as that goes on.
 func (s *session) until(ctx context.Context, service *child.Service, reached func(map[string]int) bool) error {
-	late := time.After(answerWithin)
+	var before map[string]int
+	late := time.NewTimer(answerWithin)
+	defer late.Stop()
 	for {
 		now, err := s.inStates(ctx, service)
 		if err != nil || reached(now) {
 			return err
 		}
+		if !maps.Equal(now, before) {
+			before = now
+			late.Reset(answerWithin)
+		}
 		select {
-		case <-late:
-			return fmt.Errorf("the queue does not go on: %v after %v", now, answerWithin)
+		case <-late.C:
+			return fmt.Errorf("the queue does not go on: it is at %v for %v", now, answerWithin)
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(look):
@@ -158,7 +165,7 @@ func (s *session) fill(ctx context.Context, service *child.Service, jobs int) er
 	c := newJobsClient(service.URL, service.Token)
 	defer c.close()
 	for range processors() {
-		if _, err := c.submit(ctx, map[string]any{"command": sleeper, "priority": "high", "limits": map[string]any{"wall_ms": 300_000}}); err != nil {
+		if _, err := c.submit(ctx, map[string]any{"command": sleeper, "priority": "high", "limits": map[string]any{"wall_ms": 300_000, "memory_bytes": 64 * mib}}); err != nil {
 			return err
 		}
 	}
