@@ -9,7 +9,8 @@ import (
 	"cordon/internal/child"
 )
 
-// Tenants makes two tenants of a running service and gives a token of each.
+// Tenants makes two tenants of a service that is to be started with this state directory,
+// which need not be there yet, and gives a token of each.
 type Tenants func(ctx context.Context, binary, state string) (flooding, other string, err error)
 
 const (
@@ -33,15 +34,15 @@ func (s *session) flood(ctx context.Context) (err error) {
 	jobs := max(s.backlogJobs()/5, leastFlood)
 	s.note(fmt.Sprintf("%s: a flood of %d jobs, and another tenant", Queue, jobs))
 	state := s.state()
+	flooding, other, err := s.o.Tenants(ctx, s.o.Binary, state)
+	if err != nil {
+		return fmt.Errorf("two tenants: %w", err)
+	}
 	service, err := s.startIn(ctx, state)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.stop(service)) }()
-	flooding, other, err := s.o.Tenants(ctx, s.o.Binary, state)
-	if err != nil {
-		return fmt.Errorf("two tenants: %w", err)
-	}
 	r, err := s.submission(service.URL, flooding, floodJob)
 	if err != nil {
 		return err
