@@ -112,7 +112,7 @@ func (s *session) backlog(ctx context.Context, direct []sample) (err error) {
 	if err != nil {
 		return err
 	}
-	time.Sleep(rest)
+	time.Sleep(pick(s.o.Effort, rest/10, rest, rest))
 	after, err := s.daemonResident(service)
 	if err != nil {
 		return err
