@@ -46,6 +46,7 @@ type index struct {
 	ids      []string // in their order, which is that of time
 	lines    map[Priority]*line
 	count    map[State]int64
+	waiting  map[string]int64          // jobs that wait, by tenant
 	active   map[State]map[*entry]bool // those that wait and those that run
 	ended    []*entry                  // in the order in which they ended; some may be gone
 	untidy   map[*entry]bool           // of them, those whose request is there still
@@ -56,7 +57,7 @@ type index struct {
 }
 
 func newIndex() index {
-	x := index{jobs: map[string]*entry{}, lines: map[Priority]*line{}, count: map[State]int64{},
+	x := index{jobs: map[string]*entry{}, lines: map[Priority]*line{}, count: map[State]int64{}, waiting: map[string]int64{},
 		active: map[State]map[*entry]bool{Queued: {}, Running: {}}, untidy: map[*entry]bool{}, watchers: map[string][]chan struct{}{}}
 	for _, p := range Priorities {
 		x.lines[p] = &line{}
@@ -75,6 +76,11 @@ func (x *index) weigh(e *entry, by int64) {
 		x.results += by * (e.ResultBytes + recordBytes)
 	} else {
 		x.requests += by * e.Bytes
+	}
+	if e.State == Queued {
+		if x.waiting[e.Tenant] += by; x.waiting[e.Tenant] == 0 {
+			delete(x.waiting, e.Tenant)
+		}
 	}
 	if all := x.active[e.State]; all != nil && by > 0 {
 		all[e] = true
@@ -199,15 +205,15 @@ func (x *index) back(e *entry) {
 	}
 }
 
-// page lists records behind an id; state "" is any.
-func (x *index) page(state State, after string, limit int) (out []Record, more bool) {
+// page lists records behind an id; state "" is any, and so is no tenant.
+func (x *index) page(state State, tenant *string, after string, limit int) (out []Record, more bool) {
 	at, found := slices.BinarySearchFunc(x.ids, after, strings.Compare)
 	if found {
 		at++
 	}
 	for _, id := range x.ids[at:] {
 		e := x.jobs[id]
-		if state != "" && e.State != state {
+		if state != "" && e.State != state || tenant != nil && e.Tenant != *tenant {
 			continue
 		}
 		if len(out) == limit {

@@ -36,8 +36,9 @@ type Queue struct {
 
 	mu       sync.Mutex
 	index    index
-	coming   int64 // jobs that are being submitted
-	incoming int64 // and their bytes
+	coming   int64            // jobs that are being submitted
+	comingOf map[string]int64 // of them, those of each tenant
+	incoming int64            // and their bytes
 	turn     uint64
 	onEnd    func(id string)
 
@@ -50,7 +51,7 @@ type Queue struct {
 // Open reads the journal, and settles what an earlier start has left: jobs that it had
 // begun are queued again where they may, else they are interrupted.
 func Open(ctx context.Context, c Config) (*Queue, error) {
-	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(), wake: make(chan struct{}, 1)}
+	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(), comingOf: map[string]int64{}, wake: make(chan struct{}, 1)}
 	if q.log == nil {
 		q.log = slog.New(slog.DiscardHandler)
 	}
@@ -137,7 +138,8 @@ type Submission struct {
 	RetrySafe bool
 	TTL       time.Duration // how long it may wait
 	Files     int
-	Key       string // its Idempotency-Key; "": none
+	Key       string // its Idempotency-Key; "": none. Two tenants may have the same
+	Most      int64  // jobs of this tenant that may wait; 0: any number
 }
 
 // Submit queues a job. When it returns without an error, the job would survive the loss
@@ -147,16 +149,16 @@ func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created boo
 	r = Record{ID: s.ID, Tenant: s.Tenant, State: Queued, Priority: s.Priority, RetrySafe: s.RetrySafe, Created: now, Expires: now.Add(s.TTL), Wait: s.TTL.Milliseconds(),
 		Files: s.Files, Bytes: int64(len(s.Request))}
 	if s.Key != "" {
-		r.Key = sum([]byte(s.Key))
+		r.Key = sum([]byte(keyText(&s)))
 		known, err := q.keyed(ctx, &r, sum(s.Request))
 		if err != nil || known != nil {
 			return deref(known), false, err
 		}
 	}
-	if err := q.reserve(r.Bytes); err != nil {
+	if err := q.reserve(&s); err != nil {
 		return r, false, err
 	}
-	defer q.unreserve(r.Bytes)
+	defer q.unreserve(&s)
 	var rest []byte
 	if r.Parts, rest, err = putParts(ctx, q.j, requestPart, r.ID, s.Request); err != nil {
 		return r, false, err
@@ -173,6 +175,14 @@ func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created boo
 	defer q.mu.Unlock()
 	q.applied(submission, &r, number)
 	return r, true, nil
+}
+
+// keyText tells the keys of tenants apart: no key, and no name of a tenant, has a NUL.
+func keyText(s *Submission) string {
+	if s.Tenant == "" {
+		return s.Key
+	}
+	return s.Tenant + "\x00" + s.Key
 }
 
 func deref(r *Record) Record {
@@ -218,15 +228,19 @@ func (q *Queue) keyed(ctx context.Context, r *Record, request string) (*Record, 
 }
 
 // reserve takes room for a job that is on its way in.
-func (q *Queue) reserve(bytes int64) error {
+func (q *Queue) reserve(s *Submission) error {
 	if err := q.j.Room(); err != nil {
 		return err
 	}
+	bytes := int64(len(s.Request))
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	switch waiting := q.index.count[Queued] + q.coming; {
+	waiting, own := q.index.count[Queued]+q.coming, q.index.waiting[s.Tenant]+q.comingOf[s.Tenant]
+	switch {
 	case q.ctx.Err() != nil:
 		return ErrClosed
+	case s.Most > 0 && own >= s.Most:
+		return fmt.Errorf("%w: %d jobs of this tenant wait already, %d may", ErrTenantFull, own, s.Most)
 	case waiting >= q.config.MaxJobs:
 		return fmt.Errorf("%w: %d jobs wait already, %d may", ErrFull, waiting, q.config.MaxJobs)
 	case q.index.requests+q.incoming+bytes > q.config.MaxBytes:
@@ -234,15 +248,19 @@ func (q *Queue) reserve(bytes int64) error {
 			ErrFull, q.index.requests+q.incoming, bytes, q.config.MaxBytes)
 	}
 	q.coming++
+	q.comingOf[s.Tenant]++
 	q.incoming += bytes
 	return nil
 }
 
-func (q *Queue) unreserve(bytes int64) {
+func (q *Queue) unreserve(s *Submission) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.coming--
-	q.incoming -= bytes
+	if q.comingOf[s.Tenant]--; q.comingOf[s.Tenant] == 0 {
+		delete(q.comingOf, s.Tenant)
+	}
+	q.incoming -= int64(len(s.Request))
 }
 
 // Get is a job's record. One that another service has just taken in is looked up in the
@@ -320,7 +338,21 @@ func (q *Queue) Request(ctx context.Context, r *Record) ([]byte, error) {
 func (q *Queue) List(state State, after string, limit int) (page []Record, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.index.page(state, after, limit)
+	return q.index.page(state, nil, after, limit)
+}
+
+// ListOf is List with the jobs of one tenant only.
+func (q *Queue) ListOf(tenant string, state State, after string, limit int) (page []Record, more bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.index.page(state, &tenant, after, limit)
+}
+
+// WaitingOf is how many jobs of a tenant wait.
+func (q *Queue) WaitingOf(tenant string) int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.index.waiting[tenant] + q.comingOf[tenant]
 }
 
 // Follow signals every change of a job, until stop is called.

@@ -114,8 +114,9 @@ var only = []allowance{
 // arrows are the rooms and which others each may import.
 var arrows = map[string][]string{
 	"cmd/cordon":         {"*"},
-	"httpapi":            {"sandbox", "policy", "policies", "languages", "store", "judge", "queue"},
+	"httpapi":            {"sandbox", "policy", "policies", "languages", "store", "judge", "queue", "tenants"},
 	"queue":              {},
+	"tenants":            {},
 	"sandbox":            {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "store", "internal/undo", "internal/cores", "judge", "builds"},
 	"sandbox/cell":       {},
 	"policy":             {},
