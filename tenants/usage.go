@@ -20,6 +20,9 @@ const UsageName = "tenant-usage.json"
 // charged in so long. To write it down with each job would cost more than the job.
 const saveAfter = 5 * time.Second
 
+// mostNanos keeps the sum of an hour a number.
+const mostNanos = 1e17
+
 // charged is the file: minute since 1970 to nanoseconds, by tenant.
 type charged map[string]map[int64]int64
 
@@ -86,8 +89,8 @@ func (m *Meter) take(text []byte) error {
 			return err
 		}
 		for minute, nanos := range minutes {
-			if minute < 0 || nanos < 0 {
-				return fmt.Errorf("%s: minute %d has %d ns; neither may be below 0", tenant, minute, nanos)
+			if minute < 0 || nanos < 0 || nanos > mostNanos {
+				return fmt.Errorf("%s: minute %d has %d ns; neither may be below 0, and no minute has more than %d", tenant, minute, nanos, int64(mostNanos))
 			}
 		}
 	}
