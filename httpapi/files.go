@@ -100,7 +100,7 @@ func (s *Server) putFile(w http.ResponseWriter, r *http.Request) {
 	}
 	sum := r.PathValue("sha256")
 	body, release := s.paced(w, r)
-	created, err := s.filesOf(callerOf(r.Context()).Tenant).Put(r.Context(), sum, r.ContentLength, body)
+	created, err := s.filesOf(tenantOf(r.Context())).Put(r.Context(), sum, r.ContentLength, body)
 	release()
 	s.answerInTime(body.connection)
 	if err != nil {
@@ -122,7 +122,7 @@ func (s *Server) putFile(w http.ResponseWriter, r *http.Request) {
 
 // getFile is GET /v1/files/{sha256}. The file is in use until it has been read.
 func (s *Server) getFile(w http.ResponseWriter, r *http.Request) {
-	f, err := s.filesOf(callerOf(r.Context()).Tenant).Get(r.PathValue("sha256"))
+	f, err := s.filesOf(tenantOf(r.Context())).Get(r.PathValue("sha256"))
 	if err != nil {
 		turnAway(w, r, s.fileProblem(err, nil))
 		return
@@ -147,7 +147,7 @@ const copyBytes = 64 << 10
 
 // headFile is HEAD /v1/files/{sha256}: it does not count as use.
 func (s *Server) headFile(w http.ResponseWriter, r *http.Request) {
-	info, err := s.filesOf(callerOf(r.Context()).Tenant).Stat(r.PathValue("sha256"))
+	info, err := s.filesOf(tenantOf(r.Context())).Stat(r.PathValue("sha256"))
 	if err != nil {
 		turnAway(w, r, s.fileProblem(err, nil))
 		return
@@ -164,7 +164,7 @@ func fileHeaders(w http.ResponseWriter, size int64) {
 
 // deleteFile is DELETE /v1/files/{sha256}.
 func (s *Server) deleteFile(w http.ResponseWriter, r *http.Request) {
-	if err := s.filesOf(callerOf(r.Context()).Tenant).Delete(r.PathValue("sha256")); err != nil {
+	if err := s.filesOf(tenantOf(r.Context())).Delete(r.PathValue("sha256")); err != nil {
 		turnAway(w, r, s.fileProblem(err, nil))
 		return
 	}

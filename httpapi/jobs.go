@@ -9,6 +9,7 @@ import (
 
 	"cordon/queue"
 	"cordon/sandbox"
+	"cordon/tenants"
 )
 
 const (
@@ -63,7 +64,7 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 	if p != nil {
 		return queue.Record{}, p
 	}
-	tenant := callerOf(ctx).Tenant
+	tenant := tenantOf(ctx)
 	k := s.keptFor(tenant)
 	job, p := s.job(&request.RunRequest, k)
 	if p != nil {
@@ -191,6 +192,14 @@ func (s *Server) status(ctx context.Context, r *queue.Record) (*answer[JobStatus
 	return &answer[JobStatus]{out}, nil
 }
 
+// ended is the status of a job that was cancelled. Its result is for who may read it.
+func (s *Server) ended(ctx context.Context, r *queue.Record) (*answer[JobStatus], error) {
+	if who := callerOf(ctx); !who.operator && !who.May(tenants.JobsRead) {
+		return &answer[JobStatus]{newJobStatus(r)}, nil
+	}
+	return s.status(ctx, r)
+}
+
 type listInput struct {
 	State  string `query:"state" doc:"Only jobs in this state"`
 	Tenant string `query:"tenant" doc:"Only jobs of this tenant; the operator's token lists those of all"`
@@ -271,12 +280,12 @@ func (s *Server) cancelJob(ctx context.Context, in *jobInput) (*answer[JobStatus
 			return nil, s.queueProblem(err)
 		}
 		if r.State.Final() {
-			return s.status(ctx, &r)
+			return s.ended(ctx, &r)
 		}
 		select {
 		case <-changed:
 		case <-enough.C:
-			return s.status(ctx, &r)
+			return s.ended(ctx, &r)
 		case <-ctx.Done():
 			return nil, s.queueProblem(ctx.Err())
 		}

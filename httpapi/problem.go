@@ -134,6 +134,9 @@ func (p *Problem) headers() http.Header {
 	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
 		h.Set("Retry-After", strconv.Itoa(max(1, int(p.wait/time.Second))))
 	}
+	if p.Status == http.StatusInsufficientStorage { // room comes when something goes by its age
+		h.Set("Retry-After", strconv.Itoa(max(60, int(p.wait/time.Second))))
+	}
 	if p.Code == CodeUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="cordon"`)
 	}

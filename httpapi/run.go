@@ -29,7 +29,7 @@ func (s *Server) runJob(ctx context.Context, body []byte) (*sandbox.Result, *Pro
 	if p != nil {
 		return nil, p
 	}
-	k := s.keptFor(callerOf(ctx).Tenant)
+	k := s.keptFor(tenantOf(ctx))
 	defer k.release()
 	job, p := s.job(request, k)
 	if p != nil {

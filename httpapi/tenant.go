@@ -40,6 +40,16 @@ func callerOf(ctx context.Context) *caller {
 	return &caller{}
 }
 
+// tenantOf is the tenant behind a request, "" for the operator. A request that came by no
+// way which asks who sends it is nobody's, and above all not the operator's.
+func tenantOf(ctx context.Context) string {
+	who := callerOf(ctx)
+	if !who.operator && who.Tenant == "" {
+		panic("a request of nobody")
+	}
+	return who.Tenant
+}
+
 // KeyOf names the tenant and the id of the key behind a request; both are "" for the
 // operator.
 func KeyOf(ctx context.Context) (tenant, key string) {

@@ -25,7 +25,7 @@ func (s *Server) within(queued bool, next http.Handler) http.Handler {
 }
 
 func (s *Server) overdrawn(r *http.Request, queued bool) *Problem {
-	tenant, meter := callerOf(r.Context()).Tenant, s.config.Tenancy.Meter
+	tenant, meter := tenantOf(r.Context()), s.config.Tenancy.Meter
 	if tenant == "" {
 		return nil
 	}
@@ -48,6 +48,31 @@ func (s *Server) overdrawn(r *http.Request, queued bool) *Problem {
 
 func tenantQueueFull(detail string) *Problem {
 	return later(problem(CodeTenantQueueFull, "", detail+" (queue); try again later"), 5*time.Second)
+}
+
+// rested waits until a tenant's jobs may use CPU time again, or ctx is done: what was queued
+// before its hour was used up is begun later then.
+func (s *Server) rested(ctx context.Context, tenant string) error {
+	if tenant == "" || s.config.Tenancy == nil {
+		return nil
+	}
+	for {
+		changed := s.config.Tenancy.Keys.Changed()
+		l := s.config.Tenancy.Keys.Limits(tenant)
+		wait := s.config.Tenancy.Meter.Rest(tenant, &l)
+		if wait == 0 {
+			return nil
+		}
+		timer := time.NewTimer(wait)
+		select {
+		case <-timer.C:
+		case <-changed: // the limit, perhaps
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		}
+		timer.Stop()
+	}
 }
 
 // later says when to come again: not before it is of use.

@@ -377,7 +377,9 @@ func TestStoredBytes(t *testing.T) {
 	if r := put("a", strings.NewReader("123456"), "123456"); r.status != 201 {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
-	put("a", strings.NewReader("12345"), "12345").wants(t, CodeTenantStoreFull, "")
+	full := put("a", strings.NewReader("12345"), "12345")
+	full.wants(t, CodeTenantStoreFull, "")
+	full.retryAfter(t)
 	put("a", withoutLength("12345"), "12345").wants(t, CodeTenantStoreFull, "")
 	if r := put("b", strings.NewReader("12345"), "12345"); r.status != 201 {
 		t.Errorf("another tenant: %d %s", r.status, r.body)
@@ -495,6 +497,54 @@ func TestTenantLimits(t *testing.T) {
 		s.as(t, s.keys["a"], "POST", jobsPath, job).wants(t, CodePolicyNotAllowed, "policy")
 	}
 	others("policies")
+}
+
+// TestRested: what is queued waits until its tenant may use CPU time again, or the limit is
+// another.
+func TestRested(t *testing.T) {
+	s := startTenants(t, nil, "a")
+	s.limit(t, "a", tenants.Limits{CPUPerHour: 1})
+	if err := s.rested(t.Context(), "a"); err != nil {
+		t.Errorf("nothing was used: %v", err)
+	}
+	s.config.Tenancy.Meter.Charge("a", 2*time.Second)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := s.rested(ctx, "a"); !errors.Is(err, context.Canceled) {
+		t.Errorf("too much was used: %v", err)
+	}
+	for _, who := range []string{"", "b"} {
+		if err := s.rested(ctx, who); err != nil {
+			t.Errorf("%q: %v", who, err)
+		}
+	}
+	began := make(chan error)
+	go func() { began <- s.rested(t.Context(), "a") }()
+	select {
+	case err := <-began:
+		t.Errorf("it does not wait: %v", err)
+	default:
+	}
+	s.limit(t, "a", tenants.Limits{CPUPerHour: 3})
+	if err := <-began; err != nil {
+		t.Errorf("with another limit: %v", err)
+	}
+}
+
+// TestResultsAreRead: who may only write jobs does not read results by cancelling.
+func TestResultsAreRead(t *testing.T) {
+	s := startTenants(t, nil, "a")
+	s.begin()
+	id := s.as(t, s.keys["a"], "POST", jobsPath, trueJob).job(t).ID
+	s.until(t, id, queue.Done)
+	for _, c := range []struct {
+		key  string
+		want bool
+	}{{s.key(t, "a", tenants.JobsWrite), false}, {s.keys["a"], true}, {canary, true}} {
+		if r := s.as(t, c.key, "DELETE", jobsPath+"/"+id, ""); r.status != 200 || (r.job(t).Result != nil) != c.want {
+			t.Errorf("%d %s, want a result: %v", r.status, r.body, c.want)
+		}
+	}
 }
 
 // TestTenantsPart: one tenant cannot fill the service, and one with a limit of concurrency

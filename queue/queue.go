@@ -36,9 +36,9 @@ type Queue struct {
 
 	mu       sync.Mutex
 	index    index
-	coming   int64            // jobs that are being submitted
-	comingOf map[string]int64 // of them, those of each tenant
-	incoming int64            // and their bytes
+	coming   int64             // jobs that are being submitted
+	comingOf map[string]amount // of them, those of each tenant
+	incoming int64             // and their bytes
 	turn     uint64
 	onEnd    func(id string)
 
@@ -51,7 +51,7 @@ type Queue struct {
 // Open reads the journal, and settles what an earlier start has left: jobs that it had
 // begun are queued again where they may, else they are interrupted.
 func Open(ctx context.Context, c Config) (*Queue, error) {
-	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(), comingOf: map[string]int64{}, wake: make(chan struct{}, 1)}
+	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(), comingOf: map[string]amount{}, wake: make(chan struct{}, 1)}
 	if q.log == nil {
 		q.log = slog.New(slog.DiscardHandler)
 	}
@@ -235,12 +235,13 @@ func (q *Queue) reserve(s *Submission) error {
 	bytes := int64(len(s.Request))
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	waiting, own := q.index.count[Queued]+q.coming, q.index.waiting[s.Tenant]+q.comingOf[s.Tenant]
+	waiting, own, coming := q.index.count[Queued]+q.coming, q.index.part(s.Tenant), q.comingOf[s.Tenant]
+	if err := q.tenantFits(s, own.waiting+coming.jobs, own.requests+coming.bytes+bytes); err != nil {
+		return err
+	}
 	switch {
 	case q.ctx.Err() != nil:
 		return ErrClosed
-	case s.Most > 0 && own >= s.Most:
-		return fmt.Errorf("%w: %d jobs of this tenant wait already, %d may", ErrTenantFull, own, s.Most)
 	case waiting >= q.config.MaxJobs:
 		return fmt.Errorf("%w: %d jobs wait already, %d may", ErrFull, waiting, q.config.MaxJobs)
 	case q.index.requests+q.incoming+bytes > q.config.MaxBytes:
@@ -248,8 +249,25 @@ func (q *Queue) reserve(s *Submission) error {
 			ErrFull, q.index.requests+q.incoming, bytes, q.config.MaxBytes)
 	}
 	q.coming++
-	q.comingOf[s.Tenant]++
 	q.incoming += bytes
+	q.comingOf[s.Tenant] = amount{coming.jobs + 1, coming.bytes + bytes}
+	return nil
+}
+
+// amount is a number of jobs, and the bytes of their requests.
+type amount struct{ jobs, bytes int64 }
+
+// tenantFits holds a tenant to its limit, and to three quarters of the queue: the rest is
+// always for others. The operator's own jobs have all of it. bytes has the job that comes.
+func (q *Queue) tenantFits(s *Submission, waiting, bytes int64) error {
+	switch most := q.config.MaxJobs * 3 / 4; {
+	case s.Most > 0 && waiting >= s.Most:
+		return fmt.Errorf("%w: %d jobs of this tenant wait already, %d may", ErrTenantFull, waiting, s.Most)
+	case s.Tenant != "" && waiting >= max(most, 1):
+		return fmt.Errorf("%w: %d jobs of this tenant wait already, which is three quarters of all that may", ErrTenantFull, waiting)
+	case s.Tenant != "" && bytes > q.config.MaxBytes/4*3:
+		return fmt.Errorf("%w: with this one, the requests of this tenant's jobs that wait or run would have %d bytes, which is more than three quarters of what all may", ErrTenantFull, bytes)
+	}
 	return nil
 }
 
@@ -257,8 +275,11 @@ func (q *Queue) unreserve(s *Submission) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.coming--
-	if q.comingOf[s.Tenant]--; q.comingOf[s.Tenant] == 0 {
+	own := q.comingOf[s.Tenant]
+	if own = (amount{own.jobs - 1, own.bytes - int64(len(s.Request))}); own.jobs == 0 {
 		delete(q.comingOf, s.Tenant)
+	} else {
+		q.comingOf[s.Tenant] = own
 	}
 	q.incoming -= int64(len(s.Request))
 }
@@ -352,7 +373,7 @@ func (q *Queue) ListOf(tenant string, state State, after string, limit int) (pag
 func (q *Queue) WaitingOf(tenant string) int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.index.waiting[tenant] + q.comingOf[tenant]
+	return q.index.part(tenant).waiting + q.comingOf[tenant].jobs
 }
 
 // Follow signals every change of a job, until stop is called.

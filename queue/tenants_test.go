@@ -7,6 +7,42 @@ import (
 )
 
 // TestTenants: each has a part of the queue, keys and pages of its own.
+// TestTenantsPart: whatever is configured, one tenant leaves a quarter of the queue to others.
+func TestTenantsPart(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Config)
+		bytes  int
+	}{"jobs": {func(c *Config) { c.MaxJobs = 4 }, 1}, "bytes": {func(c *Config) { c.MaxBytes = 400 }, 100}} {
+		q := open(t, inMemory{NewMemory()}, newClock(), c.change)
+		try := func(id, tenant string) error {
+			_, _, err := q.Submit(t.Context(), Submission{ID: id, Tenant: tenant, Request: make([]byte, c.bytes), Priority: Normal, TTL: 1 << 50})
+			return err
+		}
+		for i := range 4 {
+			if err := try(fmt.Sprint("job", i), "a"); errors.Is(err, ErrTenantFull) != (i == 3) || i < 3 && err != nil {
+				t.Errorf("%s: job %d: %v", name, i, err)
+			}
+		}
+		if err := try("job4", "b"); err != nil {
+			t.Errorf("%s: another tenant: %v", name, err)
+		}
+		if err := try("job5", ""); !errors.Is(err, ErrFull) {
+			t.Errorf("%s: it is full: %v", name, err)
+		}
+		for i := range 3 {
+			if _, err := q.Cancel(t.Context(), fmt.Sprint("job", i)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := 6; i < 9; i++ { // the operator's own have all there is
+			if err := try(fmt.Sprint("job", i), ""); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		q.close()
+	}
+}
+
 func TestTenants(t *testing.T) {
 	everywhere(t, func(t *testing.T, h home) {
 		c := newClock()

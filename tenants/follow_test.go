@@ -151,6 +151,10 @@ func TestFollowRefused(t *testing.T) {
 	if _, err := File(filepath.Join(dir, "d")).Load(); err == nil {
 		t.Error("a directory was read")
 	}
+	// What another user, root before all, makes in the service's directory it could not read.
+	if err := File("/proc/" + FileName).Edit(func(*Document) error { return nil }); err == nil || os.Geteuid() != 0 && !strings.Contains(err.Error(), "belongs to user 0") {
+		t.Errorf("in another user's directory: %v", err)
+	}
 	if _, err := File(filepath.Join(dir, "x")).Load(); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
