@@ -103,7 +103,7 @@ func FuzzDecode(f *testing.F) {
 			t.Fatalf("%v: %s", err, written)
 		}
 		rewritten, err := encode(again)
-		if err != nil || fmt.Sprintf("%s", rewritten) != fmt.Sprintf("%s", written) {
+		if err != nil || string(rewritten) != string(written) {
 			t.Fatalf("%v: %s, then %s", err, written, rewritten)
 		}
 	})
