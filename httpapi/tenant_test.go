@@ -243,17 +243,43 @@ func TestKeysOfIdempotence(t *testing.T) {
 // TestTenantOfAJob: a job runs as its tenant's, whichever way it came.
 func TestTenantOfAJob(t *testing.T) {
 	s := startTenants(t, nil, "a")
+	s.runner.does(func(_ context.Context, j *sandbox.Job) (*sandbox.Result, error) {
+		r := ended(j, sandbox.OK)
+		r.Usage.CPUNanos = 1e9
+		return r, nil
+	})
 	s.begin()
-	if r := s.as(t, s.keys["a"], "POST", runPath, trueJob); r.status != 200 || s.runner.last(t).Tenant != "a" {
-		t.Errorf("%d %+v", r.status, s.runner.last(t))
+	used := s.config.Tenancy.Meter.Used
+	if r := s.as(t, s.keys["a"], "POST", runPath, trueJob); r.status != 200 || s.runner.last(t).Tenant != "a" || used("a") != time.Second {
+		t.Errorf("%d %+v, used %v", r.status, s.runner.last(t), used("a"))
 	}
 	job := s.as(t, s.keys["a"], "POST", jobsPath, trueJob).job(t)
 	s.until(t, job.ID, queue.Done)
-	if s.runner.last(t).Tenant != "a" {
-		t.Errorf("%+v", s.runner.last(t))
+	if s.runner.last(t).Tenant != "a" || used("a") != 2*time.Second {
+		t.Errorf("%+v, used %v", s.runner.last(t), used("a"))
 	}
-	if s.run(t, trueJob); s.runner.last(t).Tenant != "" {
-		t.Errorf("the operator's: %+v", s.runner.last(t))
+	if s.run(t, trueJob); s.runner.last(t).Tenant != "" || used("a") != 2*time.Second || used("") != 0 {
+		t.Errorf("the operator's: %+v, used %v", s.runner.last(t), used("a"))
+	}
+}
+
+// TestFilesOfWaitingJobs: what a tenant's jobs name that an earlier start has left is in use
+// in the tenant's name, and what is not its own is not there for them.
+func TestFilesOfWaitingJobs(t *testing.T) {
+	s := startTenants(t, nil, "a")
+	path := pathOf("x")
+	s.as(t, s.keys["a"], "PUT", path, "x")
+	job := s.as(t, s.keys["a"], "POST", jobsPath, `{"command":["cat"],"stdin_sha256":"`+strings.TrimPrefix(path, "/v1/files/")+`"}`).job(t)
+	s.pins.release(job.ID) // as at the end of a start
+	if err := s.pinAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	s.as(t, s.keys["a"], "DELETE", path, "").wants(t, CodeFileInUse, "")
+	if r := s.as(t, s.keys["a"], "DELETE", jobsPath+"/"+job.ID, ""); r.status != 200 {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	if r := s.as(t, s.keys["a"], "DELETE", path, ""); r.status != 204 {
+		t.Errorf("when the job has ended: %d %s", r.status, r.body)
 	}
 }
 
