@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -95,6 +96,9 @@ func New(c Config) (*Server, error) {
 	}
 	if c.MaxConns == 0 {
 		c.MaxConns = DefaultMaxConns
+	}
+	if c.Tenancy != nil && c.Files != nil && c.Tenancy.Holdings == nil {
+		return nil, errors.New("tenancy: files are kept, and nothing knows whose: Holdings are wanted")
 	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
