@@ -130,6 +130,11 @@ func TestCPUModel(t *testing.T) {
 func TestChargesOutlastAStart(t *testing.T) {
 	name := filepath.Join(t.TempDir(), UsageName)
 	s := OpenMeter(name, nil)
+	s.Close()
+	if _, err := os.Stat(name); err == nil {
+		t.Error("nothing was charged, and a file is there")
+	}
+	s = OpenMeter(name, nil)
 	s.Charge("a", 3*time.Second)
 	s.Charge("b", time.Second)
 	s.Close()

@@ -130,7 +130,13 @@ func (m *Meter) charges() charged {
 func (s *Saved) save() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	text, err := json.Marshal(s.charges())
+	c := s.charges()
+	if len(c) == 0 { // a service without tenants leaves no file
+		if _, err := os.Stat(s.name); errors.Is(err, fs.ErrNotExist) {
+			return
+		}
+	}
+	text, err := json.Marshal(c)
 	if err == nil {
 		err = replace(s.name, text)
 	}
