@@ -3,9 +3,6 @@ package tenants
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"sync"
 )
 
@@ -42,47 +39,6 @@ var (
 	ErrUsed    = errors.New("in use")
 	ErrNoRoom  = errors.New("no room")
 )
-
-// OpenHoldings reads who holds what. size tells how large a file of the store is, and
-// whether it is there: what has gone is held by nobody.
-func OpenHoldings(dir string, size func(sum string) (int64, bool)) (*Holdings, error) {
-	h := &Holdings{dir: dir, files: map[string]*held{}, tenants: map[string]*amount{}}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("holdings: %w", err)
-	}
-	names, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("holdings: %w", err)
-	}
-	for _, t := range names {
-		if t.Name() != operator && CheckName(t.Name()) != nil || !t.IsDir() {
-			return nil, fmt.Errorf("holdings: %s: not a directory with the name of a tenant; remove it", filepath.Join(dir, t.Name()))
-		}
-		files, err := os.ReadDir(filepath.Join(dir, t.Name()))
-		if err != nil {
-			return nil, fmt.Errorf("holdings: %w", err)
-		}
-		for _, f := range files {
-			n, there := int64(0), false
-			if isSum(f.Name()) {
-				n, there = size(f.Name())
-			}
-			if there {
-				h.add(t.Name(), f.Name(), n)
-			} else if err := os.Remove(h.marker(t.Name(), f.Name())); err != nil {
-				return nil, fmt.Errorf("holdings: %w", err)
-			}
-		}
-	}
-	for sum, f := range h.files { // only the operator's: nothing has to be known of these
-		if _, own := f.holders[operator]; own && len(f.holders) == 1 {
-			h.forget(sum)
-		}
-	}
-	return h, nil
-}
-
-func (h *Holdings) marker(tenant, sum string) string { return filepath.Join(h.dir, tenant, sum) }
 
 // add is called with mu held, or before anybody else knows of h.
 func (h *Holdings) add(tenant, sum string, size int64) {
@@ -121,31 +77,6 @@ func (h *Holdings) leave(tenant, sum string) {
 	}
 }
 
-// mark writes a holding down. The file is not forced to the disk: who has lost it puts the
-// file again.
-func (h *Holdings) mark(tenant, sum string) error {
-	for _, made := range []bool{false, true} {
-		f, err := os.OpenFile(h.marker(tenant, sum), os.O_CREATE|os.O_WRONLY, 0o600)
-		if err == nil {
-			return f.Close()
-		}
-		if !errors.Is(err, fs.ErrNotExist) || made {
-			return err
-		}
-		if err := os.Mkdir(filepath.Join(h.dir, tenant), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	return nil
-}
-
-func (h *Holdings) unmark(tenant, sum string) error {
-	if err := os.Remove(h.marker(tenant, sum)); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
 // Has says whether a tenant holds a file.
 func (h *Holdings) Has(tenant, sum string) bool {
 	h.mu.Lock()
@@ -166,47 +97,6 @@ func (h *Holdings) Bytes(tenant string) int64 {
 		return a.bytes
 	}
 	return 0
-}
-
-// Coming is room for a file that a tenant is sending. End gives it back; the file itself,
-// when it is there, is held by Take.
-type Coming struct {
-	holdings *Holdings
-	tenant   string
-	most     int64 // that the tenant may hold; 0: any number of bytes
-	bytes    int64
-}
-
-// Begin is the beginning of a file of which nothing has come yet.
-func (h *Holdings) Begin(tenant string, most int64) *Coming {
-	return &Coming{holdings: h, tenant: tenant, most: most}
-}
-
-// More takes room for further bytes.
-func (c *Coming) More(bytes int64) error {
-	h := c.holdings
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	a := h.of(c.tenant)
-	if c.most > 0 && a.bytes+a.coming+bytes > c.most {
-		return fmt.Errorf("%w for %d more bytes: stored_bytes of this tenant is %d, and %d are kept or on their way; delete files, or wait until they have gone", ErrNoRoom, bytes, c.most, a.bytes+a.coming)
-	}
-	a.coming += bytes
-	c.bytes += bytes
-	return nil
-}
-
-// End gives the room back.
-func (c *Coming) End() {
-	h := c.holdings
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	a := h.of(c.tenant)
-	a.coming -= c.bytes
-	c.bytes = 0
-	if *a == (amount{}) {
-		delete(h.tenants, c.tenant)
-	}
 }
 
 // Take has a tenant hold a file that is in the store, and cannot go meanwhile. created: it
