@@ -15,6 +15,7 @@ import (
 
 	"cordon/sandbox"
 	"cordon/store"
+	"cordon/tenants"
 )
 
 const filesPath = "/v1/files/{sha256}"
@@ -22,6 +23,7 @@ const filesPath = "/v1/files/{sha256}"
 // Files keep files by their content.
 type Files interface {
 	Put(ctx context.Context, sum string, size int64, r io.Reader) (created bool, err error)
+	PutUnseen(ctx context.Context, sum string, size int64, r io.Reader) (f *store.File, created bool, err error)
 	Add(ctx context.Context, size int64, r io.Reader) (*store.File, error)
 	Get(sum string) (*store.File, error)
 	Stat(sum string) (store.Info, error)
@@ -73,6 +75,12 @@ func (s *Server) transfer(next http.Handler) http.Handler {
 			turnAway(w, r, refusal(sandbox.ErrShuttingDown))
 			return
 		}
+		leave, p := s.enter(r.Context(), s.transfers, "files come or go")
+		if p != nil {
+			turnAway(w, r, s.turned(r.Context(), p))
+			return
+		}
+		defer leave()
 		select {
 		case s.transfers.places <- struct{}{}:
 			defer func() { <-s.transfers.places }()
@@ -92,11 +100,11 @@ func (s *Server) putFile(w http.ResponseWriter, r *http.Request) {
 	}
 	sum := r.PathValue("sha256")
 	body, release := s.paced(w, r)
-	created, err := s.config.Files.Put(r.Context(), sum, r.ContentLength, body)
+	created, err := s.filesOf(tenantOf(r.Context())).Put(r.Context(), sum, r.ContentLength, body)
 	release()
 	s.answerInTime(body.connection)
 	if err != nil {
-		p := s.fileProblem(err, body)
+		p := s.turned(r.Context(), s.fileProblem(err, body))
 		if body.ended {
 			p.write(w)
 		} else {
@@ -114,7 +122,7 @@ func (s *Server) putFile(w http.ResponseWriter, r *http.Request) {
 
 // getFile is GET /v1/files/{sha256}. The file is in use until it has been read.
 func (s *Server) getFile(w http.ResponseWriter, r *http.Request) {
-	f, err := s.config.Files.Get(r.PathValue("sha256"))
+	f, err := s.filesOf(tenantOf(r.Context())).Get(r.PathValue("sha256"))
 	if err != nil {
 		turnAway(w, r, s.fileProblem(err, nil))
 		return
@@ -139,7 +147,7 @@ const copyBytes = 64 << 10
 
 // headFile is HEAD /v1/files/{sha256}: it does not count as use.
 func (s *Server) headFile(w http.ResponseWriter, r *http.Request) {
-	info, err := s.config.Files.Stat(r.PathValue("sha256"))
+	info, err := s.filesOf(tenantOf(r.Context())).Stat(r.PathValue("sha256"))
 	if err != nil {
 		turnAway(w, r, s.fileProblem(err, nil))
 		return
@@ -156,7 +164,7 @@ func fileHeaders(w http.ResponseWriter, size int64) {
 
 // deleteFile is DELETE /v1/files/{sha256}.
 func (s *Server) deleteFile(w http.ResponseWriter, r *http.Request) {
-	if err := s.config.Files.Delete(r.PathValue("sha256")); err != nil {
+	if err := s.filesOf(tenantOf(r.Context())).Delete(r.PathValue("sha256")); err != nil {
 		turnAway(w, r, s.fileProblem(err, nil))
 		return
 	}
@@ -168,7 +176,7 @@ func (s *Server) fileProblem(err error, body *pacedBody) *Problem {
 	for _, known := range []struct {
 		err  error
 		code Code
-	}{{store.ErrNotFound, CodeUnknownFile}, {store.ErrMismatch, CodeContentMismatch}, {store.ErrTooLarge, CodeTooLarge}, {store.ErrFull, CodeStoreFull},
+	}{{tenants.ErrNoRoom, CodeTenantStoreFull}, {store.ErrNotFound, CodeUnknownFile}, {store.ErrMismatch, CodeContentMismatch}, {store.ErrTooLarge, CodeTooLarge}, {store.ErrFull, CodeStoreFull},
 		{store.ErrInUse, CodeFileInUse}, {syscall.ENOSPC, CodeStoreFull}, {syscall.EDQUOT, CodeStoreFull}, {sandbox.ErrShuttingDown, CodeShuttingDown}, {os.ErrClosed, CodeShuttingDown}} {
 		if errors.Is(err, known.err) {
 			return problem(known.code, "", err.Error())

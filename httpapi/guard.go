@@ -5,35 +5,34 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"time"
+
+	"cordon/tenants"
 )
 
 // open are the routes that need no token: what a load balancer asks, and the
 // description of the API.
 var open = map[string]bool{"/healthz": true, "/readyz": true, "/openapi.yaml": true}
 
-// authenticate wants the bearer token on every other route, also on those that
-// do not exist.
+// authenticate wants the bearer token, or a key, on every other route, also on those
+// that do not exist.
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !open[r.URL.EscapedPath()] {
-			if !s.holdsToken(r) {
+			if !s.authenticated(r) {
 				turnAway(w, r, s.strange(r))
 				return
 			}
 			trust(r.Context())
+			leave, p := s.enterService(r.Context())
+			if p != nil {
+				turnAway(w, r, s.turned(r.Context(), p))
+				return
+			}
+			defer leave()
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// holdsToken: what is no bearer token at all is compared, too, so that every
-// refusal takes the same way.
-func (s *Server) holdsToken(r *http.Request) bool {
-	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
-	right := s.config.Token.Is(strings.TrimSpace(given))
-	return strings.EqualFold(scheme, "Bearer") && right
 }
 
 // strange is the answer to a request without the token, the same whatever stood
@@ -44,7 +43,7 @@ func (s *Server) strange(r *http.Request) *Problem {
 		p.wait = wait
 		return p
 	}
-	return problem(CodeUnauthorized, "", "the header \"Authorization: Bearer …\" is missing or wrong; cordon token prints the token")
+	return problem(CodeUnauthorized, "", "the header \"Authorization: Bearer …\" is missing or wrong; cordon token prints the operator's token, and cordon key add makes one for a tenant")
 }
 
 // maxHeaders is far more than clients and proxies send.
@@ -98,6 +97,8 @@ func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 func (s *Server) observe(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
+		ctx, who := withCaller(r.Context())
+		r = r.WithContext(ctx)
 		rec := &recorder{ResponseWriter: w}
 		if len(r.TransferEncoding) > 0 { // the end of a chunked body is not followed: see headScanner
 			w.Header().Set("Connection", "close")
@@ -121,16 +122,22 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			if open[r.URL.Path] || r.URL.Path == "/metrics" {
 				level = slog.LevelDebug // asked every few seconds by machines
 			}
-			s.config.Logger.Log(r.Context(), level, "request", "method", clip(r.Method), "path", s.logged(r.URL.Path), "status", rec.status,
+			log := s.config.Logger
+			if who.Tenant != "" {
+				log = log.With("tenant", who.Tenant, "key", who.Key)
+			}
+			log.Log(r.Context(), level, "request", "method", clip(r.Method), "path", s.logged(r.URL.Path), "status", rec.status,
 				"bytes", rec.bytes, "took", time.Since(started).Round(time.Microsecond), "from", r.RemoteAddr)
 		}()
 		next.ServeHTTP(rec, r)
 	})
 }
 
-// logged is a path as the log has it: not without end, and without the token, which
-// some put into a URL by mistake.
-func (s *Server) logged(path string) string { return clip(s.config.Token.Conceal(path)) }
+// logged is a path as the log has it: not without end, and without the token and keys,
+// which some put into a URL by mistake.
+func (s *Server) logged(path string) string {
+	return clip(tenants.Conceal(s.config.Token.Conceal(path)))
+}
 
 func statusClass(status int) string {
 	switch {

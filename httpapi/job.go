@@ -26,10 +26,13 @@ func (s *Server) job(r *RunRequest, k *kept) (*sandbox.Job, *Problem) {
 	if err != nil {
 		return nil, problem(CodeInternal, "", "no id could be made: "+err.Error())
 	}
-	j := &sandbox.Job{ID: id.String(), Policy: r.Policy, Command: r.Command, Limits: r.Limits,
+	j := &sandbox.Job{ID: id.String(), Tenant: k.tenant, Policy: r.Policy, Command: r.Command, Limits: r.Limits,
 		Outputs: r.Outputs, WritableRoot: r.WritableRoot, RootDirs: r.RootDirs}
 	if j.Policy == "" {
 		j.Policy = DefaultPolicy
+	}
+	if p := s.mayHave(j.Tenant, j.Policy); p != nil {
+		return nil, p
 	}
 	if r.Build != nil {
 		j.Build, j.BuildLimits, j.BuildFresh = r.Build.Command, r.Build.Limits, r.Build.Fresh

@@ -9,6 +9,7 @@ import (
 
 	"cordon/queue"
 	"cordon/sandbox"
+	"cordon/tenants"
 )
 
 const (
@@ -50,7 +51,7 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*submitted, error
 	r, p := s.enqueue(ctx, in)
 	s.done(ctx)
 	if p != nil {
-		return nil, s.refused(p)
+		return nil, s.refusedFor(ctx, p)
 	}
 	return &submitted{jobsPath + "/" + r.ID, newJobStatus(&r)}, nil
 }
@@ -63,14 +64,18 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 	if p != nil {
 		return queue.Record{}, p
 	}
-	k := &kept{files: s.config.Files}
+	tenant := tenantOf(ctx)
+	k := s.keptFor(tenant)
 	job, p := s.job(&request.RunRequest, k)
 	if p != nil {
 		k.release()
 		return queue.Record{}, p
 	}
-	submission := queue.Submission{ID: job.ID, Request: in.RawBody, Priority: queue.Normal, RetrySafe: request.RetrySafe,
+	submission := queue.Submission{ID: job.ID, Tenant: tenant, Request: in.RawBody, Priority: queue.Normal, RetrySafe: request.RetrySafe,
 		TTL: s.config.Jobs.TTL, Files: len(k.held), Key: in.Key}
+	if s.config.Tenancy != nil {
+		submission.Most = int64(s.config.Tenancy.Keys.Limits(tenant).Queue)
+	}
 	if request.Priority != "" {
 		submission.Priority = queue.Priority(request.Priority)
 	}
@@ -95,7 +100,7 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 	}
 	if created {
 		s.metrics.submitted.WithLabelValues(string(r.Priority)).Inc()
-		s.config.Logger.Info("job queued", "id", r.ID, "priority", r.Priority, "bytes", r.Bytes)
+		s.config.Logger.Info("job queued", "id", r.ID, "tenant", r.Tenant, "priority", r.Priority, "bytes", r.Bytes)
 	}
 	return r, nil
 }
@@ -133,6 +138,8 @@ func (s *Server) queueProblem(err error) *Problem {
 	switch {
 	case errors.Is(err, queue.ErrNotFound):
 		return problem(CodeUnknownJob, "", "there is no job with this id: there never was, or its record was kept as long as --results-ttl and --results-bytes allow")
+	case errors.Is(err, queue.ErrTenantFull):
+		return tenantQueueFull(err.Error())
 	case errors.Is(err, queue.ErrFull):
 		p := problem(CodeQueueFull, "", err.Error()+"; try again later")
 		p.wait = 5 * time.Second
@@ -157,9 +164,18 @@ type jobInput struct {
 	ID string `path:"id" doc:"As POST /v1/jobs has answered"`
 }
 
+// own is a job that the caller may know of. That of another tenant is not there.
+func (s *Server) own(ctx context.Context, id string) (queue.Record, error) {
+	r, err := s.config.Jobs.Queue.Get(ctx, id)
+	if who := callerOf(ctx); err == nil && !who.operator && (who.Tenant == "" || who.Tenant != r.Tenant) {
+		return queue.Record{}, queue.ErrNotFound
+	}
+	return r, err
+}
+
 // getJob is GET /v1/jobs/{id}.
 func (s *Server) getJob(ctx context.Context, in *jobInput) (*answer[JobStatus], error) {
-	r, err := s.config.Jobs.Queue.Get(ctx, in.ID)
+	r, err := s.own(ctx, in.ID)
 	if err == nil {
 		return s.status(ctx, &r)
 	}
@@ -176,17 +192,26 @@ func (s *Server) status(ctx context.Context, r *queue.Record) (*answer[JobStatus
 	return &answer[JobStatus]{out}, nil
 }
 
+// ended is the status of a job that was cancelled. Its result is for who may read it.
+func (s *Server) ended(ctx context.Context, r *queue.Record) (*answer[JobStatus], error) {
+	if who := callerOf(ctx); !who.operator && !who.May(tenants.JobsRead) {
+		return &answer[JobStatus]{newJobStatus(r)}, nil
+	}
+	return s.status(ctx, r)
+}
+
 type listInput struct {
-	State string `query:"state" doc:"Only jobs in this state"`
-	Limit string `query:"limit" doc:"Jobs in the answer, at most; 100 when absent"`
-	After string `query:"after" doc:"Only jobs behind the one with this id, as next of the page before"`
+	State  string `query:"state" doc:"Only jobs in this state"`
+	Tenant string `query:"tenant" doc:"Only jobs of this tenant; the operator's token lists those of all"`
+	Limit  string `query:"limit" doc:"Jobs in the answer, at most; 100 when absent"`
+	After  string `query:"after" doc:"Only jobs behind the one with this id, as next of the page before"`
 }
 
 // maxPage is how many jobs a page may have.
 const maxPage = 1000
 
 // listJobs is GET /v1/jobs.
-func (s *Server) listJobs(_ context.Context, in *listInput) (*answer[JobList], error) {
+func (s *Server) listJobs(ctx context.Context, in *listInput) (*answer[JobList], error) {
 	state := queue.State(in.State)
 	known := state == ""
 	for _, one := range queue.States {
@@ -202,7 +227,10 @@ func (s *Server) listJobs(_ context.Context, in *listInput) (*answer[JobList], e
 			return nil, problem(CodeInvalidField, "limit", fmt.Sprintf("%q given, allowed is 1 to %d", clip(in.Limit), maxPage))
 		}
 	}
-	page, more := s.config.Jobs.Queue.List(state, in.After, limit)
+	page, more, p := s.page(ctx, in, state, limit)
+	if p != nil {
+		return nil, p
+	}
 	out := JobList{Jobs: make([]JobStatus, 0, len(page))}
 	for i := range page {
 		out.Jobs = append(out.Jobs, newJobStatus(&page[i]))
@@ -213,6 +241,22 @@ func (s *Server) listJobs(_ context.Context, in *listInput) (*answer[JobList], e
 	return &answer[JobList]{out}, nil
 }
 
+// page has the caller's own jobs, or for the operator those of whom it asks for.
+func (s *Server) page(ctx context.Context, in *listInput, state queue.State, limit int) (page []queue.Record, more bool, p *Problem) {
+	who := callerOf(ctx)
+	switch {
+	case who.operator && in.Tenant == "":
+		page, more = s.config.Jobs.Queue.List(state, in.After, limit)
+	case who.operator:
+		page, more = s.config.Jobs.Queue.ListOf(in.Tenant, state, in.After, limit)
+	case in.Tenant != "" && in.Tenant != who.Tenant:
+		p = problem(CodeInvalidField, "tenant", fmt.Sprintf("%q given; a key lists the jobs of its own tenant, %q", clip(in.Tenant), who.Tenant))
+	default:
+		page, more = s.config.Jobs.Queue.ListOf(who.Tenant, state, in.After, limit)
+	}
+	return page, more, p
+}
+
 // cancelWithin is how long DELETE waits for the end of a job that runs. It takes a few
 // milliseconds; a job that cannot be ended at once is ended all the same.
 const cancelWithin = 10 * time.Second
@@ -220,6 +264,9 @@ const cancelWithin = 10 * time.Second
 // cancelJob is DELETE /v1/jobs/{id}.
 func (s *Server) cancelJob(ctx context.Context, in *jobInput) (*answer[JobStatus], error) {
 	q := s.config.Jobs.Queue
+	if _, err := s.own(ctx, in.ID); err != nil {
+		return nil, s.queueProblem(err)
+	}
 	changed, stop := q.Follow(in.ID)
 	defer stop()
 	if _, err := q.Cancel(ctx, in.ID); err != nil {
@@ -233,12 +280,12 @@ func (s *Server) cancelJob(ctx context.Context, in *jobInput) (*answer[JobStatus
 			return nil, s.queueProblem(err)
 		}
 		if r.State.Final() {
-			return s.status(ctx, &r)
+			return s.ended(ctx, &r)
 		}
 		select {
 		case <-changed:
 		case <-enough.C:
-			return s.status(ctx, &r)
+			return s.ended(ctx, &r)
 		case <-ctx.Done():
 			return nil, s.queueProblem(ctx.Err())
 		}

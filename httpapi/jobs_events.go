@@ -73,6 +73,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		turnAway(w, r, refusal(sandbox.ErrShuttingDown))
 		return
 	}
+	leave, p := s.enter(r.Context(), s.readers, "readers follow jobs")
+	if p != nil {
+		turnAway(w, r, s.turned(r.Context(), p))
+		return
+	}
+	defer leave()
 	select {
 	case s.readers.places <- struct{}{}:
 		defer func() { <-s.readers.places }()
@@ -81,7 +87,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.PathValue("id")
-	if _, err := s.config.Jobs.Queue.Get(r.Context(), id); err != nil {
+	if _, err := s.own(r.Context(), id); err != nil {
 		turnAway(w, r, s.queueProblem(err))
 		return
 	}
@@ -89,7 +95,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	reader := &eventReader{server: s, id: id, at: at, to: w, connection: http.NewResponseController(w)}
+	reader := &eventReader{server: s, id: id, at: at, keyEnds: s.keyEnds(r.Context()), to: w, connection: http.NewResponseController(w)}
 	_ = reader.connection.SetReadDeadline(time.Time{}) // of the request: it is read
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
@@ -115,7 +121,8 @@ type eventReader struct {
 	server     *Server
 	id         string
 	at         cursor
-	samples    int // of usage that were told
+	samples    int             // of usage that were told
+	keyEnds    <-chan struct{} // closed when it may not read any more
 	to         http.ResponseWriter
 	connection *http.ResponseController
 }
@@ -138,6 +145,8 @@ func (e *eventReader) serve(ctx context.Context) error {
 			err = e.write([]byte(":\n\n"))
 		case <-e.server.ending:
 			return e.event("closing", object{"reason": string(CodeShuttingDown)})
+		case <-e.keyEnds:
+			return e.event("closing", object{"reason": string(CodeUnauthorized)})
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

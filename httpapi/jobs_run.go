@@ -32,7 +32,7 @@ func (s *Server) runJobs(ctx, running context.Context) (ended <-chan struct{}) {
 func (s *Server) runClaim(c *queue.Claim, place Place) queue.End {
 	defer place.Give()
 	result, p := s.tryClaim(c, place)
-	log := s.config.Logger.With("id", c.ID, "attempt", c.Attempts)
+	log := s.config.Logger.With("id", c.ID, "tenant", c.Tenant, "attempt", c.Attempts)
 	if p != nil {
 		log.Warn("queued job could not be run", "code", p.Code, "detail", p.Detail)
 		return queue.End{State: queue.Failed, Result: mustJSON(p)}
@@ -42,6 +42,7 @@ func (s *Server) runClaim(c *queue.Claim, place Place) queue.End {
 	}
 	result.Timings.QueuedNanos = c.Started.Sub(c.Created).Nanoseconds()
 	s.metrics.finished(result)
+	s.charge(c.Tenant, result)
 	log.Info("job", "policy", result.Policy, "verdict", result.Verdict, "cpu_ns", result.Usage.CPUNanos,
 		"memory_peak_bytes", result.Usage.MemoryPeakBytes, "queued_ns", result.Timings.QueuedNanos, "setup_ns", result.Timings.SetupNanos,
 		"run_ns", result.Timings.RunNanos, "teardown_ns", result.Timings.TeardownNanos)
@@ -68,7 +69,7 @@ func (s *Server) tryClaim(c *queue.Claim, place Place) (*sandbox.Result, *Proble
 	if p != nil {
 		return nil, p
 	}
-	k := &kept{files: s.config.Files}
+	k := s.keptFor(c.Tenant)
 	defer k.release()
 	job, p := s.job(&request.RunRequest, k)
 	if p != nil {

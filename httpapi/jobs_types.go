@@ -20,6 +20,7 @@ type JobRequest struct {
 // JobStatus is what is known of a job.
 type JobStatus struct {
 	ID              string             `json:"id" doc:"UUID, version 7"`
+	Tenant          string             `json:"tenant,omitempty" doc:"Whose job it is; absent: the operator's"`
 	State           string             `json:"state" enum:"queued,running,done,failed,cancelled,expired,interrupted" doc:"done: it has a result; failed: it could not be run, and problem says why; interrupted: the service ended while it ran. The last five are final"`
 	Priority        string             `json:"priority" enum:"high,normal,low"`
 	RetrySafe       bool               `json:"retry_safe"`
@@ -58,7 +59,7 @@ func newJobStatus(r *queue.Record) JobStatus {
 		}
 		return &t
 	}
-	out := JobStatus{ID: r.ID, State: string(r.State), Priority: string(r.Priority), RetrySafe: r.RetrySafe, Attempts: r.Attempts,
+	out := JobStatus{ID: r.ID, Tenant: r.Tenant, State: string(r.State), Priority: string(r.Priority), RetrySafe: r.RetrySafe, Attempts: r.Attempts,
 		CancelRequested: r.Cancel && r.State == queue.Running, Created: r.Created, Started: at(r.Started), Finished: at(r.Finished)}
 	if r.State == queue.Queued {
 		out.Expires = at(r.Expires)

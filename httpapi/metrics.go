@@ -21,6 +21,8 @@ type metrics struct {
 	droppedReaders *prometheus.CounterVec
 
 	connections connectionMetrics
+
+	tenants *tenantMetrics // nil: there are none
 }
 
 func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
@@ -67,6 +69,10 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 			Help: "Cells, cgroups or files that could not be taken down."}, stat(func(s sandbox.Stats) int64 { return s.Leaks })))
 	if c.Jobs != nil {
 		reg.MustRegister(queueMetrics(c.Jobs.Queue)...)
+	}
+	if c.Tenancy != nil {
+		m.tenants = &tenantMetrics{config: c}
+		reg.MustRegister(m.tenants)
 	}
 	if c.Files != nil {
 		reg.MustRegister(fileMetrics(c.Files)...)

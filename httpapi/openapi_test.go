@@ -101,7 +101,7 @@ func TestCodes(t *testing.T) {
 		switch code {
 		case CodeNotFound, CodeMethodNotAllowed:
 			return true
-		case CodeContentMismatch, CodeStoreFull:
+		case CodeContentMismatch, CodeStoreFull, CodeTenantStoreFull:
 			where = "PUT " + filesPath
 		case CodeUnknownJob, CodeKeyMismatch, CodeQueueUnavailable, CodeDiskFull:
 			where = "POST " + jobsPath

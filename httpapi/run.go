@@ -19,7 +19,7 @@ func (s *Server) run(ctx context.Context, in *runInput) (*answer[*RunResult], er
 	result, p := s.runJob(ctx, in.RawBody)
 	s.done(ctx)
 	if p != nil {
-		return nil, s.refused(p)
+		return nil, s.refusedFor(ctx, p)
 	}
 	return &answer[*RunResult]{NewResult(result)}, nil
 }
@@ -29,7 +29,7 @@ func (s *Server) runJob(ctx context.Context, body []byte) (*sandbox.Result, *Pro
 	if p != nil {
 		return nil, p
 	}
-	k := &kept{files: s.config.Files}
+	k := s.keptFor(tenantOf(ctx))
 	defer k.release()
 	job, p := s.job(request, k)
 	if p != nil {
@@ -44,12 +44,14 @@ func (s *Server) runJob(ctx context.Context, body []byte) (*sandbox.Result, *Pro
 		return nil, s.failed(ctx, job.ID, err)
 	case result.Verdict == sandbox.InternalError:
 		s.metrics.finished(result)
+		s.charge(k.tenant, result)
 		p := problem(CodeInternal, "", fmt.Sprintf("the job could not be run, and that is not its fault: %s", result.Message))
 		p.Job = job.ID
 		return nil, p
 	}
 	s.metrics.finished(result)
-	s.config.Logger.Info("job", "id", job.ID, "policy", result.Policy, "verdict", result.Verdict, "cpu_ns", result.Usage.CPUNanos,
+	s.charge(k.tenant, result)
+	s.config.Logger.Info("job", "id", job.ID, "tenant", job.Tenant, "policy", result.Policy, "verdict", result.Verdict, "cpu_ns", result.Usage.CPUNanos,
 		"memory_peak_bytes", result.Usage.MemoryPeakBytes, "queued_ns", result.Timings.QueuedNanos, "setup_ns", result.Timings.SetupNanos,
 		"run_ns", result.Timings.RunNanos, "teardown_ns", result.Timings.TeardownNanos)
 	return result, nil

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -50,6 +51,7 @@ type Config struct {
 	Doctor   func(context.Context) (any, error)
 	Files    Files    // nil: none are kept
 	Jobs     *Jobs    // nil: there is no queue
+	Tenancy  *Tenancy // nil: there is the operator's token, and no tenants
 	Hosts    []string // names under which clients reach the service, besides the listeners' own; see CheckHost
 	MaxBody  int64    // bytes of a request; 0: DefaultMaxBody
 	MaxJobs  int      // jobs that run or wait at once
@@ -95,6 +97,9 @@ func New(c Config) (*Server, error) {
 	if c.MaxConns == 0 {
 		c.MaxConns = DefaultMaxConns
 	}
+	if c.Tenancy != nil && c.Files != nil && c.Tenancy.Holdings == nil {
+		return nil, errors.New("tenancy: files are kept, and nothing knows whose: Holdings are wanted")
+	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
 	}
@@ -134,7 +139,7 @@ func New(c Config) (*Server, error) {
 		_, _ = w.Write(s.openapi)
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Registry, promhttp.HandlerOpts{}))
-	s.handler = s.observe(securityHeaders(few(s.ours(s.authenticate(exact(mux))))))
+	s.handler = s.observe(securityHeaders(few(s.ours(s.authenticate(exact(mux, s.mayUse))))))
 	return s, nil
 }
 
@@ -157,9 +162,9 @@ func (t *tapped) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Re
 	_, path, _ := strings.Cut(pattern, " ")
 	switch {
 	case pattern == "POST "+runPath:
-		t.Handle(pattern, s.traced(s.isJSON(s.admit(s.admission, "jobs run or wait", s.receive(http.HandlerFunc(h))))))
+		t.Handle(pattern, s.traced(s.isJSON(s.within(false, s.admit(s.admission, "jobs run or wait", s.receive(http.HandlerFunc(h)))))))
 	case pattern == "POST "+jobsPath:
-		t.Handle(pattern, s.hasQueue(s.isJSON(s.admit(s.incoming, "jobs are on their way into the queue", s.receive(http.HandlerFunc(h))))))
+		t.Handle(pattern, s.hasQueue(s.isJSON(s.within(true, s.admit(s.incoming, "jobs are on their way into the queue", s.receive(http.HandlerFunc(h)))))))
 	case path == jobsPath, path == jobPath:
 		t.Handle(pattern, s.hasQueue(http.HandlerFunc(h)))
 	default:
@@ -182,12 +187,18 @@ func plain(w http.ResponseWriter, status int, text string) {
 }
 
 // exact answers what no route takes as a problem, not as text, and never leads on
-// to another path, as the mux does from //v1/run to /v1/run.
-func exact(mux *http.ServeMux) http.Handler {
+// to another path, as the mux does from //v1/run to /v1/run. What takes a request may be
+// not for everybody.
+func exact(mux *http.ServeMux, mayUse func(r *http.Request, route string) *Problem) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
 		_, path, _ := strings.Cut(pattern, " ")
 		if pattern != "" && asWritten(path, r.URL.EscapedPath()) {
+			if p := mayUse(r, pattern); p != nil {
+				r.Pattern = pattern // for metrics
+				turnAway(w, r, p)
+				return
+			}
 			mux.ServeHTTP(w, r)
 			return
 		}

@@ -46,6 +46,7 @@ type index struct {
 	ids      []string // in their order, which is that of time
 	lines    map[Priority]*line
 	count    map[State]int64
+	tenants  map[string]*part          // by tenant
 	active   map[State]map[*entry]bool // those that wait and those that run
 	ended    []*entry                  // in the order in which they ended; some may be gone
 	untidy   map[*entry]bool           // of them, those whose request is there still
@@ -55,8 +56,23 @@ type index struct {
 	watchers map[string][]chan struct{}
 }
 
+// part is what one tenant has of the queue.
+type part struct {
+	ids      []string // in their order
+	waiting  int64
+	requests int64 // bytes of those that are not final
+}
+
+// part is that of a tenant, or an empty one.
+func (x *index) part(tenant string) part {
+	if p := x.tenants[tenant]; p != nil {
+		return *p
+	}
+	return part{}
+}
+
 func newIndex() index {
-	x := index{jobs: map[string]*entry{}, lines: map[Priority]*line{}, count: map[State]int64{},
+	x := index{jobs: map[string]*entry{}, lines: map[Priority]*line{}, count: map[State]int64{}, tenants: map[string]*part{},
 		active: map[State]map[*entry]bool{Queued: {}, Running: {}}, untidy: map[*entry]bool{}, watchers: map[string][]chan struct{}{}}
 	for _, p := range Priorities {
 		x.lines[p] = &line{}
@@ -76,6 +92,13 @@ func (x *index) weigh(e *entry, by int64) {
 	} else {
 		x.requests += by * e.Bytes
 	}
+	own := x.tenants[e.Tenant]
+	if e.State == Queued {
+		own.waiting += by
+	}
+	if !e.State.Final() {
+		own.requests += by * e.Bytes
+	}
 	if all := x.active[e.State]; all != nil && by > 0 {
 		all[e] = true
 	} else if all != nil {
@@ -90,7 +113,13 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 	case e == nil:
 		e = &entry{Record: *r}
 		x.jobs[r.ID] = e
-		x.insert(r.ID)
+		x.ids = insert(x.ids, r.ID)
+		own := x.tenants[r.Tenant]
+		if own == nil {
+			own = &part{}
+			x.tenants[r.Tenant] = own
+		}
+		own.ids = insert(own.ids, r.ID)
 	case kind == submission:
 		e.order = number // its record was known before
 		if e.State.Final() {
@@ -101,7 +130,9 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 		return false
 	default:
 		x.weigh(e, -1)
+		tenant := e.Tenant
 		e.Record = *r
+		e.Tenant = tenant // whose a job is never changes
 	}
 	if kind == submission {
 		e.order = number
@@ -124,15 +155,23 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 	return true
 }
 
-func (x *index) insert(id string) {
-	if n := len(x.ids); n == 0 || x.ids[n-1] < id {
-		x.ids = append(x.ids, id)
-		return
+// insert keeps ids in their order. They mostly come in it.
+func insert(ids []string, id string) []string {
+	if n := len(ids); n == 0 || ids[n-1] < id {
+		return append(ids, id)
 	}
-	at, found := slices.BinarySearch(x.ids, id)
+	at, found := slices.BinarySearch(ids, id)
 	if !found {
-		x.ids = slices.Insert(x.ids, at, id)
+		ids = slices.Insert(ids, at, id)
 	}
+	return ids
+}
+
+func without(ids []string, id string) []string {
+	if at, found := slices.BinarySearch(ids, id); found {
+		return slices.Delete(ids, at, at+1)
+	}
+	return ids
 }
 
 // drop forgets a job.
@@ -140,8 +179,11 @@ func (x *index) drop(e *entry) {
 	x.weigh(e, -1)
 	delete(x.jobs, e.ID)
 	delete(x.untidy, e)
-	if at, found := slices.BinarySearch(x.ids, e.ID); found {
-		x.ids = slices.Delete(x.ids, at, at+1)
+	x.ids = without(x.ids, e.ID)
+	if own := x.tenants[e.Tenant]; len(own.ids) == 1 {
+		delete(x.tenants, e.Tenant)
+	} else {
+		own.ids = without(own.ids, e.ID)
 	}
 	for _, w := range x.watchers[e.ID] {
 		signal(w)
@@ -199,13 +241,17 @@ func (x *index) back(e *entry) {
 	}
 }
 
-// page lists records behind an id; state "" is any.
-func (x *index) page(state State, after string, limit int) (out []Record, more bool) {
-	at, found := slices.BinarySearchFunc(x.ids, after, strings.Compare)
+// page lists records behind an id; state "" is any, and so is no tenant.
+func (x *index) page(state State, tenant *string, after string, limit int) (out []Record, more bool) {
+	ids := x.ids
+	if tenant != nil {
+		ids = x.part(*tenant).ids
+	}
+	at, found := slices.BinarySearchFunc(ids, after, strings.Compare)
 	if found {
 		at++
 	}
-	for _, id := range x.ids[at:] {
+	for _, id := range ids[at:] {
 		e := x.jobs[id]
 		if state != "" && e.State != state {
 			continue

@@ -36,8 +36,9 @@ type Queue struct {
 
 	mu       sync.Mutex
 	index    index
-	coming   int64 // jobs that are being submitted
-	incoming int64 // and their bytes
+	coming   int64             // jobs that are being submitted
+	comingOf map[string]amount // of them, those of each tenant
+	incoming int64             // and their bytes
 	turn     uint64
 	onEnd    func(id string)
 
@@ -50,7 +51,7 @@ type Queue struct {
 // Open reads the journal, and settles what an earlier start has left: jobs that it had
 // begun are queued again where they may, else they are interrupted.
 func Open(ctx context.Context, c Config) (*Queue, error) {
-	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(), wake: make(chan struct{}, 1)}
+	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(), comingOf: map[string]amount{}, wake: make(chan struct{}, 1)}
 	if q.log == nil {
 		q.log = slog.New(slog.DiscardHandler)
 	}
@@ -137,7 +138,8 @@ type Submission struct {
 	RetrySafe bool
 	TTL       time.Duration // how long it may wait
 	Files     int
-	Key       string // its Idempotency-Key; "": none
+	Key       string // its Idempotency-Key; "": none. Two tenants may have the same
+	Most      int64  // jobs of this tenant that may wait; 0: any number
 }
 
 // Submit queues a job. When it returns without an error, the job would survive the loss
@@ -147,16 +149,16 @@ func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created boo
 	r = Record{ID: s.ID, Tenant: s.Tenant, State: Queued, Priority: s.Priority, RetrySafe: s.RetrySafe, Created: now, Expires: now.Add(s.TTL), Wait: s.TTL.Milliseconds(),
 		Files: s.Files, Bytes: int64(len(s.Request))}
 	if s.Key != "" {
-		r.Key = sum([]byte(s.Key))
+		r.Key = sum([]byte(keyText(&s)))
 		known, err := q.keyed(ctx, &r, sum(s.Request))
 		if err != nil || known != nil {
 			return deref(known), false, err
 		}
 	}
-	if err := q.reserve(r.Bytes); err != nil {
+	if err := q.reserve(&s); err != nil {
 		return r, false, err
 	}
-	defer q.unreserve(r.Bytes)
+	defer q.unreserve(&s)
 	var rest []byte
 	if r.Parts, rest, err = putParts(ctx, q.j, requestPart, r.ID, s.Request); err != nil {
 		return r, false, err
@@ -173,6 +175,14 @@ func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created boo
 	defer q.mu.Unlock()
 	q.applied(submission, &r, number)
 	return r, true, nil
+}
+
+// keyText tells the keys of tenants apart: no key, and no name of a tenant, has a NUL.
+func keyText(s *Submission) string {
+	if s.Tenant == "" {
+		return s.Key
+	}
+	return s.Tenant + "\x00" + s.Key
 }
 
 func deref(r *Record) Record {
@@ -218,13 +228,18 @@ func (q *Queue) keyed(ctx context.Context, r *Record, request string) (*Record, 
 }
 
 // reserve takes room for a job that is on its way in.
-func (q *Queue) reserve(bytes int64) error {
+func (q *Queue) reserve(s *Submission) error {
 	if err := q.j.Room(); err != nil {
 		return err
 	}
+	bytes := int64(len(s.Request))
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	switch waiting := q.index.count[Queued] + q.coming; {
+	waiting, own, coming := q.index.count[Queued]+q.coming, q.index.part(s.Tenant), q.comingOf[s.Tenant]
+	if err := q.tenantFits(s, own.waiting+coming.jobs, own.requests+coming.bytes+bytes); err != nil {
+		return err
+	}
+	switch {
 	case q.ctx.Err() != nil:
 		return ErrClosed
 	case waiting >= q.config.MaxJobs:
@@ -235,14 +250,38 @@ func (q *Queue) reserve(bytes int64) error {
 	}
 	q.coming++
 	q.incoming += bytes
+	q.comingOf[s.Tenant] = amount{coming.jobs + 1, coming.bytes + bytes}
 	return nil
 }
 
-func (q *Queue) unreserve(bytes int64) {
+// amount is a number of jobs, and the bytes of their requests.
+type amount struct{ jobs, bytes int64 }
+
+// tenantFits holds a tenant to its limit, and to three quarters of the queue: the rest is
+// always for others. The operator's own jobs have all of it. bytes has the job that comes.
+func (q *Queue) tenantFits(s *Submission, waiting, bytes int64) error {
+	switch most := q.config.MaxJobs * 3 / 4; {
+	case s.Most > 0 && waiting >= s.Most:
+		return fmt.Errorf("%w: %d jobs of this tenant wait already, %d may", ErrTenantFull, waiting, s.Most)
+	case s.Tenant != "" && waiting >= max(most, 1):
+		return fmt.Errorf("%w: %d jobs of this tenant wait already, which is three quarters of all that may", ErrTenantFull, waiting)
+	case s.Tenant != "" && bytes > q.config.MaxBytes/4*3:
+		return fmt.Errorf("%w: with this one, the requests of this tenant's jobs that wait or run would have %d bytes, which is more than three quarters of what all may", ErrTenantFull, bytes)
+	}
+	return nil
+}
+
+func (q *Queue) unreserve(s *Submission) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.coming--
-	q.incoming -= bytes
+	own := q.comingOf[s.Tenant]
+	if own = (amount{own.jobs - 1, own.bytes - int64(len(s.Request))}); own.jobs == 0 {
+		delete(q.comingOf, s.Tenant)
+	} else {
+		q.comingOf[s.Tenant] = own
+	}
+	q.incoming -= int64(len(s.Request))
 }
 
 // Get is a job's record. One that another service has just taken in is looked up in the
@@ -320,7 +359,21 @@ func (q *Queue) Request(ctx context.Context, r *Record) ([]byte, error) {
 func (q *Queue) List(state State, after string, limit int) (page []Record, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.index.page(state, after, limit)
+	return q.index.page(state, nil, after, limit)
+}
+
+// ListOf is List with the jobs of one tenant only.
+func (q *Queue) ListOf(tenant string, state State, after string, limit int) (page []Record, more bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.index.page(state, &tenant, after, limit)
+}
+
+// WaitingOf is how many jobs of a tenant wait.
+func (q *Queue) WaitingOf(tenant string) int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.index.part(tenant).waiting + q.comingOf[tenant].jobs
 }
 
 // Follow signals every change of a job, until stop is called.

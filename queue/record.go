@@ -70,6 +70,7 @@ type Record struct {
 var (
 	ErrNotFound    = errors.New("there is no such job")
 	ErrFull        = errors.New("the queue is full")
+	ErrTenantFull  = errors.New("the tenant's part of the queue is full")
 	ErrNoSpace     = errors.New("there is no room for more jobs on the disk")
 	ErrMismatch    = errors.New("the Idempotency-Key was used for another request")
 	ErrUnavailable = errors.New("the queue cannot be reached")

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cordon/httpapi"
+	"cordon/tenants"
 )
 
 // config is how the service is run. A flag wins over its CORDON_… variable, and
@@ -29,6 +30,8 @@ type config struct {
 	Cgroup    string `yaml:"cgroup"`     // delegated cgroup directory
 	GoCache   string `yaml:"go-cache"`   // directory of Go's prepared build cache, or noGoCache
 	Languages string `yaml:"languages"`  // names of the languages to offer, with commas between; empty: all
+
+	Tenants string `yaml:"tenants"` // file of tenants, their keys and limits
 
 	LanguageDir string `yaml:"language-dir"` // directory of the operator's languages
 
@@ -77,6 +80,7 @@ var options = []option{
 	{"socket", "`path` of a unix socket for the API, mode 0600", func(c *config) *string { return &c.Socket }, nil},
 	{"allow-host", "further `names` by which clients address the API, with ports, and commas between", func(c *config) *string { return &c.AllowHost }, nil},
 	{"state", "`directory` of the token and the runtime files", func(c *config) *string { return &c.State }, nil},
+	{"tenants", "`file` of tenants, their keys and limits; empty: in the state directory", func(c *config) *string { return &c.Tenants }, nil},
 	{"policies", "`directory` of further policy files", func(c *config) *string { return &c.Policies }, nil},
 	{"cgroup", "delegated cgroup `directory`; empty: found by itself", func(c *config) *string { return &c.Cgroup }, nil},
 	{"go-cache", "`directory` of Go's prepared build cache, or off; empty: in the state directory", func(c *config) *string { return &c.GoCache }, nil},
@@ -268,6 +272,16 @@ func (c *config) check() error {
 			return fmt.Errorf("state: %w", err)
 		}
 		c.State = absolute
+	}
+	if c.Tenants == "" {
+		c.Tenants = filepath.Join(c.State, tenants.FileName)
+	}
+	if !filepath.IsAbs(c.Tenants) {
+		absolute, err := filepath.Abs(c.Tenants)
+		if err != nil {
+			return fmt.Errorf("tenants: %w", err)
+		}
+		c.Tenants = absolute
 	}
 	if c.GoCache == "" {
 		c.GoCache = filepath.Join(c.State, "go-cache")

@@ -19,6 +19,7 @@ import (
 	"cordon/rootfs"
 	"cordon/sandbox"
 	"cordon/store"
+	"cordon/tenants"
 	"cordon/userns"
 )
 
@@ -40,9 +41,10 @@ type engine struct {
 	policies  *policies.Set
 	languages *languages.Set
 	cgroups   cgroup.Driver
-	ranges    *userns.Ranges // nil in a namespace of a single id
-	files     *store.Store   // nil: none are kept
-	queue     *queue.Queue   // nil: there is none
+	ranges    *userns.Ranges    // nil in a namespace of a single id
+	files     *store.Store      // nil: none are kept
+	queue     *queue.Queue      // nil: there is none
+	tenants   *tenants.Registry // nil: there are none
 	base      string
 }
 
@@ -56,6 +58,7 @@ type engineOptions struct {
 	files     bool // keep files by their content, and have a queue
 	languages bool // detect toolchains and prepare their caches
 	logger    *slog.Logger
+	tenants   *tenants.Registry // nil: there are none
 }
 
 // newEngine puts the parts together. Every guard is found, or the error names
@@ -76,7 +79,7 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 	if scale != 1 {
 		o.logger.Info("limits of CPU time and wall time are multiplied when they are enforced", "cpu_scale", scale)
 	}
-	e := &engine{policies: set}
+	e := &engine{policies: set, tenants: o.tenants}
 	if e.languages, err = languages.Load(o.config.languageDirs()...); err != nil {
 		return nil, err
 	}
@@ -85,7 +88,7 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 			return nil, fmt.Errorf("languages: %w", err)
 		}
 	}
-	host := rootfs.Host{FS: rootfs.HostFS{}, CPUs: runtime.NumCPU(), Private: []string{o.config.State}}
+	host := rootfs.Host{FS: rootfs.HostFS{}, CPUs: runtime.NumCPU(), Private: []string{o.config.State, o.config.Tenants}}
 	if o.languages {
 		if host.Extra, err = e.prepareLanguages(ctx, o); err != nil {
 			return nil, err

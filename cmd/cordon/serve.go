@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 
 	"cordon/httpapi"
 	"cordon/internal/doctor"
+	"cordon/tenants"
 )
 
 func newServeCommand() *cobra.Command {
@@ -83,13 +85,18 @@ func serve(ctx context.Context, c *config, logger *slog.Logger, trace string, he
 	if err != nil {
 		return err
 	}
+	keys, err := tenants.Follow(tenants.File(c.Tenants), logger)
+	if err != nil {
+		return err
+	}
+	defer keys.Close()
 	listeners, err := listen(c)
 	if err != nil {
 		return err
 	}
 	defer closeAll(listeners)
 	e, err := newEngine(ctx, engineOptions{config: *c, instance: instanceName(c.State), runFiles: c.runFiles(),
-		parallel: c.Parallel, warm: c.Warm, files: true, languages: true, logger: logger})
+		parallel: c.Parallel, warm: c.Warm, files: true, languages: true, logger: logger, tenants: keys})
 	if err != nil {
 		return err
 	}
@@ -125,7 +132,12 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, toke
 	if e.files != nil { // an interface that holds none would not be nil
 		settings.Files = e.files
 	}
+	meter := tenants.OpenMeter(filepath.Join(c.State, tenants.UsageName), logger)
+	defer meter.Close()
 	var err error
+	if settings.Tenancy, err = e.tenancy(c, meter.Meter); err != nil {
+		return err
+	}
 	if settings.Jobs, err = e.jobs(c); err != nil {
 		return err
 	}

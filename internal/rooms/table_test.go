@@ -76,6 +76,11 @@ var forbidden = []rule{
 		reason:  "documents are decoded strictly, in the rooms that own them",
 	},
 	{
+		except:  []string{"tenants"},
+		imports: []string{"github.com/fsnotify"},
+		reason:  "what follows a file knows how it may be replaced; others are told by that room",
+	},
+	{
 		except:  []string{"queue"},
 		imports: []string{"github.com/nats-io"},
 		reason:  "where jobs are kept is the queue's own matter; everybody else knows records",
@@ -110,6 +115,10 @@ var only = []allowance{
 	}, "files by content are kept the same way for whoever brings and wants them"},
 	{"client", func(i string) bool { return standard(i) && !in(i, "C", "unsafe", "plugin") },
 		"who talks to the service takes over none of what it stands on: its types are made from the API's description"},
+	{"tenants", func(i string) bool {
+		return standard(i) && !in(i, "C", "net", "unsafe", "plugin") ||
+			in(i, "golang.org/x/sys", "golang.org/x/time", "github.com/fsnotify/fsnotify", "github.com/go-json-experiment/json")
+	}, "who may do what is decided the same way for whoever asks, and nothing of it comes over a network"},
 	{"internal/undo", func(i string) bool { return standard(i) && i != "C" }, "a stack of functions needs nothing"},
 }
 
@@ -117,8 +126,9 @@ var only = []allowance{
 var arrows = map[string][]string{
 	"cmd/cordon":         {"*"},
 	"client":             {},
-	"httpapi":            {"sandbox", "policy", "policies", "languages", "store", "judge", "queue"},
+	"httpapi":            {"sandbox", "policy", "policies", "languages", "store", "judge", "queue", "tenants"},
 	"queue":              {},
+	"tenants":            {},
 	"sandbox":            {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "store", "internal/undo", "internal/cores", "judge", "builds"},
 	"sandbox/cell":       {},
 	"policy":             {},
