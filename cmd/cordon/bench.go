@@ -153,9 +153,6 @@ func (f *benchFlags) groups() []string {
 	return groups
 }
 
-// benchTenants makes the two tenants of a flood; nil where there are no tenants to make.
-var benchTenants bench.Tenants
-
 // options are those of every way to measure.
 func (f *benchFlags) options(cmd *cobra.Command) (o bench.Options, err error) {
 	c, err := loadConfig(cmd.Flags())
