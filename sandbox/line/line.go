@@ -81,7 +81,7 @@ type waiter struct {
 	inLine     bool
 	place      *Place
 	err        error
-	ready      chan struct{} // closed when there is a place, or an error
+	ready      chan struct{} // closed when there is a place, or an error; nil: it never had to wait
 }
 
 // New makes a line.
@@ -109,7 +109,7 @@ func (l *Line) Take(ctx context.Context, want Want) (*Place, error) {
 	if err != nil {
 		return nil, err
 	}
-	if w.place != nil {
+	if w.ready == nil {
 		return w.place, nil
 	}
 	select {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"math"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -273,4 +275,36 @@ func TestTake(t *testing.T) {
 		t.Error(err)
 	}
 	p.Give(0)
+}
+
+// Many that come, give up and end at once leave nothing behind, and never have more than
+// there is.
+func TestManyAtOnce(t *testing.T) {
+	l := New(Config{All: Share{Places: 3, Memory: 10}, Queued: 2, Tenants: func(string) Share { return Share{Places: 2} }})
+	var inside sync.WaitGroup
+	var has, ran atomic.Int64
+	for i := range 50 {
+		inside.Go(func() {
+			for k := range 40 {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(1+(i+k)%5)*time.Millisecond)
+				want := Want{Tenant: string(rune('a' + i%4)), Memory: int64(1 + (i*k)%10), Queued: i%2 == 0}
+				p, err := l.Take(ctx, want)
+				cancel()
+				if err != nil {
+					continue
+				}
+				if has.Add(want.Memory) > 10 {
+					t.Error("too much is promised")
+				}
+				ran.Add(1)
+				time.Sleep(50 * time.Microsecond)
+				has.Add(-want.Memory)
+				p.Give(time.Millisecond)
+			}
+		})
+	}
+	inside.Wait()
+	if s := l.Stats(); s.Running != 0 || s.Waiting != 0 || s.Memory != 0 || s.WaitingTenants != 0 || s.Held != 0 || ran.Load() == 0 {
+		t.Errorf("%d ran: %+v", ran.Load(), s)
+	}
 }
