@@ -273,3 +273,29 @@ func TestChargedElsewhere(t *testing.T) {
 	}
 	b.runs(fresh)
 }
+
+// What was charged in advance and not used is given back, but nobody comes to stand better by
+// that than those who are let in meanwhile.
+func TestGivenBack(t *testing.T) {
+	b := newBench(t, Config{All: Share{Places: 2}})
+	for range 50 { // jobs of it are charged a second
+		b.in(of("a")).place.Give(time.Second)
+	}
+	before := b.tenants["a"].charged
+	w := b.in(of("a"))
+	if got := b.tenants["a"].charged - before; math.Abs(got/float64(time.Second)-1) > 0.01 {
+		t.Errorf("%v in advance", time.Duration(got))
+	}
+	w.place.Give(time.Millisecond)
+	if got := b.tenants["a"].charged - before; math.Abs(got/float64(time.Millisecond)-1) > 0.01 {
+		t.Errorf("%v for a millisecond", time.Duration(got))
+	}
+	w = b.in(of("a"))
+	for range 20 {
+		b.in(of("b")).place.Give(time.Minute)
+	}
+	before = b.tenants["a"].charged
+	if w.place.Give(0); b.tenants["a"].charged < min(b.virtual, before) {
+		t.Errorf("%v, others are let in at %v", time.Duration(b.tenants["a"].charged), time.Duration(b.virtual))
+	}
+}

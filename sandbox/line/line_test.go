@@ -308,3 +308,39 @@ func TestManyAtOnce(t *testing.T) {
 		t.Errorf("%d ran: %+v", ran.Load(), s)
 	}
 }
+
+// Room that is gathered is not given where its tenant may have less by then, or the queue has
+// its places.
+func TestHeldOneMayNotYet(t *testing.T) {
+	share := Share{}
+	b := newBench(t, Config{All: Share{Places: 4, Memory: 100}, Queued: 1, Tenants: func(name string) Share {
+		if name == "big" {
+			return share
+		}
+		return Share{}
+	}})
+	first, own := b.in(memory("a", 50)), b.in(memory("big", 10))
+	big := b.in(memory("big", 60))
+	b.waits(big)
+	share = Share{Places: 1}
+	b.Reconsider()
+	first.place.Give(0)
+	b.waits(big)
+	if b.Stats().Held != 0 {
+		t.Error("room is gathered for one that may not come in")
+	}
+	own.place.Give(0)
+	b.runs(big)
+	big.place.Give(0)
+
+	share = Share{}
+	first = b.in(memory("a", 50))
+	big = b.in(Want{Tenant: "big", Memory: 60, Queued: true})
+	past := b.in(Want{Tenant: "a", Memory: 10, Queued: true})
+	b.waits(big)
+	b.runs(past)
+	first.place.Give(0)
+	b.waits(big)
+	past.place.Give(0)
+	b.runs(big)
+}
