@@ -97,7 +97,7 @@ var options = []option{
 	{"queue-cert", "`file` with the certificate to show to those servers", func(c *config) *string { return &c.QueueCert }, nil},
 	{"queue-key", "`file` with its key", func(c *config) *string { return &c.QueueKey }, nil},
 	{"cpu-scale", "multiply limits of CPU time and wall time by this `number`, 0.1 to 10; cordon calibrate tells which", func(c *config) *string { return &c.CPUScale }, nil},
-	{"overcommit", "how many `times` the host's memory and processors the limits of jobs that run at once may come to, as in memory=1.5,cpu=4", func(c *config) *string { return &c.Overcommit }, nil},
+	{"overcommit", "how many `times` the host's memory and processors the limits of jobs that run at once may come to, as in memory=1.5,cpu=4; empty: memory=4, and what --parallel needs", func(c *config) *string { return &c.Overcommit }, nil},
 	{"drain", "how `long` running jobs may go on when the service ends", func(c *config) *string { return &c.Drain }, nil},
 	{"log-level", "the least `level` that is logged: debug, info, warn or error", func(c *config) *string { return &c.LogLevel }, nil},
 	{"parallel", "jobs that run at once", nil, func(c *config) *int { return &c.Parallel }},
@@ -112,7 +112,7 @@ var options = []option{
 
 func defaultConfig() config {
 	return config{Listen: "127.0.0.1:8080", State: defaultState(), FilesBytes: "1G", FilesTTL: "24h", BuildsBytes: "1G", QueueJobs: 100_000, QueueBytes: "1G", QueueTTL: "24h", QueueReplicas: 1,
-		ResultsTTL: "24h", ResultsBytes: "1G", CPUScale: "1", Overcommit: fmt.Sprintf("memory=%d", defaultMemory), Drain: "30s", LogLevel: "info",
+		ResultsTTL: "24h", ResultsBytes: "1G", CPUScale: "1", Drain: "30s", LogLevel: "info",
 		Parallel: runtime.NumCPU(), Queue: 256, Warm: 2}
 }
 

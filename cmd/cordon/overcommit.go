@@ -23,21 +23,21 @@ const (
 	mostOvercommit  = 1000
 )
 
-// defaultMemory is how many times the host's memory jobs may be promised by default. A
-// memory limit is a ceiling that few programs come near; four keeps a small host useful
-// and the sum below what could never be.
-const defaultMemory = 4
+// What may be promised without a factor: so many times the host's memory, since a memory
+// limit is a ceiling that few programs come near; and in any case for each job that may
+// run at once what the policy default grants a build by itself, and the most that it grants
+// of processors. So --parallel means what it says, and a small host can still compile.
+const (
+	defaultMemory = 4
+	placeMemory   = 1 << 30
+	placeCPUs     = 4
+)
 
-// cpusOfPlace: without a factor, every job that may run at once may have a rate of so many
-// processors, which is the most of the policy default.
-const cpusOfPlace = 4
-
-// overcommit says how many times what the host has may be promised; cpu 0: not given.
+// overcommit says how many times what the host has may be promised; 0: not given.
 type overcommit struct{ memory, cpu float64 }
 
 // overcommit reads the setting: memory=1.5,cpu=4, or one of them.
 func (c *config) overcommit() (o overcommit, err error) {
-	o.memory = defaultMemory
 	seen := map[string]bool{}
 	for _, word := range words(c.Overcommit) {
 		name, text, _ := strings.Cut(word, "=")
@@ -88,14 +88,16 @@ func (m *machine) within(b cgroup.Bounds) {
 	}
 }
 
-// promises are what jobs that run at once may be promised. Without a factor for processors
-// these are no fewer than there are.
+// promises are what jobs that run at once may be promised.
 func (m *machine) promises(o overcommit, parallel int) (memory int64, cpus float64) {
-	cpus = o.cpu * m.cpus
-	if o.cpu == 0 {
-		cpus = max(float64(cpusOfPlace*parallel), math.Ceil(m.cpus))
+	memory, cpus = int64(o.memory*float64(m.memory)), o.cpu*m.cpus
+	if o.memory == 0 {
+		memory = max(defaultMemory*m.memory, placeMemory*int64(parallel))
 	}
-	return int64(o.memory * float64(m.memory)), cpus
+	if o.cpu == 0 {
+		cpus = max(float64(placeCPUs*parallel), math.Ceil(m.cpus))
+	}
+	return memory, cpus
 }
 
 // bound has the runner of a service promise no more than the operator allows.

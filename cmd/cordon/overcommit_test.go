@@ -12,18 +12,19 @@ import (
 )
 
 func TestOvercommit(t *testing.T) {
-	host := machine{memory: 1000, cpus: 2.5}
+	const gibi = 1 << 30
+	host := machine{memory: 1000 * gibi, cpus: 2.5}
 	for _, c := range []struct {
 		text     string
 		parallel int
 		memory   int64
 		cpus     float64
 	}{
-		{"", 1, 4000, 4},
-		{defaultConfig().Overcommit, 1, 4000, 4},
-		{"memory=1.5,cpu=4", 1, 1500, 10},
-		{"cpu=0.5", 64, 4000, 1.25},
-		{"memory=0.5", 64, 500, 256},
+		{"", 1, 4000 * gibi, 4},
+		{defaultConfig().Overcommit, 4096, 4096 * gibi, 4 * 4096},
+		{"memory=1.5,cpu=4", 4096, 1500 * gibi, 10},
+		{"cpu=0.5", 64, 4000 * gibi, 1.25},
+		{"memory=0.5", 64, 500 * gibi, 256},
 	} {
 		f := config{Overcommit: c.text}
 		o, err := f.overcommit()

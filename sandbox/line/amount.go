@@ -16,10 +16,13 @@ type amount struct {
 }
 
 func (w *Want) amount() amount {
-	return amount{1, max(w.Memory, 0), millionths(max(w.CPUs, 0))}
+	return amount{1, max(w.Memory, 0), millionths(w.CPUs)}
 }
 
 func millionths(cpus float64) int64 {
+	if !(cpus > 0) { // so written, it holds for NaN, too
+		return 0
+	}
 	return int64(min(math.Ceil(cpus*micro), math.MaxInt64/4))
 }
 

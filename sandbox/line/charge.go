@@ -138,7 +138,7 @@ func (l *Line) Charge(name string, cpu, held, ago time.Duration) {
 	l.age(now)
 	t := l.tenant(name)
 	t.take(share)
-	t.charged += max(float64(cpu), float64(held)/placeShare) * faded(int64(max(ago, 0))) / t.weight
+	t.charged += max(float64(cpu), float64(held)/placeShare, 0) * faded(int64(max(ago, 0))) / t.weight
 }
 
 // Place is a job's among those that run.

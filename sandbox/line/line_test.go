@@ -87,6 +87,12 @@ func TestNeverAdmitted(t *testing.T) {
 		b.runs(w)
 		w.place.Give(0)
 	}
+	w := b.in(Want{Memory: -1, CPUs: math.NaN()})
+	b.runs(w)
+	if s := b.Stats(); s.Memory != 0 || s.CPUs != 0 {
+		t.Errorf("%+v", s)
+	}
+	w.place.Give(0)
 	if free := New(Config{All: Share{Places: 2}}); free.Check(Want{Memory: math.MaxInt64 / 8, CPUs: 1e6}) != nil {
 		t.Error("nothing is bounded, and it was refused")
 	}
