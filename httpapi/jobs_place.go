@@ -27,7 +27,10 @@ func (noPlace) Give()                                                        {}
 
 // promised tells what a job will be promised, and refuses one that could never be let in.
 func (j *Jobs) promised(job *sandbox.Job, s *queue.Submission) *Problem {
-	s.Tenant = job.Tenant
+	if s.Tenant == "" {
+		s.Tenant = job.Tenant
+	}
+	job.Tenant = s.Tenant
 	if j.Promise == nil {
 		return nil
 	}
