@@ -26,9 +26,10 @@ type Place interface {
 // Jobs is what the routes of queued jobs stand on.
 type Jobs struct {
 	Queue   *queue.Queue
-	Reserve func(context.Context) (Place, error) // waits for a place
-	Most    int                                  // queued jobs that run at once
-	TTL     time.Duration                        // how long a job may wait at most
+	Reserve func(context.Context, *queue.Record) (Place, error) // waits for a place for a job; an *sandbox.InvalidError: there can be none
+	Promise func(*sandbox.Job) (sandbox.Promise, error)         // what a job will be promised; nil: that is found out when it runs
+	Most    int                                                 // queued jobs of one tenant that are begun at once
+	TTL     time.Duration                                       // how long a job may wait at most
 }
 
 // maxSubmissions is how many jobs come in at once: their bodies are in memory until they
@@ -82,7 +83,11 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 	if request.QueueTTL != nil {
 		submission.TTL = time.Duration(*request.QueueTTL) * time.Millisecond
 	}
-	if p := s.checkWait(&submission); p != nil {
+	p = s.checkWait(&submission)
+	if p == nil {
+		p = s.config.Jobs.promised(job, &submission)
+	}
+	if p != nil {
 		k.release()
 		return queue.Record{}, p
 	}

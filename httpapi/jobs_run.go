@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"cordon/queue"
 	"cordon/sandbox"
@@ -19,7 +20,12 @@ func (s *Server) runJobs(ctx, running context.Context) (ended <-chan struct{}) {
 		return over
 	}
 	w := queue.Workers{Queue: jobs.Queue, Most: jobs.Most, Logger: s.config.Logger,
-		Place: func(ctx context.Context) (queue.Place, error) { return jobs.Reserve(ctx) },
+		Place: func(ctx context.Context, r *queue.Record) (queue.Place, error) {
+			if err := s.rested(ctx, r.Tenant); err != nil {
+				return nil, err
+			}
+			return jobs.reserve(ctx, r)
+		},
 		Run: func(c *queue.Claim, place queue.Place) queue.End {
 			return s.runClaim(c, place.(Place))
 		},
@@ -40,6 +46,7 @@ func (s *Server) runClaim(c *queue.Claim, place Place) queue.End {
 	if result == nil {
 		return queue.End{State: stopped(c.Context())}
 	}
+	c.CPU += time.Duration(result.CPUNanos)
 	result.Timings.QueuedNanos = c.Started.Sub(c.Created).Nanoseconds()
 	s.metrics.finished(result)
 	s.charge(c.Tenant, result)
@@ -76,7 +83,7 @@ func (s *Server) tryClaim(c *queue.Claim, place Place) (*sandbox.Result, *Proble
 		p.Job = c.ID
 		return nil, p
 	}
-	job.ID = c.ID
+	job.ID, job.Tenant = c.ID, c.Tenant
 	s.live.begin(c.ID, c.Attempts).follow(job)
 	result, err := place.Run(c.Context(), job)
 	switch {

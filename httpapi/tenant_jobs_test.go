@@ -88,7 +88,7 @@ func TestTenantOfAJob(t *testing.T) {
 	s := startTenants(t, nil, "a")
 	s.runner.does(func(_ context.Context, j *sandbox.Job) (*sandbox.Result, error) {
 		r := ended(j, sandbox.OK)
-		r.Usage.CPUNanos = 1e9
+		r.CPUNanos = 1e9
 		return r, nil
 	})
 	s.begin()

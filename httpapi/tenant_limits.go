@@ -139,39 +139,7 @@ func (s *Server) charge(tenant string, r *sandbox.Result) {
 	if tenant == "" || s.config.Tenancy == nil {
 		return
 	}
-	used := time.Duration(cpuOf(r))
+	used := time.Duration(r.CPUNanos)
 	s.config.Tenancy.Meter.Charge(tenant, used)
 	s.metrics.tenants.finished(tenant, r.Verdict, used)
-}
-
-// cpuOf is the CPU time of all that was run for a job: a build that another job has made
-// costs nothing, and of what is repeated to be measured every run counts as the middle one.
-func cpuOf(r *sandbox.Result) (nanos int64) {
-	one := func(u *sandbox.Usage, m *sandbox.Measured, checker *sandbox.Step) {
-		if m != nil {
-			nanos += m.CPU.Median * int64(m.Runs)
-		} else {
-			nanos += u.CPUNanos
-		}
-		if checker != nil {
-			nanos += checker.Usage.CPUNanos
-		}
-	}
-	built := r.Build != nil && !r.BuildCached
-	if built {
-		nanos += r.Build.Usage.CPUNanos
-	}
-	if r.CheckerBuild != nil {
-		nanos += r.CheckerBuild.Usage.CPUNanos
-	}
-	switch {
-	case len(r.Tests) > 0:
-		for i := range r.Tests {
-			one(&r.Tests[i].Usage, r.Tests[i].Measured, r.Tests[i].Checker)
-		}
-	case r.Verdict == sandbox.BuildFailed || r.CheckerBuild != nil: // the step is that build's account
-	default:
-		one(&r.Usage, r.Measured, r.Checker)
-	}
-	return nanos
 }

@@ -77,7 +77,7 @@ func TestTenantLimits(t *testing.T) {
 	s.limit(t, "a", tenants.Limits{CPUPerHour: 2})
 	s.runner.does(func(_ context.Context, j *sandbox.Job) (*sandbox.Result, error) {
 		r := ended(j, sandbox.OK)
-		r.Usage.CPUNanos = 2e9
+		r.CPUNanos = 2e9
 		return r, nil
 	})
 	if r := s.as(t, s.keys["a"], "POST", runPath, trueJob); r.status != 200 { // none was used before
@@ -148,7 +148,7 @@ func TestTenantMetrics(t *testing.T) {
 	s := startTenants(t, nil, "a", "b")
 	s.runner.does(func(_ context.Context, j *sandbox.Job) (*sandbox.Result, error) {
 		r := ended(j, sandbox.OK)
-		r.Usage.CPUNanos, r.Build = 2e9, &sandbox.Step{Verdict: sandbox.OK, Usage: sandbox.Usage{CPUNanos: 1e9}}
+		r.CPUNanos = 3e9
 		return r, nil
 	})
 	s.as(t, s.keys["a"], "POST", runPath, trueJob)
@@ -177,24 +177,5 @@ func TestTenantMetrics(t *testing.T) {
 	s.config.Tenancy.Keys.Use(s.document)
 	if text := string(s.send(t, "GET", "/metrics", nil).body); strings.Contains(text, `tenant="a"`) || !strings.Contains(text, `tenant="b"`) {
 		t.Error("a tenant that was removed has rows, or one that was not has none")
-	}
-}
-
-// TestCPUOfAJob: all that was run for a job is charged, and nothing twice.
-func TestCPUOfAJob(t *testing.T) {
-	step := func(cpu int64) sandbox.Step { return sandbox.Step{Usage: sandbox.Usage{CPUNanos: cpu}} }
-	one, ten := step(1), step(10)
-	failed := sandbox.Result{Step: ten, Build: &ten}
-	failed.Verdict = sandbox.BuildFailed
-	for name, c := range map[string]struct {
-		r    sandbox.Result
-		want int64
-	}{"a run": {sandbox.Result{Step: one}, 1}, "with a build": {sandbox.Result{Step: one, Build: &ten}, 11}, "that was made before": {sandbox.Result{Step: one, Build: &ten, BuildCached: true}, 1},
-		"a build that failed": {failed, 10}, "measured": {sandbox.Result{Step: one, Measured: &sandbox.Measured{Runs: 5, CPU: sandbox.Spread{Median: 2}}}, 10},
-		"an interactor": {sandbox.Result{Step: one, Checker: &ten}, 11}, "a checker's build": {sandbox.Result{Step: ten, CheckerBuild: &ten}, 10},
-		"tests": {sandbox.Result{Step: step(1000), Tests: []sandbox.TestResult{{Step: one, Checker: &ten}, {Step: one}}}, 12}} {
-		if got := cpuOf(&c.r); got != c.want {
-			t.Errorf("%s: %d, want %d", name, got, c.want)
-		}
 	}
 }

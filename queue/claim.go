@@ -13,7 +13,7 @@ var ErrCancelled = errors.New("the job was cancelled")
 // errLost: the job is no longer this claim's.
 var errLost = errors.New("the job was settled by somebody else")
 
-// Claim is a job that runs here.
+// Claim is a job that runs here. Who runs it adds to its CPU what it has used.
 type Claim struct {
 	Record
 	Request []byte // nil where it could not be read: Damage says why
@@ -37,25 +37,25 @@ func (q *Queue) Waiting() int64 {
 	return q.index.count[Queued]
 }
 
-// Claim begins the next job, or gives nil where none waits. Its context is ctx's child.
-func (q *Queue) Claim(ctx context.Context) (*Claim, error) {
-	for ctx.Err() == nil && q.ctx.Err() == nil {
-		q.mu.Lock()
-		e := q.index.next(q.turn)
-		if e == nil {
-			q.mu.Unlock()
-			return nil, nil
-		}
-		e.taken = true
-		r, version := e.Record, e.version
-		q.turn++
-		q.mu.Unlock()
-		c, err := q.begin(ctx, e, r, version)
-		if c != nil || err != nil {
-			return c, err
-		}
+// Claim begins a job, or gives nil where it does not wait any more. Its context is ctx's
+// child.
+func (q *Queue) Claim(ctx context.Context, id string) (*Claim, error) {
+	if ctx.Err() != nil || q.ctx.Err() != nil {
+		return nil, ErrClosed
 	}
-	return nil, ErrClosed
+	q.mu.Lock()
+	e := q.index.jobs[id]
+	if e == nil || e.State != Queued || e.taken {
+		q.mu.Unlock()
+		return nil, nil
+	}
+	e.taken = true
+	r, version := e.Record, e.version
+	if l := q.index.lanes[e.Tenant]; l != nil {
+		l.turn++
+	}
+	q.mu.Unlock()
+	return q.begin(ctx, e, r, version)
 }
 
 // begin writes down that a job runs; nil where it does not wait any more.
@@ -155,6 +155,7 @@ func (c *Claim) finish(end End) error {
 	r, version := e.Record, e.version
 	q.mu.Unlock()
 	r.State = end.State
+	r.CPU = c.CPU
 	if end.State == Interrupted {
 		r.State = r.afterCut()
 	}

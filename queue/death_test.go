@@ -55,7 +55,7 @@ func life(t *testing.T, q *Queue) (acknowledged map[string]bool, begun map[strin
 		ended[r.ID] = Cancelled
 	}
 	for range 2 {
-		c, err := q.Claim(t.Context())
+		c, err := q.claimNext(t.Context())
 		if err != nil || c == nil {
 			break
 		}

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"container/heap"
 	"slices"
 	"strings"
 )
@@ -12,10 +11,11 @@ type entry struct {
 	order   uint64 // of its submission among all; 0 when that is removed
 	version uint64 // number of its record in the journal; 0: it is as it was submitted
 	taken   bool   // somebody here is about to change its state
+	inLine  bool   // its tenant's lane has it
 	claim   *Claim // when it runs here
 }
 
-// line are the jobs of one priority that wait, the oldest first. Some may have left
+// line are the jobs of a tenant and one priority that wait, the oldest first. Some may have left
 // otherwise than by its front: who takes one looks at its state.
 type line []*entry
 
@@ -43,8 +43,8 @@ func (l *line) Pop() any {
 // index has every record. All of it is Queue.mu's.
 type index struct {
 	jobs     map[string]*entry
-	ids      []string // in their order, which is that of time
-	lines    map[Priority]*line
+	ids      []string         // in their order, which is that of time
+	lanes    map[string]*lane // by tenant; those that have had jobs waiting
 	count    map[State]int64
 	tenants  map[string]*part          // by tenant
 	active   map[State]map[*entry]bool // those that wait and those that run
@@ -72,12 +72,8 @@ func (x *index) part(tenant string) part {
 }
 
 func newIndex() index {
-	x := index{jobs: map[string]*entry{}, lines: map[Priority]*line{}, count: map[State]int64{}, tenants: map[string]*part{},
+	return index{jobs: map[string]*entry{}, lanes: map[string]*lane{}, count: map[State]int64{}, tenants: map[string]*part{},
 		active: map[State]map[*entry]bool{Queued: {}, Running: {}}, untidy: map[*entry]bool{}, watchers: map[string][]chan struct{}{}}
-	for _, p := range Priorities {
-		x.lines[p] = &line{}
-	}
-	return x
 }
 
 // recordBytes is what a record is counted for besides its result: so their number is
@@ -142,13 +138,14 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 	x.weigh(e, 1)
 	switch {
 	case e.State == Queued:
-		heap.Push(x.lines[e.Priority], e)
+		x.push(e)
 	case e.State.Final():
 		x.ended = append(x.ended, e)
 		if e.order != 0 {
 			x.untidy[e] = true
 		}
 	}
+	x.look(e.Tenant)
 	for _, w := range x.watchers[r.ID] {
 		signal(w)
 	}
@@ -185,6 +182,7 @@ func (x *index) drop(e *entry) {
 	} else {
 		own.ids = without(own.ids, e.ID)
 	}
+	x.look(e.Tenant)
 	for _, w := range x.watchers[e.ID] {
 		signal(w)
 	}
@@ -210,35 +208,6 @@ func (x *index) oldest(old func(*entry) bool, over int64) (out []*entry) {
 		out = append(out, e)
 	}
 	return out
-}
-
-// next takes the job out that is to be begun, or gives nil. turn counts the calls: now
-// and then a lower priority goes first, so that none waits for ever.
-func (x *index) next(turn uint64) *entry {
-	first := High
-	switch {
-	case turn%16 == 15:
-		first = Low
-	case turn%4 == 3:
-		first = Normal
-	}
-	for _, p := range append([]Priority{first}, Priorities...) {
-		l := x.lines[p]
-		for l.Len() > 0 {
-			e := heap.Pop(l).(*entry)
-			if x.jobs[e.ID] == e && e.State == Queued && !e.taken {
-				return e
-			}
-		}
-	}
-	return nil
-}
-
-// back puts a job into its line again that next has given.
-func (x *index) back(e *entry) {
-	if x.jobs[e.ID] == e && e.State == Queued {
-		heap.Push(x.lines[e.Priority], e)
-	}
 }
 
 // page lists records behind an id; state "" is any, and so is no tenant.

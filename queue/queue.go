@@ -20,8 +20,12 @@ type Config struct {
 	MaxBytes     int64         // of the requests of jobs that have not ended
 	ResultsTTL   time.Duration // how long a record stays when its job has ended; 0: until its room is needed
 	ResultsBytes int64         // of all results
-	Logger       *slog.Logger
-	Now          func() time.Time // nil: time.Now
+	// Ran is told of jobs that have run elsewhere, or here before this start: whose, how much
+	// CPU time they have used, how long they ran, and how long ago that was. It may not call the
+	// queue, and has to be quick. nil: nobody wants to know.
+	Ran    func(tenant string, cpu, ran, ago time.Duration)
+	Logger *slog.Logger
+	Now    func() time.Time // nil: time.Now
 }
 
 // MaxAttempts is how often a job is begun that may be run again.
@@ -39,7 +43,6 @@ type Queue struct {
 	coming   int64             // jobs that are being submitted
 	comingOf map[string]amount // of them, those of each tenant
 	incoming int64             // and their bytes
-	turn     uint64
 	onEnd    func(id string)
 
 	wake   chan struct{} // something waits
@@ -117,9 +120,18 @@ func (q *Queue) applied(kind string, r *Record, number uint64) {
 	if e.State.Final() && q.onEnd != nil {
 		q.onEnd(e.ID)
 	}
+	q.ran(e)
 	if e.claim != nil && e.State == Running && e.Cancel { // by another service
 		e.claim.cancel(ErrCancelled)
 	}
+}
+
+// ran tells of a job that has run elsewhere.
+func (q *Queue) ran(e *entry) {
+	if q.config.Ran == nil || !e.State.Final() || e.Started.IsZero() || e.Worker == q.config.Worker && e.Boot == q.config.Boot {
+		return
+	}
+	q.config.Ran(e.Tenant, e.CPU, e.Finished.Sub(e.Started), q.now().Sub(e.Finished))
 }
 
 // OnEnd has f called when a job ends. f may not call the queue, and has to be quick.
@@ -140,6 +152,9 @@ type Submission struct {
 	Files     int
 	Key       string // its Idempotency-Key; "": none. Two tenants may have the same
 	Most      int64  // jobs of this tenant that may wait; 0: any number
+
+	Memory int64 // that the job is promised while it runs
+	CPUs   float64
 }
 
 // Submit queues a job. When it returns without an error, the job would survive the loss
@@ -147,7 +162,7 @@ type Submission struct {
 func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created bool, err error) {
 	now := q.now().UTC().Truncate(time.Microsecond)
 	r = Record{ID: s.ID, Tenant: s.Tenant, State: Queued, Priority: s.Priority, RetrySafe: s.RetrySafe, Created: now, Expires: now.Add(s.TTL), Wait: s.TTL.Milliseconds(),
-		Files: s.Files, Bytes: int64(len(s.Request))}
+		Files: s.Files, Bytes: int64(len(s.Request)), Memory: s.Memory, CPUs: s.CPUs}
 	if s.Key != "" {
 		r.Key = sum([]byte(keyText(&s)))
 		known, err := q.keyed(ctx, &r, sum(s.Request))

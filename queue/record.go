@@ -60,6 +60,10 @@ type Record struct {
 	Files     int       `json:"files,omitempty"`  // how many files of the store the request names
 	Key       string    `json:"key,omitempty"`    // hash of its Idempotency-Key
 
+	Memory int64         `json:"memory,omitempty"` // that it is promised while it runs; 0: that is found out when it does
+	CPUs   float64       `json:"cpus,omitempty"`   // likewise
+	CPU    time.Duration `json:"cpu_ns,omitempty"` // CPU time that it has used, in all attempts
+
 	Bytes       int64 `json:"bytes"`            // of the request
 	Parts       int   `json:"parts,omitempty"`  // that the request is in; 0: in the message itself
 	ResultBytes int64 `json:"result,omitempty"` // of the result

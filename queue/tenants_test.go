@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -81,7 +82,9 @@ func TestTenants(t *testing.T) {
 		if _, err := q.Cancel(t.Context(), "job0"); err != nil {
 			t.Fatal(err)
 		}
-		q.claim("job1")
+		if c, err := q.Claim(context.Background(), "job1"); err != nil || c == nil {
+			t.Fatalf("%+v, %v", c, err)
+		}
 		if q.WaitingOf("a") != 1 || q.WaitingOf("b") != 1 {
 			t.Errorf("%d and %d wait", q.WaitingOf("a"), q.WaitingOf("b"))
 		}

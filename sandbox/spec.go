@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"cordon/policy"
 	"cordon/sandbox/cell"
@@ -23,7 +24,9 @@ type Spec struct {
 	Programs []*policy.Grant
 	Single   bool // a single run of several programs: its one test stands for the job
 
-	place *place // among the running jobs
+	place  *place       // among the running jobs
+	queued bool         // it came with a place that was reserved
+	bill   atomic.Int64 // CPU time of all its cells, ns
 }
 
 // stepSpec is one cell's part of a Spec.

@@ -93,6 +93,7 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	if err != nil {
 		return nil, err
 	}
+	placeOf(ctx).used(out.Usage.CPUNanos)
 	in.trace.Mark("accounted")
 	if inspect != nil {
 		if err := inspect(remains{run.warm.cell.Scratch, run.shown}, out.Verdict); err != nil {

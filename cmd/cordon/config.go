@@ -56,6 +56,8 @@ type config struct {
 	QueueKey         string `yaml:"queue-key"`         // file
 	QueueReplicas    int    `yaml:"queue-replicas"`    // of the stream on those servers
 
+	Overcommit string `yaml:"overcommit"` // how many times what the host has jobs may be promised
+
 	Parallel int    `yaml:"parallel"`  // jobs that run at once
 	Queue    int    `yaml:"queue"`     // jobs that wait for a place, besides those that run
 	Warm     int    `yaml:"warm"`      // warm cells kept of each kind, at least
@@ -99,6 +101,7 @@ var options = []option{
 	{"queue-cert", "`file` with the certificate to show to those servers", func(c *config) *string { return &c.QueueCert }, nil},
 	{"queue-key", "`file` with its key", func(c *config) *string { return &c.QueueKey }, nil},
 	{"cpu-scale", "multiply limits of CPU time and wall time by this `number`, 0.1 to 10; cordon calibrate tells which", func(c *config) *string { return &c.CPUScale }, nil},
+	{"overcommit", "how many `times` the host's memory and processors the limits of jobs that run at once may come to, as in memory=1.5,cpu=4; empty: memory=4, and what --parallel needs", func(c *config) *string { return &c.Overcommit }, nil},
 	{"drain", "how `long` running jobs may go on when the service ends", func(c *config) *string { return &c.Drain }, nil},
 	{"log-level", "the least `level` that is logged: debug, info, warn or error", func(c *config) *string { return &c.LogLevel }, nil},
 	{"parallel", "jobs that run at once", nil, func(c *config) *int { return &c.Parallel }},
@@ -310,6 +313,9 @@ func (c *config) check() error {
 		return err
 	}
 	if _, err := c.cpuScale(); err != nil {
+		return err
+	}
+	if _, err := c.overcommit(); err != nil {
 		return err
 	}
 	for _, host := range c.hostNames() {

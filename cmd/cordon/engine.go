@@ -120,17 +120,27 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 		if e.files, err = openFiles(&o.config, o.logger); err != nil {
 			return nil, errors.Join(err, e.cgroups.Close(), os.Remove(e.base))
 		}
-		if e.queue, err = openQueue(ctx, &o.config, o.logger); err != nil {
-			return nil, errors.Join(err, e.closeKept(), e.cgroups.Close(), os.Remove(e.base))
-		}
 	}
 	builds := "" // one of its own: only a service has the state directory for itself
 	if o.files {
 		builds = filepath.Join(o.config.State, buildsDir)
 	}
-	e.runner = sandbox.New(sandbox.Config{Policies: resolver{set}, Cgroups: e.cgroups, Host: host, Ranges: ranges,
+	settings := sandbox.Config{Policies: resolver{set}, Cgroups: e.cgroups, Host: host, Ranges: ranges,
 		CPUScale: scale, Parallel: o.parallel, Warm: o.warm, WarmMost: o.config.warmMost(),
-		BuildsDir: builds, BuildsBytes: kept, Logger: o.logger})
+		BuildsDir: builds, BuildsBytes: kept, Logger: o.logger}
+	if o.files {
+		if err := o.config.bound(&settings, o.logger); err != nil {
+			return nil, errors.Join(err, e.closeKept(), e.cgroups.Close(), os.Remove(e.base))
+		}
+		o.config.warnOfPolicies(set, &settings, o.logger)
+	}
+	settings.Tenants = shares(o.tenants)
+	e.runner = sandbox.New(settings)
+	if o.files {
+		if e.queue, err = openQueue(ctx, &o.config, o.logger, e.runner.Charge); err != nil {
+			return nil, errors.Join(err, e.close())
+		}
+	}
 	return e, nil
 }
 

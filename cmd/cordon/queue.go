@@ -71,8 +71,8 @@ func (c *config) checkQueue() error {
 	return err
 }
 
-// openQueue opens the queue of the service, or none.
-func openQueue(ctx context.Context, c *config, logger *slog.Logger) (*queue.Queue, error) {
+// openQueue opens the queue of the service, or none. ran is told what was run elsewhere.
+func openQueue(ctx context.Context, c *config, logger *slog.Logger, ran func(tenant string, cpu, ran, ago time.Duration)) (*queue.Queue, error) {
 	if c.QueueJobs == 0 {
 		return nil, nil
 	}
@@ -91,7 +91,7 @@ func openQueue(ctx context.Context, c *config, logger *slog.Logger) (*queue.Queu
 		return nil, fmt.Errorf("queue: %w; --queue-jobs 0 does without", err)
 	}
 	q, err := queue.Open(ctx, queue.Config{Journal: journal, Worker: worker, Boot: boot.String(), MaxJobs: int64(c.QueueJobs), MaxBytes: settings.bytes,
-		ResultsTTL: settings.resultsTTL, ResultsBytes: settings.resultsBytes, Logger: logger})
+		ResultsTTL: settings.resultsTTL, ResultsBytes: settings.resultsBytes, Ran: ran, Logger: logger})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("queue: %w", err), journal.Close())
 	}
@@ -128,8 +128,8 @@ func (e *engine) jobs(c *config) (*httpapi.Jobs, error) {
 	if most == 0 {
 		most = c.Parallel
 	}
-	return &httpapi.Jobs{Queue: e.queue, Most: most, TTL: settings.ttl, Reserve: func(ctx context.Context) (httpapi.Place, error) {
-		p, err := e.runner.Reserve(ctx)
+	return &httpapi.Jobs{Queue: e.queue, Most: most, TTL: settings.ttl, Promise: e.runner.Promise, Reserve: func(ctx context.Context, r *queue.Record) (httpapi.Place, error) {
+		p, err := e.runner.Reserve(ctx, r.Tenant, sandbox.Promise{Memory: r.Memory, CPUs: r.CPUs})
 		if err != nil {
 			return nil, err
 		}

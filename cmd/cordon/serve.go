@@ -132,6 +132,7 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, toke
 	if e.files != nil { // an interface that holds none would not be nil
 		settings.Files = e.files
 	}
+	go e.followShares(ctx)
 	meter := tenants.OpenMeter(filepath.Join(c.State, tenants.UsageName), logger)
 	defer meter.Close()
 	var err error

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cordon/httpapi"
+	"cordon/sandbox"
 	"cordon/tenants"
 )
 
@@ -31,6 +33,30 @@ func (e *engine) tenancy(c *config, meter *tenants.Meter) (*httpapi.Tenancy, err
 	}
 	e.files.OnGone(t.Holdings.Gone)
 	return t, nil
+}
+
+// shares are what tenants may have at once of what runs here; nil: there are none.
+func shares(all *tenants.Registry) func(name string) sandbox.Share {
+	if all == nil {
+		return nil
+	}
+	return func(name string) sandbox.Share {
+		l := all.Limits(name)
+		return sandbox.Share{Places: l.Concurrency, Memory: l.MemoryBytes}
+	}
+}
+
+// followShares has the runner look again whenever the limits of tenants change.
+func (e *engine) followShares(ctx context.Context) {
+	for {
+		changed := e.tenants.Changed()
+		e.runner.Reconsider()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 // addTenantFlags declares the settings that say where the file of tenants is.

@@ -119,6 +119,9 @@ var only = []allowance{
 		return standard(i) && !in(i, "C", "net", "unsafe", "plugin") ||
 			in(i, "golang.org/x/sys", "golang.org/x/time", "github.com/fsnotify/fsnotify", "github.com/go-json-experiment/json")
 	}, "who may do what is decided the same way for whoever asks, and nothing of it comes over a network"},
+	{"sandbox/line", func(i string) bool {
+		return standard(i) && !in(i, "C", "os", "syscall", "net", "unsafe", "runtime", "plugin")
+	}, "who may run next is decided without asking the kernel, so that it can be tried in any order"},
 	{"internal/undo", func(i string) bool { return standard(i) && i != "C" }, "a stack of functions needs nothing"},
 }
 
@@ -129,8 +132,9 @@ var arrows = map[string][]string{
 	"httpapi":            {"sandbox", "policy", "policies", "languages", "store", "judge", "queue", "tenants"},
 	"queue":              {},
 	"tenants":            {},
-	"sandbox":            {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "store", "internal/undo", "internal/cores", "judge", "builds"},
+	"sandbox":            {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "sandbox/line", "store", "internal/undo", "internal/cores", "judge", "builds"},
 	"sandbox/cell":       {},
+	"sandbox/line":       {},
 	"policy":             {},
 	"policies":           {"policy"},
 	"languages":          {"policy"},
