@@ -13,6 +13,10 @@ type entry struct {
 	version uint64 // number of its record in the journal; 0: it is as it was submitted
 	taken   bool   // somebody here is about to change its state
 	claim   *Claim // when it runs here
+
+	hookVersion uint64 // number of its delivery in the journal; 0: there is none
+	telling     bool   // somebody here tells of its end
+	leaving     bool   // it is about to be forgotten
 }
 
 // line are the jobs of one priority that wait, the oldest first. Some may have left
@@ -53,11 +57,17 @@ type index struct {
 	results  int64                     // bytes of results
 	seen     uint64                    // the last message that the journal told of
 	watchers map[string][]chan struct{}
+
+	worker, boot string               // of this start
+	hooks        map[string]*hookLine // deliveries by host
+	untold       map[*entry]bool      // jobs of whose end somebody is to be told
+	hookWake     chan struct{}        // signalled when there is another
 }
 
-func newIndex() index {
+func newIndex(worker, boot string) index {
 	x := index{jobs: map[string]*entry{}, lines: map[Priority]*line{}, count: map[State]int64{},
-		active: map[State]map[*entry]bool{Queued: {}, Running: {}}, untidy: map[*entry]bool{}, watchers: map[string][]chan struct{}{}}
+		active: map[State]map[*entry]bool{Queued: {}, Running: {}}, untidy: map[*entry]bool{}, watchers: map[string][]chan struct{}{},
+		worker: worker, boot: boot, hooks: map[string]*hookLine{}, untold: map[*entry]bool{}, hookWake: make(chan struct{}, 1)}
 	for _, p := range Priorities {
 		x.lines[p] = &line{}
 	}
@@ -68,11 +78,20 @@ func newIndex() index {
 // bounded, too.
 const recordBytes = 1 << 10
 
+// weight is what a job that has ended is counted for.
+func (e *entry) weight() int64 {
+	n := e.ResultBytes + recordBytes
+	if e.Hook != nil {
+		n += int64(len(e.Hook.URL))
+	}
+	return n
+}
+
 // weigh counts an entry, or takes it out of the count.
 func (x *index) weigh(e *entry, by int64) {
 	x.count[e.State] += by
 	if e.State.Final() {
-		x.results += by * (e.ResultBytes + recordBytes)
+		x.results += by * e.weight()
 	} else {
 		x.requests += by * e.Bytes
 	}
@@ -101,7 +120,9 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 		return false
 	default:
 		x.weigh(e, -1)
+		delivery := e.Delivery
 		e.Record = *r
+		e.Delivery = delivery
 	}
 	if kind == submission {
 		e.order = number
@@ -117,6 +138,7 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 		if e.order != 0 {
 			x.untidy[e] = true
 		}
+		x.hook(e)
 	}
 	for _, w := range x.watchers[r.ID] {
 		signal(w)
@@ -140,6 +162,7 @@ func (x *index) drop(e *entry) {
 	x.weigh(e, -1)
 	delete(x.jobs, e.ID)
 	delete(x.untidy, e)
+	delete(x.untold, e)
 	if at, found := slices.BinarySearch(x.ids, e.ID); found {
 		x.ids = slices.Delete(x.ids, at, at+1)
 	}
@@ -149,7 +172,8 @@ func (x *index) drop(e *entry) {
 }
 
 // oldest gives, of the jobs that have ended, those that are to go: the first ones, while
-// they are old enough, or all together too large. There may be more.
+// they are old enough, or all together too large. There may be more. A job of whose end
+// somebody is to be told goes only where room is needed.
 func (x *index) oldest(old func(*entry) bool, over int64) (out []*entry) {
 	const most = 1000
 	for len(x.ended) > 0 && x.jobs[x.ended[0].ID] != x.ended[0] {
@@ -157,14 +181,14 @@ func (x *index) oldest(old func(*entry) bool, over int64) (out []*entry) {
 		x.ended = x.ended[1:]
 	}
 	for _, e := range x.ended {
-		if x.jobs[e.ID] != e {
+		if x.jobs[e.ID] != e || e.telling || e.Untold() && over <= 0 {
 			continue
 		}
 		// What the journal has not told yet it would tell again.
 		if !old(e) && over <= 0 || e.version > x.seen || len(out) == most {
 			break
 		}
-		over -= e.ResultBytes + recordBytes
+		over -= e.weight()
 		out = append(out, e)
 	}
 	return out

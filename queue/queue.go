@@ -22,6 +22,11 @@ type Config struct {
 	ResultsBytes int64         // of all results
 	Logger       *slog.Logger
 	Now          func() time.Time // nil: time.Now
+	// Settled is called when this service has ended a job otherwise than by Finish: it was
+	// cancelled or expired while it waited, or cut off by the end of an earlier start.
+	Settled func(*Record)
+	// Told is called when this service has delivered a webhook, or given it up.
+	Told func(*Record)
 }
 
 // MaxAttempts is how often a job is begun that may be run again.
@@ -50,7 +55,7 @@ type Queue struct {
 // Open reads the journal, and settles what an earlier start has left: jobs that it had
 // begun are queued again where they may, else they are interrupted.
 func Open(ctx context.Context, c Config) (*Queue, error) {
-	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(), wake: make(chan struct{}, 1)}
+	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(c.Worker, c.Boot), wake: make(chan struct{}, 1)}
 	if q.log == nil {
 		q.log = slog.New(slog.DiscardHandler)
 	}
@@ -87,6 +92,9 @@ func (q *Queue) told(m *Message, found *strays) {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		q.index.seen = m.Number
+		if kind == deliveryOf {
+			q.toldDelivery(id, m)
+		}
 		return
 	}
 	r, err := decode(m.Meta)
@@ -102,6 +110,17 @@ func (q *Queue) told(m *Message, found *strays) {
 	if err == nil {
 		q.applied(kind, r, m.Number)
 	}
+}
+
+// toldDelivery takes over what came of telling of a job's end. One that cannot be read
+// counts as not begun. The caller holds mu.
+func (q *Queue) toldDelivery(id string, m *Message) {
+	d, err := decodeDelivery(m.Meta)
+	if err != nil {
+		q.log.Error("a message of the queue's journal cannot be read; the webhook is sent again", "subject", m.Subject, "error", err)
+		d = &Delivery{State: Pending}
+	}
+	q.index.applyDelivery(id, d, m.Number)
 }
 
 // applied brings a record into memory. The caller holds mu.
@@ -138,6 +157,7 @@ type Submission struct {
 	TTL       time.Duration // how long it may wait
 	Files     int
 	Key       string // its Idempotency-Key; "": none
+	Hook      *Hook  // nil: nobody is told of its end
 }
 
 // Submit queues a job. When it returns without an error, the job would survive the loss
@@ -145,7 +165,7 @@ type Submission struct {
 func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created bool, err error) {
 	now := q.now().UTC().Truncate(time.Microsecond)
 	r = Record{ID: s.ID, Tenant: s.Tenant, State: Queued, Priority: s.Priority, RetrySafe: s.RetrySafe, Created: now, Expires: now.Add(s.TTL), Wait: s.TTL.Milliseconds(),
-		Files: s.Files, Bytes: int64(len(s.Request))}
+		Files: s.Files, Hook: s.Hook, Bytes: int64(len(s.Request))}
 	if s.Key != "" {
 		r.Key = sum([]byte(s.Key))
 		known, err := q.keyed(ctx, &r, sum(s.Request))
