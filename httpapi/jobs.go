@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"cordon/audit"
 	"cordon/queue"
 	"cordon/sandbox"
 )
@@ -28,6 +29,7 @@ type Jobs struct {
 	Reserve func(context.Context) (Place, error) // waits for a place
 	Most    int                                  // queued jobs that run at once
 	TTL     time.Duration                        // how long a job may wait at most
+	Hooks   *Hooks                               // nil: nobody is told here when jobs have ended
 }
 
 // maxSubmissions is how many jobs come in at once: their bodies are in memory until they
@@ -77,7 +79,11 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 	if request.QueueTTL != nil {
 		submission.TTL = time.Duration(*request.QueueTTL) * time.Millisecond
 	}
-	if p := s.checkWait(&submission); p != nil {
+	p = s.checkWait(&submission)
+	if p == nil {
+		submission.Hook, p = s.hook(request.Webhook)
+	}
+	if p != nil {
 		k.release()
 		return queue.Record{}, p
 	}
@@ -95,6 +101,7 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 	}
 	if created {
 		s.metrics.submitted.WithLabelValues(string(r.Priority)).Inc()
+		s.recordJob(ctx, &request.RunRequest, audit.Event{Job: r.ID, Queued: true, Priority: string(r.Priority), Files: r.Files, Host: hostOf(submission.Hook)})
 		s.config.Logger.Info("job queued", "id", r.ID, "priority", r.Priority, "bytes", r.Bytes)
 	}
 	return r, nil
@@ -222,8 +229,15 @@ func (s *Server) cancelJob(ctx context.Context, in *jobInput) (*answer[JobStatus
 	q := s.config.Jobs.Queue
 	changed, stop := q.Follow(in.ID)
 	defer stop()
-	if _, err := q.Cancel(ctx, in.ID); err != nil {
+	before, err := q.Get(ctx, in.ID)
+	if err == nil {
+		_, err = q.Cancel(ctx, in.ID)
+	}
+	if err != nil {
 		return nil, s.queueProblem(err)
+	}
+	if !before.State.Final() {
+		s.record(ctx, audit.Event{Event: audit.JobCancelled, Job: in.ID, State: string(before.State)})
 	}
 	enough := time.NewTimer(cancelWithin)
 	defer enough.Stop()

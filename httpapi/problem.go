@@ -65,6 +65,8 @@ const (
 	CodeKeyMismatch      Code = "idempotency_key_reused"
 	CodeQueueUnavailable Code = "queue_unavailable"
 	CodeDiskFull         Code = "disk_full"
+	CodeWebhookRefused   Code = "webhook_refused"
+	CodeAuditUnavailable Code = "audit_unavailable"
 	CodeInternal         Code = "internal_error"
 )
 
@@ -77,6 +79,7 @@ var statusOf = map[Code]int{
 	CodeCrossOrigin: 403, CodeNotFound: 404, CodeMethodNotAllowed: 405, CodeTimeout: 408,
 	CodeUnknownFile: 404, CodeContentMismatch: 422, CodeFileInUse: 409, CodeStoreFull: 507,
 	CodeUnknownJob: 404, CodeKeyMismatch: 422, CodeQueueUnavailable: 503, CodeDiskFull: 507,
+	CodeWebhookRefused: 422, CodeAuditUnavailable: 503,
 	CodeQueueFull: 503, CodeShuttingDown: 503, CodeCancelled: 499, CodeInternal: 500,
 }
 

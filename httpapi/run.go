@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"cordon/audit"
 	"cordon/sandbox"
 )
 
@@ -37,8 +38,16 @@ func (s *Server) runJob(ctx context.Context, body []byte) (*sandbox.Result, *Pro
 	}
 	trace := sandbox.TraceOf(ctx)
 	trace.Mark("decoded")
+	s.recordJob(ctx, request, audit.Event{Job: job.ID, Files: len(k.held)})
 	result, err := s.config.Runner.Run(ctx, job)
 	trace.Mark("result")
+	answer, p := s.runEnded(ctx, job, result, err)
+	s.record(ctx, accountOf(result, p).event(job.ID, "", 0))
+	return answer, p
+}
+
+// runEnded is the answer to a job that came to the runner.
+func (s *Server) runEnded(ctx context.Context, job *sandbox.Job, result *sandbox.Result, err error) (*sandbox.Result, *Problem) {
 	switch {
 	case err != nil:
 		return nil, s.failed(ctx, job.ID, err)

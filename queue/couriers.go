@@ -26,10 +26,11 @@ type Couriers struct {
 }
 
 // Serve makes the attempts that are due until ctx is done. A host that does not answer
-// has its own places and delays no other.
-func (c *Couriers) Serve(ctx context.Context) {
+// has its own places and delays no other. Those that are under way then have the time of
+// grace, but no longer than running.
+func (c *Couriers) Serve(ctx, running context.Context) {
 	c.busy, c.change = map[string]int{}, make(chan struct{}, 1)
-	sending, cut := context.WithCancel(context.WithoutCancel(ctx))
+	sending, cut := context.WithCancel(running)
 	defer cut()
 	var inside sync.WaitGroup
 	defer inside.Wait()

@@ -287,7 +287,7 @@ func TestDeadHostDelaysNobody(t *testing.T) {
 		}}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); c.Serve(ctx) }()
+	go func() { defer close(ended); c.Serve(ctx, t.Context()) }()
 	for range 2 {
 		select {
 		case <-live:
@@ -322,7 +322,7 @@ func TestCouriersEnd(t *testing.T) {
 		}}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan struct{})
-	go func() { defer close(ended); c.Serve(ctx) }()
+	go func() { defer close(ended); c.Serve(ctx, t.Context()) }()
 	<-began
 	stop()
 	select {

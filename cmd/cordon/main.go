@@ -67,7 +67,7 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServeCommand(), newRunCommand(), newTokenCommand(), newPolicyCommand(), newDoctorCommand(),
+	root.AddCommand(newServeCommand(), newRunCommand(), newTokenCommand(), newWebhookCommand(), newPolicyCommand(), newDoctorCommand(),
 		newSetupCommand(), newCalibrateCommand(), newJudgeCommand(), newBenchCommand(), newBenchPrototypeCommand(), newVerifyCommand(), newVersionCommand(), newProbeCommand())
 	return root
 }
