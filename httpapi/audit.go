@@ -21,19 +21,20 @@ import (
 // visit is a request, as the audit log sees it.
 type visit struct {
 	audit.Actor
-	known bool // a right key was shown
-	taken bool // its job was
+	known  bool        // a right key was shown
+	taken  bool        // its job was
+	header http.Header // of the answer
 }
 
 type visitKey struct{}
 
-// visited begins a visit. Its id is in the answer, in the log and in the audit log.
+// visited begins a visit. Its id is in the log and in the audit log, and in the answer to
+// whoever holds a key: all others get the same.
 func visited(w http.ResponseWriter, r *http.Request) (*visit, *http.Request) {
-	v := &visit{Actor: audit.Actor{Remote: r.RemoteAddr, Request: requestID()}}
+	v := &visit{Actor: audit.Actor{Remote: r.RemoteAddr, Request: requestID()}, header: w.Header()}
 	if peerOf(r.RemoteAddr) == "" {
 		v.Remote = "unix"
 	}
-	w.Header().Set("X-Request-Id", v.Request)
 	return v, r.WithContext(audit.WithActor(context.WithValue(r.Context(), visitKey{}, v), &v.Actor))
 }
 
@@ -47,13 +48,14 @@ func visitOf(ctx context.Context) *visit {
 	if v, ok := ctx.Value(visitKey{}).(*visit); ok {
 		return v
 	}
-	return &visit{}
+	return &visit{header: http.Header{}}
 }
 
 // identified: whose key was shown, and its id.
 func identified(ctx context.Context, tenant, key string) {
 	v := visitOf(ctx)
 	v.known, v.Tenant, v.Key = true, tenant, key
+	v.header.Set("X-Request-Id", v.Request)
 }
 
 // operatorKey is the id of the service's own token.

@@ -332,7 +332,7 @@ func TestAuditSource(t *testing.T) {
 // Whoever holds a key of a tenant's is in every line.
 func TestAuditNamesTenants(t *testing.T) {
 	s := startAudited(t, nil, nil)
-	v := &visit{Actor: audit.Actor{Remote: "192.0.2.7:1", Request: "r"}}
+	v := &visit{Actor: audit.Actor{Remote: "192.0.2.7:1", Request: "r"}, header: http.Header{}}
 	ctx := audit.WithActor(context.WithValue(t.Context(), visitKey{}, v), &v.Actor)
 	identified(ctx, "team-a", "k1")
 	source := "int main;"
