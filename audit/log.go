@@ -37,6 +37,8 @@ type Log struct {
 	since   time.Time // it is broken
 	refused int64     // what Admit did not let through meanwhile
 	reopen  bool
+	ending  bool // nobody waits for room any more
+	lost    int  // lines for which there was none then
 	closed  bool
 	changed chan struct{} // closed when there is room again, or it is not broken any more
 	failed  chan struct{} // closed when it is broken
@@ -87,7 +89,7 @@ func (l *Log) Add(e Event) {
 func (l *Log) put(e *Event) (one *line, failed <-chan struct{}) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for l.bytes > maxWaiting && !l.closed {
+	for l.bytes > maxWaiting && !l.ending {
 		changed := l.changed
 		l.mu.Unlock()
 		<-changed
@@ -95,6 +97,10 @@ func (l *Log) put(e *Event) (one *line, failed <-chan struct{}) {
 	}
 	if l.closed {
 		l.log.Error("an event came behind the end of the audit log", "event", e.Event, "job", e.Job)
+		return nil, nil
+	}
+	if l.bytes > maxWaiting {
+		l.lost++
 		return nil, nil
 	}
 	one = l.enter(e)
@@ -180,13 +186,25 @@ func (l *Log) Reopen() {
 	}
 }
 
+// Ending: the service ends. It does not wait for a log that takes nothing: Close tells how
+// many lines that has cost.
+func (l *Log) Ending() {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ending = true
+	l.change()
+}
+
 // Close writes what waits, for a while, and tells of what could not be written.
 func (l *Log) Close() error {
 	if l == nil {
 		return nil
 	}
 	l.mu.Lock()
-	l.closed = true
+	l.ending, l.closed = true, true
 	l.change()
 	wake(l.work)
 	l.mu.Unlock()
@@ -196,7 +214,7 @@ func (l *Log) Close() error {
 	case <-time.After(l.closeTime):
 	}
 	l.mu.Lock()
-	lost = len(l.waiting)
+	lost = len(l.waiting) + l.lost
 	l.mu.Unlock()
 	if lost > 0 {
 		return fmt.Errorf("%w: %d lines are lost", ErrUnavailable, lost)

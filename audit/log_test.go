@@ -322,6 +322,29 @@ func TestLost(t *testing.T) {
 	}
 }
 
+// The end of the service does not wait for room.
+func TestEnding(t *testing.T) {
+	l, _ := opened(t, "/dev/full")
+	l.closeTime = 10 * time.Millisecond
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 12 {
+			l.Add(Event{Event: FilePut, SHA256: strings.Repeat("3", 1<<20)})
+		}
+	}()
+	eventually(t, func() bool { l.mu.Lock(); defer l.mu.Unlock(); return l.bytes > maxWaiting })
+	l.Ending()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Fatal("it waits")
+	}
+	if err := l.Close(); err == nil || !strings.Contains(err.Error(), "12 lines") {
+		t.Errorf("%v", err)
+	}
+}
+
 // A line that the machine died with is ended before the next.
 func TestTornEnd(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "audit.log")

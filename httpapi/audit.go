@@ -5,8 +5,8 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -119,6 +119,10 @@ func (s *Server) audited(next http.Handler) http.Handler {
 	})
 }
 
+// codeWritten finds the code of a problem as it was sent, of which only the beginning may
+// be there. Within a text the quotes would be escaped.
+var codeWritten = regexp.MustCompile(`"code":"([a-z_]+)"`)
+
 // takesJobs are the routes whose refusals are written down.
 var takesJobs = map[string]bool{runPath: true, jobsPath: true}
 
@@ -128,14 +132,14 @@ func (s *Server) recordRefusal(r *http.Request, v *visit, rec *recorder) {
 	if s.config.Audit == nil || !v.known || v.taken || r.Method != http.MethodPost || !takesJobs[r.URL.EscapedPath()] || rec.status < 400 {
 		return
 	}
-	var p struct {
-		Code Code `json:"code"`
+	code := ""
+	if m := codeWritten.FindSubmatch(rec.problem); m != nil {
+		code = string(m[1])
 	}
-	_ = json.Unmarshal(rec.problem, &p) // what is no problem has no code
-	if p.Code == CodeAuditUnavailable {
+	if Code(code) == CodeAuditUnavailable {
 		return
 	}
-	s.record(r.Context(), audit.Event{Event: audit.JobRefused, Route: r.URL.EscapedPath(), Code: string(p.Code), Status: rec.status})
+	s.record(r.Context(), audit.Event{Event: audit.JobRefused, Route: r.URL.EscapedPath(), Code: code, Status: rec.status})
 }
 
 // recordJob writes down that a job was taken.

@@ -73,6 +73,7 @@ func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...ne
 		return errors.Join(err, server.Close())
 	case <-ctx.Done():
 	}
+	s.config.Audit.Ending()
 	s.draining.Store(true)
 	close(s.ending)
 	soon, stop := context.WithTimeout(jobs, drain)

@@ -380,3 +380,25 @@ func FuzzDelivery(f *testing.F) {
 		}
 	})
 }
+
+// One record that stays for long does not keep those behind it in memory.
+func TestForgottenBehindOneThatStays(t *testing.T) {
+	clock := newClock()
+	q := open(t, inMemory{NewMemory()}, clock, func(c *Config) { c.ResultsTTL = time.Hour })
+	q.ended("0-untold")
+	for round := range 3 {
+		for i := range 600 {
+			id := fmt.Sprintf("%d-%04d", round+1, i)
+			q.submit(id, nil)
+			q.finish(q.claim(id), End{Done, nil})
+		}
+		clock.add(2 * time.Hour)
+		eventually(t, func() bool { q.sweep(t.Context()); return q.Stats().Jobs[Done] == 1 })
+	}
+	q.sweep(t.Context())
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if n := len(q.index.ended); n > 1002 {
+		t.Errorf("%d entries are kept for one job", n)
+	}
+}

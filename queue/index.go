@@ -176,10 +176,7 @@ func (x *index) drop(e *entry) {
 // somebody is to be told goes only where room is needed.
 func (x *index) oldest(old func(*entry) bool, over int64) (out []*entry) {
 	const most = 1000
-	for len(x.ended) > 0 && x.jobs[x.ended[0].ID] != x.ended[0] {
-		x.ended[0] = nil
-		x.ended = x.ended[1:]
-	}
+	x.compact()
 	for _, e := range x.ended {
 		if x.jobs[e.ID] != e || e.telling || e.Untold() && over <= 0 {
 			continue
@@ -192,6 +189,19 @@ func (x *index) oldest(old func(*entry) bool, over int64) (out []*entry) {
 		out = append(out, e)
 	}
 	return out
+}
+
+// compact takes out of those that have ended the ones that are gone: from the front, and
+// behind one that stays for long when they are the most.
+func (x *index) compact() {
+	gone := func(e *entry) bool { return x.jobs[e.ID] != e }
+	for len(x.ended) > 0 && gone(x.ended[0]) {
+		x.ended[0] = nil
+		x.ended = x.ended[1:]
+	}
+	if len(x.ended) > 2*len(x.jobs)+1000 {
+		x.ended = slices.Clip(slices.DeleteFunc(x.ended, gone))
+	}
 }
 
 // next takes the job out that is to be begun, or gives nil. turn counts the calls: now

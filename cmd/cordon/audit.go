@@ -60,8 +60,13 @@ func (c *config) changed() (names []string) {
 }
 
 // reload does on SIGHUP what an operator has changed files for: the audit log was given
-// another name, or there is another secret for webhooks. It returns what ends that.
+// another name, or there is another secret for webhooks. It returns what ends that. A
+// service that has neither ends on SIGHUP, as when its terminal is closed.
 func reload(ctx context.Context, c *config, log *audit.Log, hooks *httpapi.Hooks, logger *slog.Logger) (stop func()) {
+	hooked := hooks != nil && hooks.Hosts.Len() > 0
+	if log == nil && !hooked {
+		return func() {}
+	}
 	asked := make(chan os.Signal, 1)
 	signal.Notify(asked, unix.SIGHUP)
 	ctx, cancel := context.WithCancel(ctx)
@@ -76,7 +81,7 @@ func reload(ctx context.Context, c *config, log *audit.Log, hooks *httpapi.Hooks
 			case <-asked:
 			}
 			log.Reopen()
-			if hooks == nil || hooks.Hosts.Len() == 0 {
+			if !hooked {
 				continue
 			}
 			if secrets, err := c.loadSecrets(); err != nil {
