@@ -367,7 +367,10 @@ func TestTornEnd(t *testing.T) {
 }
 
 func TestBadNames(t *testing.T) {
-	for _, name := range []string{t.TempDir(), filepath.Join(t.TempDir(), "no", "such"), ""} {
+	taken := filepath.Join(t.TempDir(), "audit.log")
+	l, _ := opened(t, taken)
+	defer closed(t, l)
+	for _, name := range []string{taken, t.TempDir(), filepath.Join(t.TempDir(), "no", "such"), ""} {
 		if l, err := Open(name, "", nil); err == nil {
 			l.Close()
 			t.Errorf("%q was opened", name)

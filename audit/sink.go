@@ -45,7 +45,12 @@ func (s *sink) open() error {
 	info, err := file.Stat()
 	if err == nil && info.Mode().IsRegular() {
 		s.regular = true
-		err = s.mend(file, info.Size())
+		// Alone: a part of a line that is removed again has to be the end of the file.
+		if err = unix.Flock(int(file.Fd()), unix.LOCK_EX|unix.LOCK_NB); err == nil {
+			err = s.mend(file, info.Size())
+		} else {
+			err = fmt.Errorf("%s cannot be locked, as where another service writes into it: %w", s.name, err)
+		}
 	}
 	if err != nil {
 		file.Close()

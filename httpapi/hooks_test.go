@@ -117,6 +117,14 @@ func TestWebhook(t *testing.T) {
 	if one.notice.Type != "job.done" || one.notice.Data.ID != j.ID || one.notice.Data.State != "done" || one.notice.Data.Webhook != nil || one.notice.Timestamp.IsZero() {
 		t.Errorf("%s", one.body)
 	}
+	schema, err := agreed(t).compile(map[string]any{"$ref": "#/$defs/Notice"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var body any
+	if err := json.Unmarshal(one.body, &body); err != nil || schema.Validate(body) != nil {
+		t.Errorf("%v, %v: %s", err, schema.Validate(body), one.body)
+	}
 	var result RunResult
 	if err := json.Unmarshal(*one.notice.Data.Result, &result); err != nil || result.Stdout != "hello" {
 		t.Errorf("%v: %s", err, one.body)

@@ -352,7 +352,7 @@ func TestSettled(t *testing.T) {
 	}
 	q.claim("3-cut")
 	q.close()
-	q = open(t, h, clock, with)
+	open(t, h, clock, with)
 	if got := fmt.Sprint(all); got != "[2-cancelled cancelled 3-cut interrupted]" {
 		t.Error(got)
 	}

@@ -34,6 +34,13 @@ func (s *strays) stop() {
 	s.over = true
 }
 
+// forget gives up what was found, which the follower of the journal would hold for ever.
+func (s *strays) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found = nil
+}
+
 // strayAfter is when a part without a job is nobody's: others may be submitting one.
 const strayAfter = time.Hour
 
@@ -61,6 +68,7 @@ func (q *Queue) settle(ctx context.Context, found *strays) error {
 	if len(cut) > 0 {
 		q.log.Info("jobs were settled that an earlier start had begun", "jobs", len(cut))
 	}
+	defer found.forget()
 	return q.removeStrays(ctx, found)
 }
 

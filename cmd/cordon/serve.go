@@ -37,6 +37,9 @@ func newServeCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if hello && c.AuditLog == audit.Stdout {
+				return errors.New("--hello prints to the standard output, where --audit-log - wants to be alone; give one of them")
+			}
 			if !inside {
 				return enterNamespace("serve", privateName(&c), &c)
 			}
