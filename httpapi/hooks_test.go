@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,16 +33,16 @@ type received struct {
 // receivers answer webhooks with answer, and hand them on.
 func receivers(t testing.TB, answer func(int) int) (url string, got <-chan received) {
 	t.Helper()
-	all, n := make(chan received, 100), 0
+	all := make(chan received, 100)
+	var n atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		one := received{header: r.Header}
 		one.body, _ = io.ReadAll(r.Body)
 		if err := json.Unmarshal(one.body, &one.notice); err != nil {
 			t.Errorf("%s: %v", one.body, err)
 		}
-		n++ // one after the other: the next attempt comes behind the answer
 		w.Header().Set("Retry-After", "0")
-		w.WriteHeader(answer(n))
+		w.WriteHeader(answer(int(n.Add(1))))
 		all <- one
 	}))
 	t.Cleanup(server.Close)
@@ -150,6 +151,7 @@ func TestWebhook(t *testing.T) {
 	if one.notice.Type != "job."+s.get(t, waits.ID).State || one.notice.Data.ID != waits.ID || one.notice.Data.Result != nil {
 		t.Errorf("%s", one.body)
 	}
+	s.untilTold(t, waits.ID, "delivered")
 	if len(got) != 0 {
 		t.Errorf("%d more came", len(got))
 	}

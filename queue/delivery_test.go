@@ -298,6 +298,7 @@ func TestDeadHostDelaysNobody(t *testing.T) {
 	if n := q.Untold(); n < dead {
 		t.Errorf("%d untold: the dead host has answered", n)
 	}
+	eventually(t, func() bool { mu.Lock(); defer mu.Unlock(); return now["dead:443"] == 3 })
 	close(release)
 	eventually(t, func() bool { return q.Untold() == 0 })
 	stop()
