@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
@@ -52,6 +53,9 @@ func (c *config) changed() (names []string) {
 		return nil
 	}
 	for _, o := range options {
+		if o.flag == "go-cache" && c.GoCache == filepath.Join(c.State, "go-cache") {
+			continue // follows from state
+		}
 		if o.text != nil && *o.text(c) != *o.text(&defaults) || o.number != nil && *o.number(c) != *o.number(&defaults) {
 			names = append(names, o.flag)
 		}

@@ -54,6 +54,23 @@ func TestWebhookSecret(t *testing.T) {
 	}
 }
 
+func TestHooksRefused(t *testing.T) {
+	t.Setenv("HOME", t.TempDir())
+	for _, c := range []struct{ args, says string }{
+		{"--webhook-hosts=*", `webhook-hosts: "*"`},
+		{"--webhook-hosts=a.example --queue-jobs=0", "queue-jobs 0"},
+		{"--webhook-secret=/s", "webhook-secret: given without webhook-hosts"},
+		{"--webhook-ca=/s", "webhook-ca: given without webhook-hosts"},
+		{"--webhook-hosts=a.example --webhook-ttl=10000h", "webhook-ttl"},
+		{"--audit-source", "audit-source: given without audit-log"},
+		{"--audit-log=/a --audit-source=half", `audit-source: "half"`},
+	} {
+		if _, err := load(t, strings.Fields(c.args)...); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%s: %v, want %s", c.args, err, c.says)
+		}
+	}
+}
+
 // The list of hosts is not shown where nobody may be told, and the settings that are
 // changed are named without their values.
 func TestHooks(t *testing.T) {
@@ -72,10 +89,10 @@ func TestHooks(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(c.State, secretFile)); err == nil {
 		t.Error("a secret was made that nobody needs")
 	}
-	if c, err = load(t, "--webhook-hosts", "a.example,*.b.example http://10.0.0.5:80,10.0.0.0/8", "--audit-log", "x", "--audit-source"); err != nil {
+	if c, err = load(t, "--state", t.TempDir(), "--webhook-hosts", "a.example,*.b.example http://10.0.0.5:80,10.0.0.0/8", "--audit-log", "x", "--audit-source"); err != nil {
 		t.Fatal(err)
 	}
-	if got := c.changed(); !slices.Equal(got, []string{"webhook-hosts", "audit-log", "audit-source"}) {
+	if got := c.changed(); !slices.Equal(got, []string{"state", "webhook-hosts", "audit-log", "audit-source"}) {
 		t.Errorf("changed: %v", got)
 	}
 	hosts, _, err := c.webhookSettings()
