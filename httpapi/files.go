@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"cordon/audit"
 	"cordon/sandbox"
 	"cordon/store"
 	"cordon/tenants"
@@ -48,10 +49,10 @@ type KeptFile struct {
 // have whole files in memory.
 func (s *Server) registerFiles(mux *http.ServeMux) {
 	for method, handler := range map[string]http.Handler{
-		http.MethodPut:    s.transfer(http.HandlerFunc(s.putFile)),
+		http.MethodPut:    s.audited(s.transfer(http.HandlerFunc(s.putFile))),
 		http.MethodGet:    s.transfer(http.HandlerFunc(s.getFile)),
 		http.MethodHead:   http.HandlerFunc(s.headFile),
-		http.MethodDelete: http.HandlerFunc(s.deleteFile),
+		http.MethodDelete: s.audited(http.HandlerFunc(s.deleteFile)),
 	} {
 		mux.Handle(method+" "+filesPath, s.keepsFiles(handler))
 	}
@@ -112,6 +113,7 @@ func (s *Server) putFile(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	s.record(r.Context(), audit.Event{Event: audit.FilePut, SHA256: sum, Bytes: body.bytes, Created: created})
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Location", r.URL.Path)
 	if created {
@@ -168,6 +170,7 @@ func (s *Server) deleteFile(w http.ResponseWriter, r *http.Request) {
 		turnAway(w, r, s.fileProblem(err, nil))
 		return
 	}
+	s.record(r.Context(), audit.Event{Event: audit.FileDeleted, SHA256: r.PathValue("sha256")})
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -30,6 +31,8 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 				return
 			}
 			defer leave()
+			tenant, key := KeyOf(r.Context())
+			identified(r.Context(), tenant, cmp.Or(key, operatorKey))
 		}
 		next.ServeHTTP(w, r)
 	})
@@ -38,6 +41,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 // strange is the answer to a request without the token, the same whatever stood
 // in its place.
 func (s *Server) strange(r *http.Request) *Problem {
+	s.strangeVisit(r.Context())
 	if wait := s.attempts.failed(peerOf(r.RemoteAddr)); wait > 0 {
 		p := problem(CodeTooManyAttempts, "", "too many requests without the right token came from this address; cordon token prints it")
 		p.wait = wait
@@ -70,7 +74,12 @@ type recorder struct {
 	http.ResponseWriter
 	status int
 	bytes  int64
+	// problem is the beginning of an answer of 4xx or 5xx.
+	problem []byte
 }
+
+// problemKept is more than a problem has before its code is told.
+const problemKept = 16 << 10
 
 func (r *recorder) WriteHeader(status int) {
 	if r.status != 0 {
@@ -83,6 +92,9 @@ func (r *recorder) WriteHeader(status int) {
 func (r *recorder) Write(b []byte) (int, error) {
 	if r.status == 0 {
 		r.status = http.StatusOK
+	}
+	if r.status >= http.StatusBadRequest && len(r.problem) < problemKept {
+		r.problem = append(r.problem, b[:min(len(b), problemKept-len(r.problem))]...)
 	}
 	n, err := r.ResponseWriter.Write(b)
 	r.bytes += int64(n)
@@ -100,6 +112,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 		ctx, who := withCaller(r.Context())
 		r = r.WithContext(ctx)
 		rec := &recorder{ResponseWriter: w}
+		v, r := visited(w, r)
 		if len(r.TransferEncoding) > 0 { // the end of a chunked body is not followed: see headScanner
 			w.Header().Set("Connection", "close")
 		}
@@ -113,6 +126,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 					problem(CodeInternal, "", "an internal error; the log has it").write(rec)
 				}
 			}
+			s.recordRefusal(r, v, rec)
 			route := r.Pattern
 			if route == "" {
 				route = "other"
@@ -127,7 +141,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 				log = log.With("tenant", who.Tenant, "key", who.Key)
 			}
 			log.Log(r.Context(), level, "request", "method", clip(r.Method), "path", s.logged(r.URL.Path), "status", rec.status,
-				"bytes", rec.bytes, "took", time.Since(started).Round(time.Microsecond), "from", r.RemoteAddr)
+				"bytes", rec.bytes, "took", time.Since(started).Round(time.Microsecond), "from", r.RemoteAddr, "request", v.Request)
 		}()
 		next.ServeHTTP(rec, r)
 	})

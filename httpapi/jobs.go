@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"cordon/audit"
 	"cordon/queue"
 	"cordon/sandbox"
 	"cordon/tenants"
@@ -30,6 +31,7 @@ type Jobs struct {
 	Promise func(*sandbox.Job) (sandbox.Promise, error)         // what a job will be promised; nil: that is found out when it runs
 	Most    int                                                 // queued jobs of one tenant that are begun at once
 	TTL     time.Duration                                       // how long a job may wait at most
+	Hooks   *Hooks                                              // nil: nobody is told here when jobs have ended
 }
 
 // maxSubmissions is how many jobs come in at once: their bodies are in memory until they
@@ -87,6 +89,9 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 	if p == nil {
 		p = s.config.Jobs.promised(job, &submission)
 	}
+	if p == nil {
+		submission.Hook, p = s.hook(request.Webhook)
+	}
 	if p != nil {
 		k.release()
 		return queue.Record{}, p
@@ -105,6 +110,7 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 	}
 	if created {
 		s.metrics.submitted.WithLabelValues(string(r.Priority)).Inc()
+		s.recordJob(ctx, &request.RunRequest, audit.Event{Job: r.ID, Queued: true, Priority: string(r.Priority), Files: r.Files, Host: hostOf(submission.Hook)})
 		s.config.Logger.Info("job queued", "id", r.ID, "tenant", r.Tenant, "priority", r.Priority, "bytes", r.Bytes)
 	}
 	return r, nil
@@ -274,8 +280,15 @@ func (s *Server) cancelJob(ctx context.Context, in *jobInput) (*answer[JobStatus
 	}
 	changed, stop := q.Follow(in.ID)
 	defer stop()
-	if _, err := q.Cancel(ctx, in.ID); err != nil {
+	before, err := q.Get(ctx, in.ID)
+	if err == nil {
+		_, err = q.Cancel(ctx, in.ID)
+	}
+	if err != nil {
 		return nil, s.queueProblem(err)
+	}
+	if !before.State.Final() {
+		s.record(ctx, audit.Event{Event: audit.JobCancelled, Job: in.ID, State: string(before.State)})
 	}
 	enough := time.NewTimer(cancelWithin)
 	defer enough.Stop()

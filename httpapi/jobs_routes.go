@@ -46,6 +46,7 @@ func (s *Server) registerJobs(mux *http.ServeMux) {
 	}
 	mux.Handle("GET "+eventsPath, s.hasQueue(http.HandlerFunc(s.events)))
 	s.describeEvents(registry)
+	s.describeWebhook(registry)
 }
 
 func anys[T any](all []T) (out []any) {

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"sync"
 	"time"
 
+	"cordon/audit"
 	"cordon/queue"
 	"cordon/sandbox"
 )
@@ -24,13 +26,24 @@ func (s *Server) runJobs(ctx, running context.Context) (ended <-chan struct{}) {
 			if err := s.rested(ctx, r.Tenant); err != nil {
 				return nil, err
 			}
+			if err := s.config.Audit.Wait(ctx); err != nil { // what cannot be written down is not begun
+				return nil, err
+			}
 			return jobs.reserve(ctx, r)
 		},
 		Run: func(c *queue.Claim, place queue.Place) queue.End {
 			return s.runClaim(c, place.(Place))
 		},
-		Ended: func(c *queue.Claim) { s.live.end(c.ID) }}
-	go func() { defer close(over); w.Serve(ctx, running) }()
+		Ended: func(c *queue.Claim) {
+			s.live.end(c.ID)
+			s.recordClaim(c)
+		}}
+	var inside sync.WaitGroup
+	inside.Go(func() { w.Serve(ctx, running) })
+	if jobs.Hooks != nil {
+		inside.Go(func() { s.couriers().Serve(ctx, running) })
+	}
+	go func() { defer close(over); inside.Wait() }()
 	return over
 }
 
@@ -38,6 +51,7 @@ func (s *Server) runJobs(ctx, running context.Context) (ended <-chan struct{}) {
 func (s *Server) runClaim(c *queue.Claim, place Place) queue.End {
 	defer place.Give()
 	result, p := s.tryClaim(c, place)
+	c.Note = accountOf(result, p)
 	log := s.config.Logger.With("id", c.ID, "tenant", c.Tenant, "attempt", c.Attempts)
 	if p != nil {
 		log.Warn("queued job could not be run", "code", p.Code, "detail", p.Detail)
@@ -84,6 +98,7 @@ func (s *Server) tryClaim(c *queue.Claim, place Place) (*sandbox.Result, *Proble
 		return nil, p
 	}
 	job.ID, job.Tenant = c.ID, c.Tenant
+	s.config.Audit.Add(audit.Event{Event: audit.JobStarted, Actor: audit.Actor{Tenant: c.Tenant}, Job: c.ID, Policy: job.Policy, Attempt: c.Attempts})
 	s.live.begin(c.ID, c.Attempts).follow(job)
 	result, err := place.Run(c.Context(), job)
 	switch {

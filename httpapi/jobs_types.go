@@ -15,6 +15,8 @@ type JobRequest struct {
 	Priority  string `json:"priority,omitempty" enum:"high,normal,low" doc:"Which of the jobs that wait is begun first; normal when absent"`
 	RetrySafe bool   `json:"retry_safe,omitempty" doc:"The job may be run again where the service ended while it ran; else it is interrupted then"`
 	QueueTTL  *int64 `json:"queue_ttl_ms,omitempty" doc:"How long the job may wait; then it is expired. The service's own limit when absent" minimum:"1"`
+
+	Webhook *WebhookRequest `json:"webhook,omitempty" doc:"Who is told when the job has ended, however that comes"`
 }
 
 // JobStatus is what is known of a job.
@@ -32,6 +34,7 @@ type JobStatus struct {
 	Finished        *time.Time         `json:"finished_at,omitempty"`
 	Result          *stored[RunResult] `json:"result,omitempty" doc:"As POST /v1/run would have answered; of a job that was cancelled or interrupted as far as it came"`
 	Problem         *stored[Problem]   `json:"problem,omitempty" doc:"Why the job could not be run"`
+	Webhook         *WebhookStatus     `json:"webhook,omitempty" doc:"How far the telling of its end has come, where that was asked for"`
 }
 
 // JobList is a page of jobs, without their results.
@@ -64,6 +67,7 @@ func newJobStatus(r *queue.Record) JobStatus {
 	if r.State == queue.Queued {
 		out.Expires = at(r.Expires)
 	}
+	out.Webhook = newWebhookStatus(r)
 	return out
 }
 

@@ -19,6 +19,7 @@ type metrics struct {
 
 	submitted      *prometheus.CounterVec
 	droppedReaders *prometheus.CounterVec
+	tellings       *prometheus.CounterVec
 
 	connections connectionMetrics
 
@@ -41,6 +42,8 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 			Help: "Jobs that were queued, by priority."}, []string{"priority"}),
 		droppedReaders: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_event_readers_dropped_total",
 			Help: "Readers of a job's events that left, or took nothing for too long, before its end."}, []string{"reason"}),
+		tellings: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_webhook_attempts_total",
+			Help: "Attempts to deliver a webhook, by what came of them."}, []string{"outcome"}),
 		connections: connectionMetrics{
 			open: prometheus.NewGauge(prometheus.GaugeOpts{Name: "cordon_connections", Help: "Connections that are open."}),
 			dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "cordon_connections_dropped_total",
@@ -52,7 +55,7 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 	stat := func(pick func(sandbox.Stats) int64) func() float64 {
 		return func() float64 { return float64(pick(c.Runner.Stats())) }
 	}
-	reg.MustRegister(m.jobs, m.tests, m.stages, m.requests, m.refused, m.submitted, m.droppedReaders, m.connections.open, m.connections.dropped,
+	reg.MustRegister(m.jobs, m.tests, m.stages, m.requests, m.refused, m.submitted, m.droppedReaders, m.tellings, m.connections.open, m.connections.dropped,
 		gauge("cordon_jobs_inside", "Jobs that run or wait.", func() float64 { return float64(a.inside()) }),
 		gauge("cordon_jobs_running", "Jobs that run.", stat(func(s sandbox.Stats) int64 { return s.Running })),
 		gauge("cordon_jobs_waiting", "Jobs, and tests of jobs, that wait for a place; of queued ones the next of each tenant.", stat(func(s sandbox.Stats) int64 { return s.Waiting })),
@@ -93,6 +96,8 @@ func queueMetrics(q *queue.Queue) (out []prometheus.Collector) {
 			ConstLabels: prometheus.Labels{"state": string(state)}}, func() float64 { return float64(q.Stats().Jobs[state]) }))
 	}
 	return append(out,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cordon_webhooks_untold", Help: "Jobs that have ended of which a webhook is still to tell."},
+			func() float64 { return float64(q.Untold()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cordon_queue_request_bytes", Help: "Bytes of the requests of jobs that wait or run."},
 			func() float64 { return float64(q.Stats().RequestBytes) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cordon_queue_result_bytes", Help: "Bytes of the results that are kept, and of their records."},

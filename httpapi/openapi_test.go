@@ -103,7 +103,7 @@ func TestCodes(t *testing.T) {
 			return true
 		case CodeContentMismatch, CodeStoreFull, CodeTenantStoreFull:
 			where = "PUT " + filesPath
-		case CodeUnknownJob, CodeKeyMismatch, CodeQueueUnavailable, CodeDiskFull:
+		case CodeUnknownJob, CodeKeyMismatch, CodeQueueUnavailable, CodeDiskFull, CodeWebhookRefused:
 			where = "POST " + jobsPath
 		case CodeUnknownFile, CodeFileInUse:
 			where = "DELETE " + filesPath

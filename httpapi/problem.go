@@ -72,6 +72,8 @@ const (
 	CodeTenantQueueFull  Code = "tenant_queue_full"
 	CodeCPUQuota         Code = "cpu_quota"
 	CodeTenantStoreFull  Code = "tenant_store_full"
+	CodeWebhookRefused   Code = "webhook_refused"
+	CodeAuditUnavailable Code = "audit_unavailable"
 	CodeInternal         Code = "internal_error"
 )
 
@@ -86,6 +88,7 @@ var statusOf = map[Code]int{
 	CodeUnknownJob: 404, CodeKeyMismatch: 422, CodeQueueUnavailable: 503, CodeDiskFull: 507,
 	CodeMissingScope: 403, CodePolicyNotAllowed: 403, CodeRateLimited: 429, CodeTenantBusy: 429,
 	CodeTenantQueueFull: 429, CodeCPUQuota: 429, CodeTenantStoreFull: 507,
+	CodeWebhookRefused: 422, CodeAuditUnavailable: 503,
 	CodeQueueFull: 503, CodeShuttingDown: 503, CodeCancelled: 499, CodeInternal: 500,
 }
 

@@ -37,6 +37,7 @@ var defaultPatience = patience{headers: 5 * time.Second, body: 30 * time.Second,
 // running ones get the drain time to end, and what is left is cut off: their
 // contexts are cancelled, with sandbox.ErrShuttingDown as the cause.
 func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...net.Listener) error {
+	defer s.recordService()()
 	jobs, cancelJobs := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancelJobs(nil)
 	var protocols http.Protocols
@@ -72,6 +73,7 @@ func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...ne
 		return errors.Join(err, server.Close())
 	case <-ctx.Done():
 	}
+	s.config.Audit.Ending()
 	s.draining.Store(true)
 	close(s.ending)
 	soon, stop := context.WithTimeout(jobs, drain)

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"cordon/audit"
 	"cordon/languages"
 	"cordon/policies"
 	"cordon/policy"
@@ -58,6 +59,10 @@ type Config struct {
 	MaxConns int      // connections at once; 0: DefaultMaxConns
 	Registry *prometheus.Registry
 	Logger   *slog.Logger
+	Audit    *audit.Log // nil: nothing is written down; see audit.go
+	// AuditSource has the source texts of jobs written down there, too.
+	AuditSource bool
+	Settings    []string // names of those that are not as they are by default, for the audit log
 	// Traced, when set, is given the trace of each request for a job when its answer
 	// is written (cordon bench --trace).
 	Traced func(*sandbox.Trace)
@@ -85,6 +90,7 @@ type Server struct {
 	handler   http.Handler
 	openapi   []byte
 	attempts  *attempts
+	strangers *strangers
 	patience  patience
 	draining  atomic.Bool
 }
@@ -107,7 +113,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1)), transfers: newAdmission(transfers(c.MaxConns)),
 		incoming: newAdmission(min(maxSubmissions, max(1, c.MaxConns/4))), readers: newAdmission(max(1, c.MaxConns/4)),
 		pins: pins{held: map[string]*kept{}}, live: newLives(), ending: make(chan struct{}),
-		attempts: newAttempts(), patience: defaultPatience}
+		attempts: newAttempts(), strangers: newStrangers(), patience: defaultPatience}
 	s.config.Hosts = nil
 	for _, host := range c.Hosts {
 		if err := CheckHost(host); err != nil {
@@ -162,9 +168,9 @@ func (t *tapped) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Re
 	_, path, _ := strings.Cut(pattern, " ")
 	switch {
 	case pattern == "POST "+runPath:
-		t.Handle(pattern, s.traced(s.isJSON(s.within(false, s.admit(s.admission, "jobs run or wait", s.receive(http.HandlerFunc(h)))))))
+		t.Handle(pattern, s.audited(s.traced(s.isJSON(s.within(false, s.admit(s.admission, "jobs run or wait", s.receive(http.HandlerFunc(h))))))))
 	case pattern == "POST "+jobsPath:
-		t.Handle(pattern, s.hasQueue(s.isJSON(s.within(true, s.admit(s.incoming, "jobs are on their way into the queue", s.receive(http.HandlerFunc(h)))))))
+		t.Handle(pattern, s.hasQueue(s.audited(s.isJSON(s.within(true, s.admit(s.incoming, "jobs are on their way into the queue", s.receive(http.HandlerFunc(h))))))))
 	case path == jobsPath, path == jobPath:
 		t.Handle(pattern, s.hasQueue(http.HandlerFunc(h)))
 	default:

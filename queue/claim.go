@@ -18,6 +18,7 @@ type Claim struct {
 	Record
 	Request []byte // nil where it could not be read: Damage says why
 	Damage  error
+	Note    any // what who runs it keeps with it
 
 	queue  *Queue
 	ctx    context.Context
@@ -164,7 +165,10 @@ func (c *Claim) finish(end End) error {
 		r.again(q.now())
 		end.Result = nil
 	}
-	err := q.settleAs(q.ctx, e, r, version, end.Result)
+	err := q.writeDown(q.ctx, e, &r, version, end.Result)
+	if err == nil {
+		c.Record = r
+	}
 	if errors.Is(err, errConflict) { // as by who asks for its end
 		if _, err := q.lookUp(q.ctx, c.ID); err != nil {
 			return err
@@ -195,21 +199,30 @@ func (r *Record) again(now time.Time) {
 	r.Expires = now.UTC().Add(time.Duration(r.Wait) * time.Millisecond).Truncate(time.Microsecond)
 }
 
-// settleAs writes a record down that follows a version, with a result, and removes what
-// nobody needs any more.
+// settleAs is writeDown for whoever does not run the job.
 func (q *Queue) settleAs(ctx context.Context, e *entry, r Record, version uint64, result []byte) error {
+	err := q.writeDown(ctx, e, &r, version, result)
+	if err == nil && r.State.Final() && q.config.Settled != nil {
+		q.config.Settled(&r)
+	}
+	return err
+}
+
+// writeDown writes a record down that follows a version, with a result, and removes what
+// nobody needs any more.
+func (q *Queue) writeDown(ctx context.Context, e *entry, r *Record, version uint64, result []byte) error {
 	r.ResultBytes = int64(len(result))
 	parts, rest, err := putParts(ctx, q.j, resultPart, r.ID, result)
 	if err != nil {
 		return err
 	}
 	r.ResultParts = parts
-	number, err := q.j.Put(ctx, subject(stateOf, r.ID), encode(&r), rest, version)
+	number, err := q.j.Put(ctx, subject(stateOf, r.ID), encode(r), rest, version)
 	if err != nil {
 		return err
 	}
 	q.mu.Lock()
-	q.applied(stateOf, &r, number)
+	q.applied(stateOf, r, number)
 	q.mu.Unlock()
 	if r.State.Final() {
 		q.tidy(ctx, e)

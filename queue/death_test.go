@@ -135,7 +135,8 @@ func (o *opened) noStrays(told string) {
 		case kind == keyOf:
 		case e == nil,
 			(kind == submission || kind == requestPart) && e.State.Final(),
-			kind == resultPart && !e.State.Final():
+			kind == resultPart && !e.State.Final(),
+			kind == deliveryOf && (e.Hook == nil || !e.State.Final()):
 			o.t.Errorf("%s: %s is left", told, name)
 		}
 	}

@@ -13,6 +13,10 @@ type entry struct {
 	taken   bool   // somebody here is about to change its state
 	inLine  bool   // its tenant's lane has it
 	claim   *Claim // when it runs here
+
+	hookVersion uint64 // number of its delivery in the journal; 0: there is none
+	telling     bool   // somebody here tells of its end
+	leaving     bool   // it is about to be forgotten
 }
 
 // line are the jobs of a tenant and one priority that wait, the oldest first. Some may have left
@@ -54,6 +58,11 @@ type index struct {
 	results  int64                     // bytes of results
 	seen     uint64                    // the last message that the journal told of
 	watchers map[string][]chan struct{}
+
+	worker, boot string               // of this start
+	hooks        map[string]*hookLine // deliveries by host
+	untold       map[*entry]bool      // jobs of whose end somebody is to be told
+	hookWake     chan struct{}        // signalled when there is another
 }
 
 // part is what one tenant has of the queue.
@@ -71,20 +80,30 @@ func (x *index) part(tenant string) part {
 	return part{}
 }
 
-func newIndex() index {
+func newIndex(worker, boot string) index {
 	return index{jobs: map[string]*entry{}, lanes: map[string]*lane{}, count: map[State]int64{}, tenants: map[string]*part{},
-		active: map[State]map[*entry]bool{Queued: {}, Running: {}}, untidy: map[*entry]bool{}, watchers: map[string][]chan struct{}{}}
+		active: map[State]map[*entry]bool{Queued: {}, Running: {}}, untidy: map[*entry]bool{}, watchers: map[string][]chan struct{}{},
+		worker: worker, boot: boot, hooks: map[string]*hookLine{}, untold: map[*entry]bool{}, hookWake: make(chan struct{}, 1)}
 }
 
 // recordBytes is what a record is counted for besides its result: so their number is
 // bounded, too.
 const recordBytes = 1 << 10
 
+// weight is what a job that has ended is counted for.
+func (e *entry) weight() int64 {
+	n := e.ResultBytes + recordBytes
+	if e.Hook != nil {
+		n += int64(len(e.Hook.URL))
+	}
+	return n
+}
+
 // weigh counts an entry, or takes it out of the count.
 func (x *index) weigh(e *entry, by int64) {
 	x.count[e.State] += by
 	if e.State.Final() {
-		x.results += by * (e.ResultBytes + recordBytes)
+		x.results += by * e.weight()
 	} else {
 		x.requests += by * e.Bytes
 	}
@@ -126,9 +145,10 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 		return false
 	default:
 		x.weigh(e, -1)
-		tenant := e.Tenant
+		tenant, delivery := e.Tenant, e.Delivery
 		e.Record = *r
 		e.Tenant = tenant // whose a job is never changes
+		e.Delivery = delivery
 	}
 	if kind == submission {
 		e.order = number
@@ -144,6 +164,7 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 		if e.order != 0 {
 			x.untidy[e] = true
 		}
+		x.hook(e)
 	}
 	x.look(e.Tenant)
 	for _, w := range x.watchers[r.ID] {
@@ -176,6 +197,7 @@ func (x *index) drop(e *entry) {
 	x.weigh(e, -1)
 	delete(x.jobs, e.ID)
 	delete(x.untidy, e)
+	delete(x.untold, e)
 	x.ids = without(x.ids, e.ID)
 	if own := x.tenants[e.Tenant]; len(own.ids) == 1 {
 		delete(x.tenants, e.Tenant)
@@ -189,25 +211,36 @@ func (x *index) drop(e *entry) {
 }
 
 // oldest gives, of the jobs that have ended, those that are to go: the first ones, while
-// they are old enough, or all together too large. There may be more.
+// they are old enough, or all together too large. There may be more. A job of whose end
+// somebody is to be told goes only where room is needed.
 func (x *index) oldest(old func(*entry) bool, over int64) (out []*entry) {
 	const most = 1000
-	for len(x.ended) > 0 && x.jobs[x.ended[0].ID] != x.ended[0] {
-		x.ended[0] = nil
-		x.ended = x.ended[1:]
-	}
+	x.compact()
 	for _, e := range x.ended {
-		if x.jobs[e.ID] != e {
+		if x.jobs[e.ID] != e || e.telling || e.Untold() && over <= 0 {
 			continue
 		}
 		// What the journal has not told yet it would tell again.
 		if !old(e) && over <= 0 || e.version > x.seen || len(out) == most {
 			break
 		}
-		over -= e.ResultBytes + recordBytes
+		over -= e.weight()
 		out = append(out, e)
 	}
 	return out
+}
+
+// compact takes out of those that have ended the ones that are gone: from the front, and
+// behind one that stays for long when they are the most.
+func (x *index) compact() {
+	gone := func(e *entry) bool { return x.jobs[e.ID] != e }
+	for len(x.ended) > 0 && gone(x.ended[0]) {
+		x.ended[0] = nil
+		x.ended = x.ended[1:]
+	}
+	if len(x.ended) > 2*len(x.jobs)+1000 {
+		x.ended = slices.Clip(slices.DeleteFunc(x.ended, gone))
+	}
 }
 
 // page lists records behind an id; state "" is any, and so is no tenant.

@@ -26,6 +26,11 @@ type Config struct {
 	Ran    func(tenant string, cpu, ran, ago time.Duration)
 	Logger *slog.Logger
 	Now    func() time.Time // nil: time.Now
+	// Settled is called when this service has ended a job otherwise than by Finish: it was
+	// cancelled or expired while it waited, or cut off by the end of an earlier start.
+	Settled func(*Record)
+	// Told is called when this service has delivered a webhook, or given it up.
+	Told func(*Record)
 }
 
 // MaxAttempts is how often a job is begun that may be run again.
@@ -54,7 +59,7 @@ type Queue struct {
 // Open reads the journal, and settles what an earlier start has left: jobs that it had
 // begun are queued again where they may, else they are interrupted.
 func Open(ctx context.Context, c Config) (*Queue, error) {
-	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(), comingOf: map[string]amount{}, wake: make(chan struct{}, 1)}
+	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(c.Worker, c.Boot), comingOf: map[string]amount{}, wake: make(chan struct{}, 1)}
 	if q.log == nil {
 		q.log = slog.New(slog.DiscardHandler)
 	}
@@ -91,6 +96,9 @@ func (q *Queue) told(m *Message, found *strays) {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		q.index.seen = m.Number
+		if kind == deliveryOf {
+			q.toldDelivery(id, m)
+		}
 		return
 	}
 	r, err := decode(m.Meta)
@@ -106,6 +114,17 @@ func (q *Queue) told(m *Message, found *strays) {
 	if err == nil {
 		q.applied(kind, r, m.Number)
 	}
+}
+
+// toldDelivery takes over what came of telling of a job's end. One that cannot be read
+// counts as not begun. The caller holds mu.
+func (q *Queue) toldDelivery(id string, m *Message) {
+	d, err := decodeDelivery(m.Meta)
+	if err != nil {
+		q.log.Error("a message of the queue's journal cannot be read; the webhook is sent again", "subject", m.Subject, "error", err)
+		d = &Delivery{State: Pending}
+	}
+	q.index.applyDelivery(id, d, m.Number)
 }
 
 // applied brings a record into memory. The caller holds mu.
@@ -155,6 +174,7 @@ type Submission struct {
 
 	Memory int64 // that the job is promised while it runs
 	CPUs   float64
+	Hook   *Hook // nil: nobody is told of its end
 }
 
 // Submit queues a job. When it returns without an error, the job would survive the loss
@@ -162,7 +182,7 @@ type Submission struct {
 func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created bool, err error) {
 	now := q.now().UTC().Truncate(time.Microsecond)
 	r = Record{ID: s.ID, Tenant: s.Tenant, State: Queued, Priority: s.Priority, RetrySafe: s.RetrySafe, Created: now, Expires: now.Add(s.TTL), Wait: s.TTL.Milliseconds(),
-		Files: s.Files, Bytes: int64(len(s.Request)), Memory: s.Memory, CPUs: s.CPUs}
+		Files: s.Files, Hook: s.Hook, Bytes: int64(len(s.Request)), Memory: s.Memory, CPUs: s.CPUs}
 	if s.Key != "" {
 		r.Key = sum([]byte(keyText(&s)))
 		known, err := q.keyed(ctx, &r, sum(s.Request))

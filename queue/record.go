@@ -59,6 +59,8 @@ type Record struct {
 	Cancel    bool      `json:"cancel,omitempty"` // somebody asked for the end of it while it ran
 	Files     int       `json:"files,omitempty"`  // how many files of the store the request names
 	Key       string    `json:"key,omitempty"`    // hash of its Idempotency-Key
+	Hook      *Hook     `json:"hook,omitempty"`   // whom to tell of its end; nobody changes what it points to
+	Delivery  *Delivery `json:"-"`                // what came of that so far; nil: nothing; likewise
 
 	Memory int64         `json:"memory,omitempty"` // that it is promised while it runs; 0: that is found out when it does
 	CPUs   float64       `json:"cpus,omitempty"`   // likewise

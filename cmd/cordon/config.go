@@ -15,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/pflag"
 
+	"cordon/audit"
 	"cordon/httpapi"
 	"cordon/tenants"
 )
@@ -56,7 +57,14 @@ type config struct {
 	QueueKey         string `yaml:"queue-key"`         // file
 	QueueReplicas    int    `yaml:"queue-replicas"`    // of the stream on those servers
 
-	Overcommit string `yaml:"overcommit"` // how many times what the host has jobs may be promised
+	Overcommit    string `yaml:"overcommit"`     // how many times what the host has jobs may be promised
+	WebhookHosts  string `yaml:"webhook-hosts"`  // that may be told when jobs have ended, with commas between
+	WebhookSecret string `yaml:"webhook-secret"` // file; empty: in the state directory
+	WebhookCA     string `yaml:"webhook-ca"`     // file
+	WebhookTTL    string `yaml:"webhook-ttl"`    // how long it is tried to deliver one
+
+	AuditLog    string `yaml:"audit-log"`    // file, or - for the standard output; empty: none
+	AuditSource string `yaml:"audit-source"` // on: with the source texts of jobs
 
 	Parallel int    `yaml:"parallel"`  // jobs that run at once
 	Queue    int    `yaml:"queue"`     // jobs that wait for a place, besides those that run
@@ -100,6 +108,12 @@ var options = []option{
 	{"queue-ca", "`file` with the certificates that those servers' are signed with; empty: the system's", func(c *config) *string { return &c.QueueCA }, nil},
 	{"queue-cert", "`file` with the certificate to show to those servers", func(c *config) *string { return &c.QueueCert }, nil},
 	{"queue-key", "`file` with its key", func(c *config) *string { return &c.QueueKey }, nil},
+	{"webhook-hosts", "`hosts` that webhooks may be sent to, with commas between: hooks.example.org[:port], *.example.org, http://…, addresses and networks that are not public; empty: none", func(c *config) *string { return &c.WebhookHosts }, nil},
+	{"webhook-secret", "`file` with the secret that signs them, or two while it is changed; empty: in the state directory", func(c *config) *string { return &c.WebhookSecret }, nil},
+	{"webhook-ca", "`file` with certificates that receivers' may be signed with, besides the system's", func(c *config) *string { return &c.WebhookCA }, nil},
+	{"webhook-ttl", "how `long` it is tried to deliver a webhook", func(c *config) *string { return &c.WebhookTTL }, nil},
+	{"audit-log", "`file` for the audit log, or - for the standard output; empty: none", func(c *config) *string { return &c.AuditLog }, nil},
+	{"audit-source", "`on` has the source texts of jobs in it, not only their hashes", func(c *config) *string { return &c.AuditSource }, nil},
 	{"cpu-scale", "multiply limits of CPU time and wall time by this `number`, 0.1 to 10; cordon calibrate tells which", func(c *config) *string { return &c.CPUScale }, nil},
 	{"overcommit", "how many `times` the host's memory and processors the limits of jobs that run at once may come to, as in memory=1.5,cpu=4; empty: memory=4, and what --parallel needs", func(c *config) *string { return &c.Overcommit }, nil},
 	{"drain", "how `long` running jobs may go on when the service ends", func(c *config) *string { return &c.Drain }, nil},
@@ -116,7 +130,7 @@ var options = []option{
 
 func defaultConfig() config {
 	return config{Listen: "127.0.0.1:8080", State: defaultState(), FilesBytes: "1G", FilesTTL: "24h", BuildsBytes: "1G", QueueJobs: 100_000, QueueBytes: "1G", QueueTTL: "24h", QueueReplicas: 1,
-		ResultsTTL: "24h", ResultsBytes: "1G", CPUScale: "1", Drain: "30s", LogLevel: "info",
+		ResultsTTL: "24h", ResultsBytes: "1G", WebhookTTL: "24h", AuditSource: "off", CPUScale: "1", Drain: "30s", LogLevel: "info",
 		Parallel: runtime.NumCPU(), Queue: 256, Warm: 2}
 }
 
@@ -155,6 +169,7 @@ func addFlags(f *pflag.FlagSet) {
 			f.Int(o.flag, *o.number(&defaults), o.usage)
 		}
 	}
+	f.Lookup("audit-source").NoOptDefVal = "on"
 	f.String("config", "", "YAML `file` with these settings")
 }
 
@@ -279,12 +294,15 @@ func (c *config) check() error {
 	if c.Tenants == "" {
 		c.Tenants = filepath.Join(c.State, tenants.FileName)
 	}
-	if !filepath.IsAbs(c.Tenants) {
-		absolute, err := filepath.Abs(c.Tenants)
-		if err != nil {
-			return fmt.Errorf("tenants: %w", err)
+	for name, path := range map[string]*string{"tenants": &c.Tenants, "audit-log": &c.AuditLog, "webhook-secret": &c.WebhookSecret} {
+		if *path == "" || *path == audit.Stdout {
+			continue
 		}
-		c.Tenants = absolute
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		*path = absolute
 	}
 	if c.GoCache == "" {
 		c.GoCache = filepath.Join(c.State, "go-cache")
@@ -304,6 +322,12 @@ func (c *config) check() error {
 		return fmt.Errorf("drain: %q given, a duration such as 30s is wanted", c.Drain)
 	}
 	if err := c.checkQueue(); err != nil {
+		return err
+	}
+	if err := c.checkWebhooks(); err != nil {
+		return err
+	}
+	if _, err := c.auditSource(); err != nil {
 		return err
 	}
 	if err := c.checkFiles(); err != nil {

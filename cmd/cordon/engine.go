@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime"
 
+	"cordon/audit"
 	"cordon/cgroup"
 	"cordon/languages"
 	"cordon/policies"
@@ -35,6 +36,18 @@ func (r resolver) Resolve(name string, q policy.Request) (*policy.Grant, error) 
 	return policy.ResolveChecked(q, p)
 }
 
+// private is what no job may see of the service.
+func (c *config) private() []string {
+	all := []string{c.State, c.Tenants}
+	if c.WebhookSecret != "" {
+		all = append(all, c.WebhookSecret)
+	}
+	if c.AuditLog != "" && c.AuditLog != audit.Stdout {
+		all = append(all, c.AuditLog)
+	}
+	return all
+}
+
 // engine is everything that runs jobs, inside the daemon's user namespace.
 type engine struct {
 	runner    *sandbox.Runner
@@ -55,8 +68,9 @@ type engineOptions struct {
 	runFiles  string // directory of the starts' runtime files, of which leftovers are swept; "": none
 	parallel  int
 	warm      int
-	files     bool // keep files by their content, and have a queue
-	languages bool // detect toolchains and prepare their caches
+	files     bool       // keep files by their content, and have a queue
+	languages bool       // detect toolchains and prepare their caches
+	audit     *audit.Log // nil: none
 	logger    *slog.Logger
 	tenants   *tenants.Registry // nil: there are none
 }
@@ -88,7 +102,7 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 			return nil, fmt.Errorf("languages: %w", err)
 		}
 	}
-	host := rootfs.Host{FS: rootfs.HostFS{}, CPUs: runtime.NumCPU(), Private: []string{o.config.State, o.config.Tenants}}
+	host := rootfs.Host{FS: rootfs.HostFS{}, CPUs: runtime.NumCPU(), Private: o.config.private()}
 	if o.languages {
 		if host.Extra, err = e.prepareLanguages(ctx, o); err != nil {
 			return nil, err
@@ -137,7 +151,7 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 	settings.Tenants = shares(o.tenants)
 	e.runner = sandbox.New(settings)
 	if o.files {
-		if e.queue, err = openQueue(ctx, &o.config, o.logger, e.runner.Charge); err != nil {
+		if e.queue, err = openQueue(ctx, &o.config, o.audit, o.logger, e.runner.Charge); err != nil {
 			return nil, errors.Join(err, e.close())
 		}
 	}

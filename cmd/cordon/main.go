@@ -68,7 +68,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(newSubmitCommand(), newStatusCommand(), newListCommand(), newLogsCommand(), newCancelCommand())
-	root.AddCommand(newServeCommand(), newRunCommand(), newTokenCommand(), newKeyCommand(), newTenantCommand(), newPolicyCommand(), newDoctorCommand(),
+	root.AddCommand(newServeCommand(), newRunCommand(), newTokenCommand(), newKeyCommand(), newTenantCommand(), newWebhookCommand(), newPolicyCommand(), newDoctorCommand(),
 		newSetupCommand(), newCalibrateCommand(), newJudgeCommand(), newBenchCommand(), newBenchPrototypeCommand(), newVerifyCommand(), newVersionCommand(), newProbeCommand())
 	return root
 }

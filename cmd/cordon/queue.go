@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"cordon/audit"
 	"cordon/httpapi"
 	"cordon/queue"
 	"cordon/sandbox"
@@ -72,7 +73,7 @@ func (c *config) checkQueue() error {
 }
 
 // openQueue opens the queue of the service, or none. ran is told what was run elsewhere.
-func openQueue(ctx context.Context, c *config, logger *slog.Logger, ran func(tenant string, cpu, ran, ago time.Duration)) (*queue.Queue, error) {
+func openQueue(ctx context.Context, c *config, log *audit.Log, logger *slog.Logger, ran func(tenant string, cpu, ran, ago time.Duration)) (*queue.Queue, error) {
 	if c.QueueJobs == 0 {
 		return nil, nil
 	}
@@ -91,7 +92,8 @@ func openQueue(ctx context.Context, c *config, logger *slog.Logger, ran func(ten
 		return nil, fmt.Errorf("queue: %w; --queue-jobs 0 does without", err)
 	}
 	q, err := queue.Open(ctx, queue.Config{Journal: journal, Worker: worker, Boot: boot.String(), MaxJobs: int64(c.QueueJobs), MaxBytes: settings.bytes,
-		ResultsTTL: settings.resultsTTL, ResultsBytes: settings.resultsBytes, Ran: ran, Logger: logger})
+		ResultsTTL: settings.resultsTTL, ResultsBytes: settings.resultsBytes, Ran: ran, Logger: logger,
+		Settled: httpapi.AuditSettled(log), Told: httpapi.AuditTold(log)})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("queue: %w", err), journal.Close())
 	}
@@ -116,7 +118,7 @@ func openJournal(ctx context.Context, c *config, logger *slog.Logger) (worker st
 }
 
 // jobs is the queue as the API wants it; nil without one.
-func (e *engine) jobs(c *config) (*httpapi.Jobs, error) {
+func (e *engine) jobs(c *config, logger *slog.Logger) (*httpapi.Jobs, error) {
 	if e.queue == nil {
 		return nil, nil
 	}
@@ -124,11 +126,15 @@ func (e *engine) jobs(c *config) (*httpapi.Jobs, error) {
 	if err != nil {
 		return nil, err
 	}
+	hooks, err := c.hooks(logger)
+	if err != nil {
+		return nil, err
+	}
 	most := c.QueueParallel
 	if most == 0 {
 		most = c.Parallel
 	}
-	return &httpapi.Jobs{Queue: e.queue, Most: most, TTL: settings.ttl, Promise: e.runner.Promise, Reserve: func(ctx context.Context, r *queue.Record) (httpapi.Place, error) {
+	return &httpapi.Jobs{Queue: e.queue, Most: most, TTL: settings.ttl, Hooks: hooks, Promise: e.runner.Promise, Reserve: func(ctx context.Context, r *queue.Record) (httpapi.Place, error) {
 		p, err := e.runner.Reserve(ctx, r.Tenant, sandbox.Promise{Memory: r.Memory, CPUs: r.CPUs})
 		if err != nil {
 			return nil, err

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"cordon/audit"
 	"cordon/httpapi"
 	"cordon/internal/doctor"
 	"cordon/tenants"
@@ -37,6 +38,9 @@ func newServeCommand() *cobra.Command {
 			c, err := loadConfig(cmd.Flags())
 			if err != nil {
 				return err
+			}
+			if hello && c.AuditLog == audit.Stdout {
+				return errors.New("--hello prints to the standard output, where --audit-log - wants to be alone; give one of them")
 			}
 			if !inside {
 				return enterNamespace("serve", privateName(&c), &c)
@@ -95,17 +99,21 @@ func serve(ctx context.Context, c *config, logger *slog.Logger, trace string, he
 		return err
 	}
 	defer closeAll(listeners)
-	e, err := newEngine(ctx, engineOptions{config: *c, instance: instanceName(c.State), runFiles: c.runFiles(),
-		parallel: c.Parallel, warm: c.Warm, files: true, languages: true, logger: logger, tenants: keys})
+	log, err := openAudit(c, logger)
 	if err != nil {
 		return err
 	}
+	e, err := newEngine(ctx, engineOptions{config: *c, audit: log, instance: instanceName(c.State), runFiles: c.runFiles(),
+		parallel: c.Parallel, warm: c.Warm, files: true, languages: true, logger: logger})
+	if err != nil {
+		return errors.Join(err, log.Close())
+	}
 	t, err := newTracer(trace)
 	if err != nil {
-		return errors.Join(fmt.Errorf("trace: %w", err), e.close())
+		return errors.Join(fmt.Errorf("trace: %w", err), e.close(), log.Close())
 	}
-	err = e.serve(ctx, c, logger, token, listeners, t, func() { ready(ctx, c, logger, token, listeners, hello, out) })
-	return errors.Join(err, t.close(), e.close())
+	err = e.serve(ctx, c, logger, log, token, listeners, t, func() { ready(ctx, c, logger, token, listeners, hello, out) })
+	return errors.Join(err, t.close(), e.close(), log.Close())
 }
 
 // leaveProcessors has the service's own code run on half of the processors: what
@@ -118,7 +126,7 @@ func leaveProcessors() {
 }
 
 // serve proves every guard, then answers requests.
-func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, token httpapi.Token, listeners []net.Listener, t *tracer, ready func()) error {
+func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, log *audit.Log, token httpapi.Token, listeners []net.Listener, t *tracer, ready func()) error {
 	for _, name := range e.policies.Names() {
 		if err := e.runner.Prepare(name); err != nil {
 			return fmt.Errorf("policy %s cannot be held on this host: %w\nrun \"cordon doctor\" to see what is missing and how to mend it", name, err)
@@ -139,7 +147,11 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, toke
 	if settings.Tenancy, err = e.tenancy(c, meter.Meter); err != nil {
 		return err
 	}
-	if settings.Jobs, err = e.jobs(c); err != nil {
+	settings.Audit, settings.Settings = log, c.changed()
+	if settings.AuditSource, err = c.auditSource(); err != nil {
+		return err
+	}
+	if settings.Jobs, err = e.jobs(c, logger); err != nil {
 		return err
 	}
 	server, err := httpapi.New(settings) // which takes the files into use that queued jobs name
@@ -153,6 +165,11 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, toke
 	if err != nil {
 		return err
 	}
+	var hooks *httpapi.Hooks
+	if settings.Jobs != nil {
+		hooks = settings.Jobs.Hooks
+	}
+	defer reload(ctx, c, log, hooks, logger)()
 	ready()
 	return server.Serve(ctx, drain, listeners...)
 }
