@@ -31,7 +31,7 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 // holdsToken: what is no bearer token at all is compared, too, so that every
 // refusal takes the same way.
 func (s *Server) holdsToken(r *http.Request) bool {
-	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	scheme, given, _ := strings.Cut(authorization(r), " ")
 	right := s.config.Token.Is(strings.TrimSpace(given))
 	return strings.EqualFold(scheme, "Bearer") && right
 }

@@ -64,7 +64,7 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 		return queue.Record{}, p
 	}
 	k := &kept{files: s.config.Files}
-	job, p := s.job(&request.RunRequest, k)
+	job, p := s.queuedJob(request, k)
 	if p != nil {
 		k.release()
 		return queue.Record{}, p

@@ -19,6 +19,7 @@ type metrics struct {
 
 	submitted      *prometheus.CounterVec
 	droppedReaders *prometheus.CounterVec
+	droppedClients *prometheus.CounterVec
 
 	connections connectionMetrics
 }
@@ -39,6 +40,8 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 			Help: "Jobs that were queued, by priority."}, []string{"priority"}),
 		droppedReaders: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_event_readers_dropped_total",
 			Help: "Readers of a job's events that left, or took nothing for too long, before its end."}, []string{"reason"}),
+		droppedClients: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_attached_dropped_total",
+			Help: "Attached clients that left, or were let go, before their job's end."}, []string{"reason"}),
 		connections: connectionMetrics{
 			open: prometheus.NewGauge(prometheus.GaugeOpts{Name: "cordon_connections", Help: "Connections that are open."}),
 			dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "cordon_connections_dropped_total",
@@ -50,7 +53,7 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 	stat := func(pick func(sandbox.Stats) int64) func() float64 {
 		return func() float64 { return float64(pick(c.Runner.Stats())) }
 	}
-	reg.MustRegister(m.jobs, m.tests, m.stages, m.requests, m.refused, m.submitted, m.droppedReaders, m.connections.open, m.connections.dropped,
+	reg.MustRegister(m.jobs, m.tests, m.stages, m.requests, m.refused, m.submitted, m.droppedReaders, m.droppedClients, m.connections.open, m.connections.dropped,
 		gauge("cordon_jobs_inside", "Jobs that run or wait.", func() float64 { return float64(a.inside()) }),
 		gauge("cordon_jobs_running", "Jobs that run.", stat(func(s sandbox.Stats) int64 { return s.Running })),
 		gauge("cordon_warm_cells", "Cells that wait for a job.", stat(func(s sandbox.Stats) int64 { return s.WarmCells })),

@@ -65,6 +65,7 @@ const (
 	CodeKeyMismatch      Code = "idempotency_key_reused"
 	CodeQueueUnavailable Code = "queue_unavailable"
 	CodeDiskFull         Code = "disk_full"
+	CodeUpgradeRequired  Code = "upgrade_required"
 	CodeInternal         Code = "internal_error"
 )
 
@@ -76,7 +77,7 @@ var statusOf = map[Code]int{
 	CodeTooManyAttempts: 429, CodeUnknownHost: 421, CodeNotJSON: 415, CodeEncoded: 415, CodeTooManyHeaders: 431,
 	CodeCrossOrigin: 403, CodeNotFound: 404, CodeMethodNotAllowed: 405, CodeTimeout: 408,
 	CodeUnknownFile: 404, CodeContentMismatch: 422, CodeFileInUse: 409, CodeStoreFull: 507,
-	CodeUnknownJob: 404, CodeKeyMismatch: 422, CodeQueueUnavailable: 503, CodeDiskFull: 507,
+	CodeUnknownJob: 404, CodeKeyMismatch: 422, CodeQueueUnavailable: 503, CodeDiskFull: 507, CodeUpgradeRequired: 426,
 	CodeQueueFull: 503, CodeShuttingDown: 503, CodeCancelled: 499, CodeInternal: 500,
 }
 

@@ -11,7 +11,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -287,21 +286,20 @@ func TestHostileRequestsAtATerminal(t *testing.T) {
 	}
 	defer ends[0].Close()
 	defer ends[1].Close()
-	var line int32 // N_TTY
+	const nTTY = 0 // everybody's own line discipline
 	free := map[string]syscall.Errno{}
 	for _, h := range hostile {
 		if err := onFile(ends[0], func(fd int) error {
-			_, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), h.request, uintptr(unsafe.Pointer(&line)))
+			var errno syscall.Errno
+			errors.As(unix.IoctlSetPointerInt(fd, uint(h.request), nTTY), &errno)
 			free[h.name] = errno
 			return nil
 		}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	for _, name := range []string{"TIOCSETD"} { // it is everybody's own line discipline
-		if free[name] != 0 {
-			t.Fatalf("control: %s at a terminal without a filter: %v", name, free[name])
-		}
+	if errno := free["TIOCSETD"]; errno != 0 {
+		t.Fatalf("control: TIOCSETD at a terminal without a filter: %v", errno)
 	}
 	for _, name := range []string{"TIOCSTI", "TIOCCONS", "TIOCVHANGUP"} { // whatever rights they want, the kernel knows them
 		if free[name] == unix.ENOTTY {
