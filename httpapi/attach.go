@@ -75,7 +75,7 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request) {
 	upgrade(r.Context())
 	var err error
 	// The origin has been looked at: see ours, whose names are those of this service.
-	a.conn, err = websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{attachProtocol}, InsecureSkipVerify: true,
+	a.conn, err = websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{AttachProtocol}, InsecureSkipVerify: true,
 		OnPongReceived: func(context.Context, []byte) { a.hear() }})
 	if err != nil {
 		return // it has answered
@@ -124,8 +124,8 @@ func checkUpgrade(r *http.Request) *Problem {
 	if !has("Connection", "upgrade") || !has("Upgrade", "websocket") || r.Header.Get("Sec-WebSocket-Version") != "13" || err != nil || len(key) != 16 || !r.ProtoAtLeast(1, 1) {
 		return problem(CodeUpgradeRequired, "", "this is for WebSocket, version 13; /v1/jobs/{id}/events tells of a job over plain HTTP")
 	}
-	if !slices.Contains(offered(r), attachProtocol) {
-		return problem(CodeUpgradeRequired, "Sec-WebSocket-Protocol", attachProtocol+" is not among the protocols that were offered, and nothing else is spoken here")
+	if !slices.Contains(offered(r), AttachProtocol) {
+		return problem(CodeUpgradeRequired, "Sec-WebSocket-Protocol", AttachProtocol+" is not among the protocols that were offered, and nothing else is spoken here")
 	}
 	return nil
 }

@@ -10,8 +10,8 @@ import (
 	"cordon/sandbox"
 )
 
-// attachProtocol is the name of what is spoken over the WebSocket, as docs/api.md has it.
-const attachProtocol = "cordon.attach.v1"
+// AttachProtocol is the name of what is spoken over the WebSocket, as docs/api.md has it.
+const AttachProtocol = "cordon.attach.v1"
 
 // The channels of a binary message: its first byte.
 const (

@@ -126,7 +126,7 @@ func (s *service) dial(t testing.TB, id, query string, header http.Header, proto
 
 func (s *service) attachTo(t testing.TB, id, query string) *attached {
 	t.Helper()
-	c, _, err := s.dial(t, id, query, http.Header{"Authorization": {"Bearer " + canary}}, attachProtocol)
+	c, _, err := s.dial(t, id, query, http.Header{"Authorization": {"Bearer " + canary}}, AttachProtocol)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,7 +322,7 @@ func TestAttachRefusals(t *testing.T) {
 	s := startWithQueue(t, queue.NewMemory(), func(_ *queue.Config, c *Config) { c.MaxConns = 4 })
 	j := s.submit(t, trueJob)
 	path := jobsPath + "/" + j.ID + "/attach"
-	hello := []string{"Connection", "keep-alive, Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol", attachProtocol}
+	hello := []string{"Connection", "keep-alive, Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Protocol", AttachProtocol}
 	s.send(t, http.MethodGet, path, nil).wants(t, CodeUpgradeRequired, "")
 	for at, other := range map[int]string{1: "close", 3: "h2c", 5: "8", 7: "short", 9: "cordon.attach.v2"} {
 		headers := slices.Clone(hello)
@@ -360,24 +360,24 @@ func TestAttachRefusals(t *testing.T) {
 func TestAttachTokenAsAProtocol(t *testing.T) {
 	s := startWithQueue(t, queue.NewMemory(), nil)
 	j := s.submit(t, trueJob)
-	c, r, err := s.dial(t, j.ID, "?watch=1", nil, attachProtocol, "bearer."+canary)
+	c, r, err := s.dial(t, j.ID, "?watch=1", nil, AttachProtocol, "bearer."+canary)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer c.CloseNow()
-	if got := r.Header.Values("Sec-WebSocket-Protocol"); !slices.Equal(got, []string{attachProtocol}) {
+	if got := r.Header.Values("Sec-WebSocket-Protocol"); !slices.Equal(got, []string{AttachProtocol}) {
 		t.Errorf("%q", got)
 	}
-	for _, protocols := range [][]string{{attachProtocol}, {attachProtocol, "bearer." + canary + "x"}, {attachProtocol, canary}, {attachProtocol, "bearer."}} {
+	for _, protocols := range [][]string{{AttachProtocol}, {AttachProtocol, "bearer." + canary + "x"}, {AttachProtocol, canary}, {AttachProtocol, "bearer."}} {
 		if _, r, err := s.dial(t, j.ID, "", nil, protocols...); err == nil || r.StatusCode != http.StatusUnauthorized {
 			t.Errorf("%q: %v", protocols, err)
 		}
 	}
-	if _, r, err := s.dial(t, j.ID, "", http.Header{"Authorization": {"Bearer wrong"}}, attachProtocol, "bearer."+canary); err == nil || r.StatusCode != http.StatusUnauthorized {
+	if _, r, err := s.dial(t, j.ID, "", http.Header{"Authorization": {"Bearer wrong"}}, AttachProtocol, "bearer."+canary); err == nil || r.StatusCode != http.StatusUnauthorized {
 		t.Errorf("a wrong header wins: %v", err)
 	}
 	for path, upgrade := range map[string]string{jobsPath: "websocket", jobsPath + "/" + j.ID: "websocket", jobsPath + "/" + j.ID + "/attach": "", jobsPath + "/a/b/attach": "websocket"} {
-		s.send(t, http.MethodGet, path, nil, "Authorization", "", "Upgrade", upgrade, "Sec-WebSocket-Protocol", attachProtocol+", bearer."+canary).wants(t, CodeUnauthorized, "")
+		s.send(t, http.MethodGet, path, nil, "Authorization", "", "Upgrade", upgrade, "Sec-WebSocket-Protocol", AttachProtocol+", bearer."+canary).wants(t, CodeUnauthorized, "")
 	}
 }
 

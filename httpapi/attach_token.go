@@ -7,7 +7,7 @@ import (
 
 // bearerProtocol is how a browser shows the token: it can set no header of a WebSocket but
 // the names of protocols that it offers. Never in the address, which logs and histories keep.
-// The answer names attachProtocol alone, so that the token is not said back.
+// The answer names AttachProtocol alone, so that the token is not said back.
 const bearerProtocol = "bearer."
 
 // authorization is the header Authorization, or what stands for it where a browser
