@@ -68,12 +68,13 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request) {
 		turnAway(w, r, problem(CodeQueueFull, "", fmt.Sprintf("%d clients are attached to jobs already; try again later", cap(s.attachers.places))))
 		return
 	}
-	if _, err := s.config.Jobs.Queue.Get(r.Context(), a.id); err != nil {
+	record, err := s.config.Jobs.Queue.Get(r.Context(), a.id)
+	if err != nil {
 		turnAway(w, r, s.queueProblem(err))
 		return
 	}
+	a.watch = a.watch || record.State.Final() // there is nothing to write to
 	upgrade(r.Context())
-	var err error
 	// The origin has been looked at: see ours, whose names are those of this service.
 	a.conn, err = websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{AttachProtocol}, InsecureSkipVerify: true,
 		OnPongReceived: func(context.Context, []byte) { a.hear() }})

@@ -35,20 +35,27 @@ func (a *attacher) hear() { a.heard.Store(time.Now().UnixNano()) }
 // run serves the client until the job has ended, the service ends, or either lets go.
 func (a *attacher) run() {
 	a.hear()
-	why := closedTaken
-	if a.watch || a.server.writers.take(a.id) {
-		why = a.both()
-		if !a.watch {
-			a.server.writers.give(a.id)
+	if !a.watch {
+		if !a.server.writers.take(a.id) {
+			a.leave(closedTaken)
+			return
 		}
-	} else {
-		_ = a.conn.Close(why.code, why.reason) // nobody is there to be told
+		defer a.server.writers.give(a.id)
 	}
-	if why == closedEnd || why == closedShutting {
+	a.both()
+}
+
+// leave tells the client why, and whoever runs the service if that came before the job's end.
+func (a *attacher) leave(why *closed) {
+	if why != closedEnd && why != closedShutting {
+		a.server.metrics.droppedClients.WithLabelValues(why.kind()).Inc()
+		a.server.config.Logger.Info("an attached client has gone", "job", a.id, "reason", why.kind(), "from", a.from)
+	}
+	if why == closedGone {
+		_ = a.conn.CloseNow()
 		return
 	}
-	a.server.metrics.droppedClients.WithLabelValues(why.kind()).Inc()
-	a.server.config.Logger.Info("an attached client has gone", "job", a.id, "reason", why.kind(), "from", a.from)
+	_ = a.conn.Close(why.code, why.reason) // what comes of it is not known to anybody
 }
 
 // kind is the reason's first word: of a closed set.
@@ -61,7 +68,7 @@ func (c *closed) kind() string {
 }
 
 // both reads and writes, until one of the two is over.
-func (a *attacher) both() *closed {
+func (a *attacher) both() {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	read := make(chan *closed, 1)
@@ -70,15 +77,10 @@ func (a *attacher) both() *closed {
 	go a.hurry(over)
 	why := a.serve(ctx, read)
 	cancel() // a write into the program's input waits no more
-	if why == closedGone {
-		_ = a.conn.CloseNow()
-	} else {
-		_ = a.conn.Close(why.code, why.reason) // it tells nothing that is not known
-	}
+	a.leave(why)
 	close(over)
 	<-read
 	a.pings.Wait()
-	return why
 }
 
 // hurry cuts off a client to which a message is still on its way when the service ends.

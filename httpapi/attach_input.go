@@ -110,26 +110,43 @@ func (i *liveInput) write(ctx context.Context, to session, b []byte) error {
 	return err
 }
 
-// writers are who may write into which job: one each.
+// writers are who may write into which job: one each. The channel is closed when that one
+// has left.
 type writers struct {
 	mu  sync.Mutex
-	ids map[string]bool
+	ids map[string]chan struct{}
 }
 
-func newWriters() writers { return writers{ids: map[string]bool{}} }
+func newWriters() writers { return writers{ids: map[string]chan struct{}{}} }
 
+// take waits a moment for one that is leaving: who comes again is often faster.
 func (w *writers) take(id string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.ids[id] {
-		return false
+	enough := time.NewTimer(leaving)
+	defer enough.Stop()
+	for {
+		w.mu.Lock()
+		left, taken := w.ids[id]
+		if !taken {
+			w.ids[id] = make(chan struct{})
+		}
+		w.mu.Unlock()
+		if !taken {
+			return true
+		}
+		select {
+		case <-left:
+		case <-enough.C:
+			return false
+		}
 	}
-	w.ids[id] = true
-	return true
 }
+
+// leaving is how long that moment is.
+const leaving = 500 * time.Millisecond
 
 func (w *writers) give(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	close(w.ids[id])
 	delete(w.ids, id)
 }
