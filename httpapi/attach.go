@@ -74,7 +74,10 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.watch = a.watch || record.State.Final() // there is nothing to write to
+	// From here on nobody looks at the form of what comes: on a connection on which this
+	// fails there is no further request. Where it does not, the header is another one.
 	upgrade(r.Context())
+	w.Header().Set("Connection", "close")
 	// The origin has been looked at: see ours, whose names are those of this service.
 	a.conn, err = websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{AttachProtocol}, InsecureSkipVerify: true,
 		OnPongReceived: func(context.Context, []byte) { a.hear() }})
@@ -122,7 +125,7 @@ func checkUpgrade(r *http.Request) *Problem {
 		return slices.ContainsFunc(strings.Split(r.Header.Get(header), ","), func(s string) bool { return strings.EqualFold(strings.TrimSpace(s), token) })
 	}
 	key, err := base64.StdEncoding.DecodeString(r.Header.Get("Sec-WebSocket-Key"))
-	if !has("Connection", "upgrade") || !has("Upgrade", "websocket") || r.Header.Get("Sec-WebSocket-Version") != "13" || err != nil || len(key) != 16 || !r.ProtoAtLeast(1, 1) {
+	if r.Method != http.MethodGet || len(r.Header.Values("Sec-WebSocket-Key")) != 1 || !has("Connection", "upgrade") || !has("Upgrade", "websocket") || r.Header.Get("Sec-WebSocket-Version") != "13" || err != nil || len(key) != 16 || !r.ProtoAtLeast(1, 1) {
 		return problem(CodeUpgradeRequired, "", "this is for WebSocket, version 13; /v1/jobs/{id}/events tells of a job over plain HTTP")
 	}
 	if !slices.Contains(offered(r), AttachProtocol) {

@@ -336,6 +336,7 @@ func TestAttachRefusals(t *testing.T) {
 	for query, field := range map[string]string{"watch=maybe": "watch", "stdout=-1": "stdout", "stderr=99999999999": "stderr", "stdout=1&stdout=2": "stdout"} {
 		s.send(t, http.MethodGet, path+"?"+query, nil, hello...).wants(t, CodeInvalidField, field)
 	}
+	s.direct(t, http.MethodGet, path, nil).wants(t, CodeUpgradeRequired, "")
 	s.send(t, http.MethodGet, path+"?token="+"x", nil, hello...).wants(t, CodeUnknownField, "token")
 	s.send(t, http.MethodGet, jobsPath+"/none/attach", nil, hello...).wants(t, CodeUnknownJob, "")
 	s.send(t, http.MethodGet, path, nil, append(hello, "Origin", "http://evil.example")...).wants(t, CodeCrossOrigin, "")
