@@ -183,24 +183,18 @@ func TestTerminal(t *testing.T) {
 	}
 	o.types(t, "stty size\n")
 	o.shows(t, "40 132\r\n")
-	o.types(t, "stty -a | tr ';' '\\n' | grep -c ' iutf8'\n")
-	o.types(t, "sleep 1000; echo $((64+66))\n") // interrupted by the keyboard, the whole line is
-	o.shows(t, "sleep 1000")
-	eventually(t, "^C interrupts", func() bool {
-		o.types(t, "\x03")
-		time.Sleep(20 * time.Millisecond)
-		return strings.Contains(o.String(), "^C") && strings.HasSuffix(o.String(), "> ")
-	})
-	o.types(t, "sleep 1000\n") // and so it is by a signal to who is in the foreground
-	o.shows(t, "> sleep 1000\r\n")
-	before := len(o.String())
-	eventually(t, "INT interrupts", func() bool {
-		if err := o.Signal("INT"); err != nil {
+	o.types(t, "case $(stty -a) in *' iutf8'*) echo letters-$((2+1));; esac\n")
+	o.shows(t, "letters-3\r\n")
+	// What has begun has the foreground: the keyboard's interrupt is for it, and so is a signal.
+	for i, interrupt := range []func() error{func() error { o.types(t, "\x03"); return nil }, func() error { return o.Signal("INT") }} {
+		before := len(o.String())
+		o.types(t, fmt.Sprintf("sh -c 'echo be\"\"gun-%d; exec sleep 1000'\n", i))
+		o.shows(t, fmt.Sprintf("begun-%d\r\n", i))
+		if err := interrupt(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(20 * time.Millisecond)
-		return strings.HasSuffix(o.String()[before:], "> ")
-	})
+		eventually(t, "the prompt comes again", func() bool { return strings.HasSuffix(o.String()[before:], "> ") })
+	}
 	if err := o.CloseInput(); !errors.Is(err, ErrTerminalInput) {
 		t.Error(err)
 	}

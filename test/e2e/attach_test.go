@@ -125,32 +125,15 @@ func attachShell(t *testing.T, s *service) {
 	a.types("stty size\r")
 	at = a.shows(at, "50 160\r\n")
 	at = a.shows(at, "ready> ")
-	a.types("sleep 1000\r")
-	at = a.shows(at, "sleep 1000\r\n")
-	// Until it sleeps the shell itself has the terminal: it is told once more then.
-	interrupted, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for tick := time.NewTicker(50 * time.Millisecond); ; {
-			select {
-			case <-interrupted:
-				tick.Stop()
-				return
-			case <-tick.C:
-				_ = a.Write(context.Background(), websocket.MessageBinary, []byte("\x00\x03"))
-			}
-		}
-	}()
+	a.types(`sh -c 'echo be""gun; exec sleep 1000'` + "\r") // which has the foreground then
+	at = a.shows(at, "begun\r\n")
+	a.types("\x03")
 	at = a.shows(at, "ready> ")
-	close(interrupted)
-	<-stopped
 	watcher := s.attach(t, id, "?watch=true")
 	watcher.shows(0, "50 160")
 	if code := websocket.CloseStatus(s.attach(t, id, "").end()); code != 4409 {
 		t.Errorf("a second writer: %d", code)
 	}
-	a.types("\r")
-	at = a.shows(at, "ready> ")
 	a.types("exit 7\r")
 	a.shows(at, "exit 7")
 	for _, one := range []*attached{a, watcher} {
