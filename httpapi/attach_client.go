@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -151,7 +152,8 @@ func (a *attacher) ping() *closed {
 		// connection would be closed without a word.
 		ctx, cancel := context.WithTimeout(context.Background(), a.server.patience.ping)
 		defer cancel()
-		if err := a.conn.Ping(ctx); err != nil && ctx.Err() == nil {
+		// One that had to wait too long, for another message or for its answer, says nothing.
+		if err := a.conn.Ping(ctx); err != nil && !errors.Is(err, context.DeadlineExceeded) {
 			close(a.lost) // and there is no further one
 			return
 		}
