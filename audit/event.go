@@ -19,6 +19,7 @@ const (
 	JobStarted       Kind = "job.started"
 	JobEnded         Kind = "job.ended"
 	JobCancelled     Kind = "job.cancelled"
+	JobAttached      Kind = "job.attached"
 	FilePut          Kind = "file.put"
 	FileDeleted      Kind = "file.deleted"
 	WebhookDelivered Kind = "webhook.delivered"
@@ -28,7 +29,7 @@ const (
 )
 
 // Kinds are all of them.
-var Kinds = []Kind{ServiceStarted, ServiceStopped, AuthFailed, JobSubmitted, JobRefused, JobStarted, JobEnded, JobCancelled, FilePut, FileDeleted,
+var Kinds = []Kind{ServiceStarted, ServiceStopped, AuthFailed, JobSubmitted, JobRefused, JobStarted, JobEnded, JobCancelled, JobAttached, FilePut, FileDeleted,
 	WebhookDelivered, WebhookFailed, LogReopened, LogRecovered}
 
 // Actor is who asked.
@@ -57,6 +58,8 @@ type Event struct {
 	Priority string `json:"priority,omitempty"`
 	Files    int    `json:"files,omitempty"` // of the store, that are named
 	Source   *Text  `json:"source,omitempty"`
+
+	Watch bool `json:"watch,omitempty"` // only to read
 
 	Attempt int    `json:"attempt,omitempty"`
 	State   string `json:"state,omitempty"`

@@ -132,6 +132,7 @@ func TestAuditEvents(t *testing.T) {
 	ctx, end := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	waits := s.submit(t, trueJob) // before anything can be begun
+	s.attachTo(t, waits.ID, "?watch=true")
 	s.send(t, http.MethodDelete, jobsPath+"/"+waits.ID, nil)
 	go func() { served <- s.Serve(ctx, time.Minute, l) }()
 
@@ -189,7 +190,7 @@ func TestAuditEvents(t *testing.T) {
 	}
 	// What needs tenants or toolchains is tried elsewhere.
 	for kind, names := range map[string][]string{"job.submitted": {"language", "source", "source.sha256", "source.bytes", "source.text", "source.cut", "tenant"}, "job.refused": {"tenant"},
-		"job.started": {"tenant"}, "job.ended": {"tenant"}, "job.cancelled": {"tenant"}, "file.put": {"tenant"}, "file.deleted": {"tenant"}, "webhook.delivered": {"tenant"}, "webhook.failed": {"tenant"}} {
+		"job.started": {"tenant"}, "job.ended": {"tenant"}, "job.cancelled": {"tenant"}, "job.attached": {"tenant"}, "file.put": {"tenant"}, "file.deleted": {"tenant"}, "webhook.delivered": {"tenant"}, "webhook.failed": {"tenant"}} {
 		for _, name := range names {
 			if seen[kind] != nil {
 				seen[kind][name] = true
@@ -206,7 +207,7 @@ func TestAuditEvents(t *testing.T) {
 	if len(documented) != len(audit.Kinds) || len(seen) != len(audit.Kinds) {
 		t.Errorf("%d kinds, %d documented, %d seen", len(audit.Kinds), len(documented), len(seen))
 	}
-	for kind, want := range map[string]int{"service.started": 1, "service.stopped": 1, "job.submitted": 6, "job.started": 3, "job.ended": 6, "job.refused": 3, "job.cancelled": 1,
+	for kind, want := range map[string]int{"service.started": 1, "service.stopped": 1, "job.submitted": 6, "job.started": 3, "job.ended": 6, "job.refused": 3, "job.cancelled": 1, "job.attached": 1,
 		"file.put": 1, "file.deleted": 1, "webhook.delivered": 1, "webhook.failed": 1} {
 		if count[kind] != want {
 			t.Errorf("%d times %s, want %d", count[kind], kind, want)

@@ -21,7 +21,7 @@ const DefaultPolicy = "default"
 
 // job turns a request into a job: the language fills in what the request leaves
 // out, with settings that follow from the granted limits.
-func (s *Server) job(r *RunRequest, k *kept) (*sandbox.Job, *Problem) {
+func (s *Server) job(r *RunRequest, k *kept, change ...func(*sandbox.Job)) (*sandbox.Job, *Problem) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, problem(CodeInternal, "", "no id could be made: "+err.Error())
@@ -33,6 +33,9 @@ func (s *Server) job(r *RunRequest, k *kept) (*sandbox.Job, *Problem) {
 	}
 	if p := s.mayHave(j.Tenant, j.Policy); p != nil {
 		return nil, p
+	}
+	for _, f := range change { // what a job of the queue has besides
+		f(j)
 	}
 	if r.Build != nil {
 		j.Build, j.BuildLimits, j.BuildFresh = r.Build.Command, r.Build.Limits, r.Build.Fresh

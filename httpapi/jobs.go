@@ -69,7 +69,7 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 	}
 	tenant := tenantOf(ctx)
 	k := s.keptFor(tenant)
-	job, p := s.job(&request.RunRequest, k)
+	job, p := s.queuedJob(request, k)
 	if p != nil {
 		k.release()
 		return queue.Record{}, p

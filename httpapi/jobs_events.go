@@ -215,16 +215,11 @@ func (e *eventReader) last(ctx context.Context, r *queue.Record) error {
 		return err
 	}
 	if r.State != queue.Failed && text != nil {
-		var printed struct {
-			Stdout       string `json:"stdout"`
-			StdoutBase64 []byte `json:"stdout_base64"`
-			Stderr       string `json:"stderr"`
-			StderrBase64 []byte `json:"stderr_base64"`
-		}
-		if err := json.Unmarshal(text, &printed); err != nil {
+		streams, err := printed(text)
+		if err != nil {
 			return err
 		}
-		for i, all := range [2][]byte{append([]byte(printed.Stdout), printed.StdoutBase64...), append([]byte(printed.Stderr), printed.StderrBase64...)} {
+		for i, all := range streams {
 			if err := e.output(i, all, true); err != nil {
 				return err
 			}
@@ -240,6 +235,18 @@ func (e *eventReader) last(ctx context.Context, r *queue.Record) error {
 	e.at.state = closing
 	status.withResult(text)
 	return e.event("result", status)
+}
+
+// printed is what a job has printed, by its result.
+func printed(result []byte) (streams [2][]byte, err error) {
+	var of struct {
+		Stdout       string `json:"stdout"`
+		StdoutBase64 []byte `json:"stdout_base64"`
+		Stderr       string `json:"stderr"`
+		StderrBase64 []byte `json:"stderr_base64"`
+	}
+	err = json.Unmarshal(result, &of)
+	return [2][]byte{append([]byte(of.Stdout), of.StdoutBase64...), append([]byte(of.Stderr), of.StderrBase64...)}, err
 }
 
 // output tells of a stream what comes behind the cursor; whole: it has ended. A letter

@@ -92,14 +92,19 @@ func (s *Server) tryClaim(c *queue.Claim, place Place) (*sandbox.Result, *Proble
 	}
 	k := s.keptFor(c.Tenant)
 	defer k.release()
-	job, p := s.job(&request.RunRequest, k)
+	job, p := s.queuedJob(request, k)
 	if p != nil {
 		p.Job = c.ID
 		return nil, p
 	}
 	job.ID, job.Tenant = c.ID, c.Tenant
 	s.config.Audit.Add(audit.Event{Event: audit.JobStarted, Actor: audit.Actor{Tenant: c.Tenant}, Job: c.ID, Policy: job.Policy, Attempt: c.Attempts})
-	s.live.begin(c.ID, c.Attempts).follow(job)
+	var input *liveInput
+	if job.Interactive != nil {
+		input = newLiveInput(request.Interactive.idle())
+		input.listen(job)
+	}
+	s.live.begin(c.ID, c.Attempts, input).follow(job)
 	result, err := place.Run(c.Context(), job)
 	switch {
 	case err == nil:

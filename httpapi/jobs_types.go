@@ -14,7 +14,9 @@ type JobRequest struct {
 	RunRequest
 	Priority  string `json:"priority,omitempty" enum:"high,normal,low" doc:"Which of the jobs that wait is begun first; normal when absent"`
 	RetrySafe bool   `json:"retry_safe,omitempty" doc:"The job may be run again where the service ended while it ran; else it is interrupted then"`
-	QueueTTL  *int64 `json:"queue_ttl_ms,omitempty" doc:"How long the job may wait; then it is expired. The service's own limit when absent" minimum:"1"`
+	// Interactive is not of POST /v1/run: there is nothing to attach to.
+	Interactive *InteractiveRequest `json:"interactive,omitempty" doc:"The input is written while the program runs, by a client that is attached: GET /v1/jobs/{id}/attach"`
+	QueueTTL    *int64              `json:"queue_ttl_ms,omitempty" doc:"How long the job may wait; then it is expired. The service's own limit when absent" minimum:"1"`
 
 	Webhook *WebhookRequest `json:"webhook,omitempty" doc:"Who is told when the job has ended, however that comes"`
 }

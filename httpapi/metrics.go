@@ -20,6 +20,7 @@ type metrics struct {
 	submitted      *prometheus.CounterVec
 	droppedReaders *prometheus.CounterVec
 	tellings       *prometheus.CounterVec
+	droppedClients *prometheus.CounterVec
 
 	connections connectionMetrics
 
@@ -44,6 +45,8 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 			Help: "Readers of a job's events that left, or took nothing for too long, before its end."}, []string{"reason"}),
 		tellings: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_webhook_attempts_total",
 			Help: "Attempts to deliver a webhook, by what came of them."}, []string{"outcome"}),
+		droppedClients: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_attached_dropped_total",
+			Help: "Attached clients that left, or were let go, before their job's end."}, []string{"reason"}),
 		connections: connectionMetrics{
 			open: prometheus.NewGauge(prometheus.GaugeOpts{Name: "cordon_connections", Help: "Connections that are open."}),
 			dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "cordon_connections_dropped_total",
@@ -55,7 +58,7 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 	stat := func(pick func(sandbox.Stats) int64) func() float64 {
 		return func() float64 { return float64(pick(c.Runner.Stats())) }
 	}
-	reg.MustRegister(m.jobs, m.tests, m.stages, m.requests, m.refused, m.submitted, m.droppedReaders, m.tellings, m.connections.open, m.connections.dropped,
+	reg.MustRegister(m.jobs, m.tests, m.stages, m.requests, m.refused, m.submitted, m.droppedReaders, m.tellings, m.droppedClients, m.connections.open, m.connections.dropped,
 		gauge("cordon_jobs_inside", "Jobs that run or wait.", func() float64 { return float64(a.inside()) }),
 		gauge("cordon_jobs_running", "Jobs that run.", stat(func(s sandbox.Stats) int64 { return s.Running })),
 		gauge("cordon_jobs_waiting", "Jobs, and tests of jobs, that wait for a place; of queued ones the next of each tenant.", stat(func(s sandbox.Stats) int64 { return s.Waiting })),

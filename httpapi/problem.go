@@ -74,6 +74,7 @@ const (
 	CodeTenantStoreFull  Code = "tenant_store_full"
 	CodeWebhookRefused   Code = "webhook_refused"
 	CodeAuditUnavailable Code = "audit_unavailable"
+	CodeUpgradeRequired  Code = "upgrade_required"
 	CodeInternal         Code = "internal_error"
 )
 
@@ -85,7 +86,7 @@ var statusOf = map[Code]int{
 	CodeTooManyAttempts: 429, CodeUnknownHost: 421, CodeNotJSON: 415, CodeEncoded: 415, CodeTooManyHeaders: 431,
 	CodeCrossOrigin: 403, CodeNotFound: 404, CodeMethodNotAllowed: 405, CodeTimeout: 408,
 	CodeUnknownFile: 404, CodeContentMismatch: 422, CodeFileInUse: 409, CodeStoreFull: 507,
-	CodeUnknownJob: 404, CodeKeyMismatch: 422, CodeQueueUnavailable: 503, CodeDiskFull: 507,
+	CodeUnknownJob: 404, CodeKeyMismatch: 422, CodeQueueUnavailable: 503, CodeDiskFull: 507, CodeUpgradeRequired: 426,
 	CodeMissingScope: 403, CodePolicyNotAllowed: 403, CodeRateLimited: 429, CodeTenantBusy: 429,
 	CodeTenantQueueFull: 429, CodeCPUQuota: 429, CodeTenantStoreFull: 507,
 	CodeWebhookRefused: 422, CodeAuditUnavailable: 503,

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -83,6 +84,9 @@ type Server struct {
 	transfers *admission // of files
 	incoming  *admission // jobs on their way into the queue
 	readers   *admission // of events
+	attachers *admission // over WebSocket
+	attached  sync.WaitGroup
+	writers   writers
 	pins      pins
 	live      lives
 	ending    chan struct{} // closed when the service begins to end
@@ -112,6 +116,7 @@ func New(c Config) (*Server, error) {
 	c.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1)), transfers: newAdmission(transfers(c.MaxConns)),
 		incoming: newAdmission(min(maxSubmissions, max(1, c.MaxConns/4))), readers: newAdmission(max(1, c.MaxConns/4)),
+		attachers: newAdmission(max(1, c.MaxConns/4)), writers: newWriters(),
 		pins: pins{held: map[string]*kept{}}, live: newLives(), ending: make(chan struct{}),
 		attempts: newAttempts(), strangers: newStrangers(), patience: defaultPatience}
 	s.config.Hosts = nil

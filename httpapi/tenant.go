@@ -60,7 +60,7 @@ func KeyOf(ctx context.Context) (tenant, key string) {
 // authenticated finds out who has sent a request. Whatever was given goes the same way:
 // what is no bearer token at all is compared, too, with the token and as a key.
 func (s *Server) authenticated(r *http.Request) bool {
-	scheme, given, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	scheme, given, _ := strings.Cut(authorization(r), " ")
 	given = strings.TrimSpace(given)
 	operator := s.config.Token.Is(given)
 	var key tenants.Caller
@@ -90,6 +90,7 @@ var scopeOf = map[string]tenants.Scope{
 	"GET " + jobsPath:     tenants.JobsRead,
 	"GET " + jobPath:      tenants.JobsRead,
 	"GET " + eventsPath:   tenants.JobsRead,
+	"GET " + attachPath:   tenants.Attach,
 	"PUT " + filesPath:    tenants.Files,
 	"GET " + filesPath:    tenants.Files,
 	"HEAD " + filesPath:   tenants.Files,

@@ -209,6 +209,9 @@ func (r *Runner) resolve(job *Job) (*Spec, error) {
 		return nil, fmt.Errorf("%w: policy %s asks for an own subordinate id for each job and this host has none; "+
 			"see cordon doctor", ErrUnsupportedHost, grant.Policy)
 	}
+	if err := job.checkInteractive(); err != nil {
+		return nil, err
+	}
 	if err := r.checkEnsemble(job); err != nil {
 		return nil, err
 	}
@@ -296,11 +299,16 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	g, job := s.Grant, s.Job
 	spec := r.stepSpec(g.Limits)
 	spec.args, spec.entries, spec.shown, spec.env = job.Command, files, given, mergeEnv(fixedEnv, job.RunEnv, job.Env)
+	if job.Interactive != nil && job.Interactive.Terminal {
+		spec.terminal, spec.env = true, mergeEnv(fixedEnv, terminalEnv, job.RunEnv, job.Env)
+	}
 	in := stepInput{core: noCore, stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr, progress: job.Progress}
 	out, measured, err := r.measured(ctx, job.Measure, func(core int) (*stepOutcome, error) {
 		in := in
 		in.core = core
-		if in.stdin == nil {
+		if job.Interactive != nil {
+			in.talk = &talk{wanted: job.Interactive}
+		} else if in.stdin == nil {
 			done, err := in.feed(&job.Stdin)
 			if err != nil {
 				return nil, err

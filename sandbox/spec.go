@@ -38,6 +38,16 @@ type stepSpec struct {
 	env     []string
 	entries []cell.Entry
 	shown   []shown
+
+	terminal bool // it has one
+}
+
+// outputBy says what holds its output.
+func (s *stepSpec) outputBy() string {
+	if s.terminal {
+		return "capped terminal"
+	}
+	return "capped pipe"
 }
 
 // Path is the fixed search path of every job.
@@ -68,7 +78,7 @@ func (j *Job) Request() policy.Request {
 	q := policy.Request{Limits: j.Limits, BuildLimits: j.BuildLimits, HasBuild: len(j.Build) > 0,
 		Files: len(j.Files), FileBytes: placedBytes(j.Files), StdinBytes: j.Stdin.Size(), Outputs: j.Outputs, Tests: len(j.Tests),
 		Programs:     len(j.Programs),
-		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
+		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs, Interactive: j.Interactive != nil, Terminal: j.Interactive != nil && j.Interactive.Terminal}
 	for _, kv := range j.Env {
 		name, _, _ := strings.Cut(kv, "=")
 		q.Env = append(q.Env, name)
