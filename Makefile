@@ -14,7 +14,7 @@ BINARY  := $(CURDIR)/bin/cordon
 # the C library's plug-ins out of it.
 STATIC  := -tags osusergo,netgo -trimpath -ldflags '-s -w -X main.version=$(VERSION) -linkmode external -extldflags "-static"'
 
-.PHONY: all build deps run test test-escape lint fuzz bench bench-stages install clean
+.PHONY: all build clients deps run test test-escape lint fuzz bench bench-stages install clean
 
 all: build
 
@@ -38,6 +38,10 @@ test-escape: build
 
 lint: deps
 	@test/lint
+
+# The types of the Go, TypeScript and Python clients, from httpapi/openapi.yaml.
+clients:
+	@clients/generate
 
 fuzz: deps
 	@test/fuzz $(FUZZTIME)

@@ -108,7 +108,7 @@ int bench_client_run(struct bench_client *c, int64_t until, size_t least)
 		c->times[c->count] = bench_now() - from;
 		if (error)
 			return error;
-		if (memcmp(c->answer, "HTTP/1.1 200", 12) != 0 || !memmem(c->answer + c->body, c->size - c->body, c->good, c->good_size))
+		if (memcmp(c->answer, "HTTP/1.1 20", 11) != 0 || !memmem(c->answer + c->body, c->size - c->body, c->good, c->good_size))
 			return EBADMSG;
 	}
 	return 0;

@@ -34,6 +34,10 @@ func TestClient(t *testing.T) {
 			w.Header().Set("Content-Length", "300008")
 			fmt.Fprint(w, `{"good"}`+long)
 		},
+		"accepted": func(w http.ResponseWriter) {
+			w.WriteHeader(http.StatusAccepted)
+			fmt.Fprint(w, `{"good"}`)
+		},
 		"in parts":           func(w http.ResponseWriter) { inParts(w, `{"go`, `od"}`) },
 		"in long parts":      func(w http.ResponseWriter) { inParts(w, long, `"good"`, long) },
 		"good is at its end": func(w http.ResponseWriter) { inParts(w, long, `"good"`) },

@@ -15,10 +15,11 @@ const (
 	Memory     = "memory"
 	Scale      = "scale"
 	Peers      = "peers"
+	Queue      = "service"
 )
 
 // Groups in the order in which they are measured.
-var Groups = []string{Latency, Peers, Throughput, Judging, Work, Memory, Output, Scale}
+var Groups = []string{Latency, Peers, Throughput, Judging, Work, Memory, Output, Scale, Queue}
 
 // Figure is one that has a bar.
 type Figure struct {
@@ -95,6 +96,14 @@ func figures() []Figure {
 		{ID: "scale_root_dirs", Group: Scale, Title: "growth with the root's directories (exponent)", Bar: 1, Aim: 0.5},
 		{ID: "scale_output", Group: Scale, Title: "growth with the output's size (exponent)", Bar: 1, Aim: 1},
 		{ID: "scale_input_files", Group: Scale, Title: "growth with input files (exponent)", Bar: 1, Aim: 1},
+		{ID: "queue_accepted_1", Group: Queue, Title: "durable jobs/s accepted, one client, over POST /v1/run", Bar: 0.5, Aim: 1, AtLeast: true},
+		{ID: "queue_accepted_8", Group: Queue, Title: "the same, 8 clients", Bar: 1, Aim: 2, AtLeast: true},
+		{ID: "queue_latency", Group: Queue, Title: "submit to result by events, one client, p50, over POST /v1/run", Bar: 4, Aim: 2},
+		{ID: "queue_tail", Group: Queue, Title: "the same, p99", Bar: 4, Aim: 2},
+		{ID: "queue_memory", Group: Queue, Title: "memory of the daemon for each job that waits", Unit: "KiB", Bar: 16, Aim: 4},
+		{ID: "queue_drain", Group: Queue, Title: "jobs/s of a full queue over POST /v1/run with 8 clients", Bar: 0.7, Aim: 1, AtLeast: true},
+		{ID: "queue_recovery", Group: Queue, Title: "start after kill -9 with a full queue over that with an empty one", Bar: 3, Aim: 1.5},
+		{ID: "queue_flood", Group: Queue, Title: "p95 wait of one tenant while another floods, in mean job lengths", Bar: 2, Aim: 1},
 	}
 }
 

@@ -18,9 +18,20 @@ import (
 // start runs a service as its users run it, but for what a caller adds. Variables
 // that would set it up otherwise are kept from it.
 func (s *session) start(ctx context.Context, args ...string) (*child.Service, error) {
-	s.starts++ // sockets are made below the state directory, and their names have little room
+	return s.startIn(ctx, s.state(), args...)
+}
+
+// state is a directory for a further service. Sockets are made below it, and their names
+// have little room.
+func (s *session) state() string {
+	s.starts++
+	return filepath.Join(s.dir, fmt.Sprint(s.starts))
+}
+
+// startIn is start with a state directory that may have been another service's before.
+func (s *session) startIn(ctx context.Context, state string, args ...string) (*child.Service, error) {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "CORDON_") })
-	return child.Start(ctx, child.Options{Binary: s.o.Binary, State: filepath.Join(s.dir, fmt.Sprint(s.starts)), Env: env,
+	return child.Start(ctx, child.Options{Binary: s.o.Binary, State: state, Env: env,
 		Args: slices.Concat([]string{"--go-cache", "off"}, s.o.Serve, args)})
 }
 

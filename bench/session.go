@@ -19,9 +19,11 @@ type Options struct {
 	Serve   []string      // further arguments of both, as --cgroup
 	Program string        // absolute path, ends at once with status 0
 	Peers   []Peer        // running services to measure as well
-	Groups  []string      // empty: all but Scale
+	Groups  []string      // empty: all but Scale and Queue
 	Effort  Effort        // how long it may take
 	Sustain time.Duration // 0: as Effort says
+	Jobs    int           // that wait in a full queue; 0: as Effort says
+	Tenants Tenants       // nil: what needs two is left out
 	Soak    int           // jobs after which the daemon's memory is read; 0: those that the run has made
 	Note    func(string)  // called before each part; may be nil
 }
@@ -55,7 +57,7 @@ type session struct {
 // parts are the groups' measurements.
 var parts = map[string]func(*session, context.Context) error{
 	Latency: (*session).latency, Peers: (*session).peers, Throughput: (*session).throughput, Judging: (*session).judging, Work: (*session).work,
-	Memory: (*session).memory, Output: (*session).output, Scale: (*session).scale,
+	Memory: (*session).memory, Output: (*session).output, Scale: (*session).scale, Queue: (*session).queue,
 }
 
 // Measure runs what was asked for. A figure that cannot be had says why in the
@@ -70,7 +72,7 @@ func Measure(ctx context.Context, o Options) (report *Report, err error) {
 	defer func() { err = errors.Join(err, s.close()) }()
 	groups := o.Groups
 	if len(groups) == 0 {
-		groups = slices.DeleteFunc(slices.Clone(Groups), func(g string) bool { return g == Scale })
+		groups = slices.DeleteFunc(slices.Clone(Groups), func(g string) bool { return g == Scale || g == Queue })
 	}
 	started := time.Now()
 	if err := s.prepare(ctx); err != nil {
@@ -92,8 +94,11 @@ func Measure(ctx context.Context, o Options) (report *Report, err error) {
 
 // notAsked is why a whole group is missing.
 func notAsked(group string) string {
-	if group == Scale {
+	switch group {
+	case Scale:
 		return "not asked for: --scale"
+	case Queue:
+		return "not asked for: --service"
 	}
 	return "left out by --only"
 }

@@ -24,6 +24,10 @@ type Handover struct {
 // control is where systemd starts the other commands of a unit with Delegate=.
 const control = ".control"
 
+// emptied is the leaf of a group into which its processes were moved, so that it can be
+// divided: as the error of divide says, and as the container's entrypoint does.
+const emptied = "init"
+
 // String lists the directories.
 func (o *Handover) String() string { return strings.Join(o.Dirs, ", ") }
 
@@ -45,6 +49,9 @@ func (h host) planHandover(user string) (*Handover, error) {
 		if filepath.Base(own) == startLeaf && strings.HasPrefix(filepath.Base(filepath.Dir(own)), handed) {
 			own = filepath.Dir(filepath.Dir(own)) // called from within an earlier handover
 		}
+		if filepath.Base(own) == emptied && free(filepath.Dir(own)) {
+			own = filepath.Dir(own)
+		}
 		return &Handover{Version: 2, Dirs: []string{filepath.Join(own, handedName(user))}, host: h, systemd: systemd}, nil
 	}
 	out := &Handover{Version: 1, host: h, systemd: systemd}
@@ -62,6 +69,12 @@ func (h host) planHandover(user string) (*Handover, error) {
 		}
 	}
 	return out, nil
+}
+
+// free: a group without processes of its own.
+func free(group string) bool {
+	pids, err := dir{path: group}.processes("cgroup.procs")
+	return err == nil && len(pids) == 0
 }
 
 // Done: every directory is there and the user's.
@@ -143,7 +156,7 @@ func divide(own string) error {
 		switch {
 		case errors.Is(err, unix.EBUSY):
 			return fmt.Errorf("cgroup: %[1]s has processes of its own, so it cannot divide %[2]s among its children (cgroup-v2.rst, "+
-				"\"No Internal Process Constraint\"); move them down first: mkdir %[1]s/init && for p in $(cat %[1]s/cgroup.procs); do echo $p > %[1]s/init/cgroup.procs; done", own, c)
+				"\"No Internal Process Constraint\"); move them down first: mkdir %[1]s/"+emptied+" && for p in $(cat %[1]s/cgroup.procs); do echo $p > %[1]s/"+emptied+"/cgroup.procs; done", own, c)
 		case err != nil && !slices.Contains(v2Wanted, c):
 			return fmt.Errorf("cgroup: hand down %s: %w", c, err)
 		}

@@ -20,6 +20,8 @@ func TestPlanHandover(t *testing.T) {
 		"v2 for another user": {v2Mount, "0::/s\n", "alice", v2Tree("s"), 2, []string{"/cg/s/cordon-alice"}},
 		"v2 from an earlier one": {v2Mount, "0::/s/cordon/start\n", "alice", v2Tree("s", "s/cordon", "s/cordon/start"), 2,
 			[]string{"/cg/s/cordon-alice"}},
+		"v2 that was emptied": {v2Mount, "0::/init\n", "cordon", also(v2Tree("init"), "cg/cgroup.procs", ""), 2, []string{"/cg/cordon"}},
+		"v2 that was not":     {v2Mount, "0::/init\n", "cordon", also(v2Tree("init"), "cg/cgroup.procs", "7\n"), 2, []string{"/cg/init/cordon"}},
 		"v2 in another start": {v2Mount, "0::/s/start\n", "cordon", v2Tree("s/start"), 2, []string{"/cg/s/start/cordon"}},
 		"v1 split": {v1Split, v1SplitGroups, "cordon", nil, 1,
 			[]string{"/memory/job/x/cordon", "/pids/cordon", "/cpu/cordon", "/cpuacct/cordon"}},
@@ -58,6 +60,12 @@ func TestPlanHandover(t *testing.T) {
 	if _, err := (host{proc: top + "/none"}).planHandover("cordon"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without /proc: %v", err)
 	}
+}
+
+// also is a tree with one file more.
+func also(tree map[string]string, name, text string) map[string]string {
+	tree[name] = text
+	return tree
 }
 
 // kernelFiles makes what a kernel makes by itself in a new group.

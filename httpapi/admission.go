@@ -21,16 +21,22 @@ func newAdmission(places int) *admission { return &admission{make(chan struct{},
 func (s *Server) admit(a *admission, what string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if s.draining.Load() { // a connection made before may still bring a request
-			turnAway(w, r, s.refused(refusal(sandbox.ErrShuttingDown)))
+			turnAway(w, r, s.refusedFor(r.Context(), refusal(sandbox.ErrShuttingDown)))
 			return
 		}
+		exit, p := s.enter(r.Context(), a, what)
+		if p != nil {
+			turnAway(w, r, s.refusedFor(r.Context(), p))
+			return
+		}
+		defer exit()
 		select {
 		case a.places <- struct{}{}:
 		default:
-			turnAway(w, r, s.refused(problem(CodeQueueFull, "", fmt.Sprintf("%d %s already; try again later", cap(a.places), what))))
+			turnAway(w, r, s.refusedFor(r.Context(), problem(CodeQueueFull, "", fmt.Sprintf("%d %s already; try again later", cap(a.places), what))))
 			return
 		}
-		leave := sync.OnceFunc(func() { <-a.places })
+		leave := sync.OnceFunc(func() { <-a.places; exit() })
 		defer leave()
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), ticketKey{}, &ticket{leave, http.NewResponseController(w)})))
 	})

@@ -27,7 +27,7 @@ func (s *Server) receive(next http.Handler) http.Handler {
 		}
 		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.config.MaxBody))
 		if err != nil {
-			turnAway(w, r, s.refused(unread(err, s.config.MaxBody, s.patience.body)))
+			turnAway(w, r, s.refusedFor(r.Context(), unread(err, s.config.MaxBody, s.patience.body)))
 			return
 		}
 		if control.SetReadDeadline(time.Time{}) != nil || control.SetWriteDeadline(time.Time{}) != nil {
@@ -50,9 +50,9 @@ func (s *Server) isJSON(next http.Handler) http.Handler {
 		}
 		switch {
 		case err != nil || kind != "application/json" || len(parameters) > 0:
-			turnAway(w, r, s.refused(problem(CodeNotJSON, "", fmt.Sprintf("Content-Type: %q given, application/json is wanted", clip(given)))))
+			turnAway(w, r, s.refusedFor(r.Context(), problem(CodeNotJSON, "", fmt.Sprintf("Content-Type: %q given, application/json is wanted", clip(given)))))
 		case len(r.Header.Values("Content-Encoding")) > 0:
-			turnAway(w, r, s.refused(problem(CodeEncoded, "", "a body is taken as it is: send it without Content-Encoding")))
+			turnAway(w, r, s.refusedFor(r.Context(), problem(CodeEncoded, "", "a body is taken as it is: send it without Content-Encoding")))
 		default:
 			next.ServeHTTP(w, r)
 		}

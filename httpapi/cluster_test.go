@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"cordon/queue"
 	"cordon/sandbox"
 	"cordon/store"
@@ -25,8 +27,14 @@ const clusterSecret = "secret-of-the-cluster"
 // cluster are three services on one queue: two that answer, and one that runs jobs.
 type cluster struct{ api, other, worker *queued }
 
-func startCluster(t *testing.T) *cluster {
+func startCluster(t *testing.T) *cluster { return startClusterWith(t, nil) }
+
+// startClusterWith changes what each of them is made of.
+func startClusterWith(t *testing.T, change func(name string, q *queue.Config, c *Config)) *cluster {
 	t.Helper()
+	if change == nil {
+		change = func(string, *queue.Config, *Config) {}
+	}
 	own, err := queue.EmbeddedFor(t.Context(), t.TempDir(), &queue.Listen{Address: "127.0.0.1:0", Secret: clusterSecret}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -39,10 +47,10 @@ func startCluster(t *testing.T) *cluster {
 		}
 		return j
 	}
-	return &cluster{startMember(t, own, "api", false), startMember(t, dial(), "other", false), startMember(t, dial(), "worker", true)}
+	return &cluster{startMember(t, own, "api", false, change), startMember(t, dial(), "other", false, change), startMember(t, dial(), "worker", true, change)}
 }
 
-func startMember(t *testing.T, j queue.Journal, name string, runs bool) *queued {
+func startMember(t *testing.T, j queue.Journal, name string, runs bool, change func(string, *queue.Config, *Config)) *queued {
 	t.Helper()
 	s := &queued{}
 	s.service = start(t, func(c *Config) {
@@ -60,6 +68,7 @@ func startMember(t *testing.T, j queue.Journal, name string, runs bool) *queued 
 			set.Elsewhere()
 			c.Languages = set
 		}
+		change(name, &config, c)
 		var err error
 		if s.queue, err = queue.Open(t.Context(), config); err != nil {
 			t.Fatal(err)
@@ -109,6 +118,7 @@ func TestCluster(t *testing.T) {
 	t.Run("cancel", c.testCancel)
 	t.Run("files", c.testFiles)
 	t.Run("waiting", c.testWaiting)
+	t.Run("attach", c.testAttach)
 	t.Run("worker", c.testQuiet)
 }
 
@@ -316,6 +326,28 @@ func (c *cluster) testWaiting(t *testing.T) {
 		if r := c.api.send(t, http.MethodPost, jobsPath, strings.NewReader(body)); r.problem(t).Path != field {
 			t.Errorf("%d: %s", r.status, r.body)
 		}
+	}
+}
+
+// Who attaches where a job does not run can read, and is told why not more.
+func (c *cluster) testAttach(t *testing.T) {
+	say := make(chan string)
+	c.worker.runner.does(talking(say))
+	j := c.api.submit(t, trueJob)
+	c.api.until(t, j.ID, queue.Running)
+	c.api.attachTo(t, j.ID, "").ends(closeElsewhere, "elsewhere")
+	reader := c.api.attachTo(t, j.ID, "?watch=true")
+	say <- "one"
+	reader.wants("one")
+	say <- "two"
+	reader.wants("onetwo")
+	close(say)
+	reader.ends(websocket.StatusNormalClosure, "")
+	c.api.send(t, http.MethodPost, jobsPath, strings.NewReader(interactiveJob)).wants(t, CodeInvalidField, "interactive")
+	c.api.mirrors.mu.Lock()
+	defer c.api.mirrors.mu.Unlock()
+	if n := len(c.api.mirrors.all); n != 0 {
+		t.Errorf("%d mirrors are left", n)
 	}
 }
 

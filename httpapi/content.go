@@ -11,6 +11,7 @@ import (
 	"cordon/queue"
 	"cordon/sandbox"
 	"cordon/store"
+	"cordon/tenants"
 )
 
 // kept are the files that a job has named by their hashes: they stay until it has
@@ -18,6 +19,10 @@ import (
 type kept struct {
 	files Files
 	held  []*store.File
+
+	tenant   string            // whose job it is
+	holdings *tenants.Holdings // nil: of nobody in particular, or holdings are no matter
+	used     []func()          // the ends of what holdings count
 
 	// Where the job runs elsewhere its files are only named.
 	shared *SharedFiles
@@ -41,7 +46,7 @@ func (k *kept) get(sum, at string) (sandbox.Kept, *Problem) {
 	if k.shared != nil {
 		return k.name(sum, at)
 	}
-	f, err := k.files.Get(sum)
+	f, err := k.use(sum)
 	if err != nil {
 		return nil, notKept(err, sum, at)
 	}
@@ -62,11 +67,25 @@ func notKept(err error, sum, at string) *Problem {
 	return problem(CodeInternal, at, "the file could not be read: "+err.Error())
 }
 
+// use takes a file into use, in its tenant's name as well: that can be told to the tenant.
+func (k *kept) use(sum string) (*store.File, error) {
+	f, err := k.files.Get(sum)
+	if err != nil || k.holdings == nil {
+		return f, err
+	}
+	done, err := k.holdings.Use(k.tenant, sum)
+	if err != nil { // given up just now
+		return nil, errors.Join(store.NotFound(sum), f.Close())
+	}
+	k.used = append(k.used, done)
+	return f, nil
+}
+
 // Keep keeps an output of the job. It stays at least until the result has been sent.
 func (k *kept) Keep(ctx context.Context, size int64, r io.Reader) (string, error) {
 	f, err := k.files.Add(ctx, size, r)
 	switch {
-	case errors.Is(err, store.ErrFull), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+	case errors.Is(err, store.ErrFull), errors.Is(err, tenants.ErrNoRoom), errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "", fmt.Errorf("%w: %w", sandbox.ErrNoRoom, err)
 	case errors.Is(err, store.ErrTooLarge):
 		return "", fmt.Errorf("%w: %w", sandbox.ErrTooLong, err)
@@ -98,6 +117,9 @@ func (k *kept) outputs(j *sandbox.Job, r *RunRequest) *Problem {
 
 // release gives the files back.
 func (k *kept) release() {
+	for _, done := range k.used {
+		done()
+	}
 	for _, f := range k.held {
 		f.Close()
 	}

@@ -66,7 +66,7 @@ var theContract = sync.OnceValues(func() (*contract, error) {
 			c.known[name], c.paths[path] = true, true
 			for status, r := range op.Responses {
 				c.empty[name] = c.empty[name] || status == "204"
-				if r.Description == "" || len(r.Content) == 0 && status != "204" {
+				if r.Description == "" || len(r.Content) == 0 && status != "204" && status != "101" {
 					return nil, fmt.Errorf("%s %s: no description or no content", name, status)
 				}
 				for kind, m := range r.Content {
@@ -137,6 +137,8 @@ func templateOf(path string) string {
 			return jobPath
 		case id != "" && below == "events":
 			return eventsPath
+		case id != "" && below == "attach":
+			return attachPath
 		}
 	}
 	return path

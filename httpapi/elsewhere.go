@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"cordon/audit"
 	"cordon/queue"
 	"cordon/sandbox"
 )
@@ -39,20 +40,25 @@ func (s *Server) runElsewhere(ctx context.Context, body []byte) (*RunResult, *Pr
 	if p != nil {
 		return nil, p
 	}
-	k := &kept{files: s.config.Files, shared: s.config.Shared, ctx: ctx}
+	tenant := tenantOf(ctx)
+	k := s.namedFor(ctx, tenant)
 	defer k.release()
 	job, p := s.job(request, k)
 	if p != nil {
 		return nil, p
 	}
+	submission := queue.Submission{ID: job.ID, Tenant: tenant, Request: body, Priority: queue.High, TTL: min(directWait, s.config.Jobs.TTL),
+		Files: len(k.held) + len(k.names), Names: k.names, Needs: s.needs(request, ""), Brief: true, Most: s.queueOf(tenant)}
+	if p := s.config.Jobs.promised(job, &submission); p != nil {
+		return nil, p
+	}
 	q := s.config.Jobs.Queue
 	changed, stop := q.Follow(job.ID)
 	defer stop()
-	_, _, err := q.Submit(ctx, queue.Submission{ID: job.ID, Request: body, Priority: queue.High, TTL: min(directWait, s.config.Jobs.TTL),
-		Files: len(k.held) + len(k.names), Names: k.names, Needs: s.needs(request, ""), Brief: true})
-	if err != nil {
+	if _, _, err := q.Submit(ctx, submission); err != nil {
 		return nil, s.queueProblem(err)
 	}
+	s.recordJob(ctx, request, audit.Event{Job: job.ID, Queued: true, Priority: string(queue.High), Files: submission.Files})
 	r, err := s.awaited(ctx, job.ID, changed)
 	if err != nil {
 		return nil, s.abandoned(ctx, job.ID, err)

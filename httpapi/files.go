@@ -13,8 +13,10 @@ import (
 	"syscall"
 	"time"
 
+	"cordon/audit"
 	"cordon/sandbox"
 	"cordon/store"
+	"cordon/tenants"
 )
 
 const filesPath = "/v1/files/{sha256}"
@@ -22,6 +24,7 @@ const filesPath = "/v1/files/{sha256}"
 // Files keep files by their content.
 type Files interface {
 	Put(ctx context.Context, sum string, size int64, r io.Reader) (created bool, err error)
+	PutUnseen(ctx context.Context, sum string, size int64, r io.Reader) (f *store.File, created bool, err error)
 	Add(ctx context.Context, size int64, r io.Reader) (*store.File, error)
 	Get(sum string) (*store.File, error)
 	Stat(sum string) (store.Info, error)
@@ -46,10 +49,10 @@ type KeptFile struct {
 // have whole files in memory.
 func (s *Server) registerFiles(mux *http.ServeMux) {
 	for method, handler := range map[string]http.Handler{
-		http.MethodPut:    s.transfer(http.HandlerFunc(s.putFile)),
+		http.MethodPut:    s.audited(s.transfer(http.HandlerFunc(s.putFile))),
 		http.MethodGet:    s.transfer(http.HandlerFunc(s.getFile)),
 		http.MethodHead:   http.HandlerFunc(s.headFile),
-		http.MethodDelete: http.HandlerFunc(s.deleteFile),
+		http.MethodDelete: s.audited(http.HandlerFunc(s.deleteFile)),
 	} {
 		mux.Handle(method+" "+filesPath, s.keepsFiles(handler))
 	}
@@ -73,6 +76,12 @@ func (s *Server) transfer(next http.Handler) http.Handler {
 			turnAway(w, r, refusal(sandbox.ErrShuttingDown))
 			return
 		}
+		leave, p := s.enter(r.Context(), s.transfers, "files come or go")
+		if p != nil {
+			turnAway(w, r, s.turned(r.Context(), p))
+			return
+		}
+		defer leave()
 		select {
 		case s.transfers.places <- struct{}{}:
 			defer func() { <-s.transfers.places }()
@@ -92,11 +101,11 @@ func (s *Server) putFile(w http.ResponseWriter, r *http.Request) {
 	}
 	sum := r.PathValue("sha256")
 	body, release := s.paced(w, r)
-	created, err := s.config.Files.Put(r.Context(), sum, r.ContentLength, body)
+	created, err := s.filesOf(tenantOf(r.Context())).Put(r.Context(), sum, r.ContentLength, body)
 	release()
 	s.answerInTime(body.connection)
 	if err != nil {
-		p := s.fileProblem(err, body)
+		p := s.turned(r.Context(), s.fileProblem(err, body))
 		if body.ended {
 			p.write(w)
 		} else {
@@ -104,6 +113,7 @@ func (s *Server) putFile(w http.ResponseWriter, r *http.Request) {
 		}
 		return
 	}
+	s.record(r.Context(), audit.Event{Event: audit.FilePut, SHA256: sum, Bytes: body.bytes, Created: created})
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Location", r.URL.Path)
 	if created {
@@ -114,7 +124,7 @@ func (s *Server) putFile(w http.ResponseWriter, r *http.Request) {
 
 // getFile is GET /v1/files/{sha256}. The file is in use until it has been read.
 func (s *Server) getFile(w http.ResponseWriter, r *http.Request) {
-	f, err := s.config.Files.Get(r.PathValue("sha256"))
+	f, err := s.filesOf(tenantOf(r.Context())).Get(r.PathValue("sha256"))
 	if err != nil {
 		turnAway(w, r, s.fileProblem(err, nil))
 		return
@@ -139,7 +149,7 @@ const copyBytes = 64 << 10
 
 // headFile is HEAD /v1/files/{sha256}: it does not count as use.
 func (s *Server) headFile(w http.ResponseWriter, r *http.Request) {
-	info, err := s.config.Files.Stat(r.PathValue("sha256"))
+	info, err := s.filesOf(tenantOf(r.Context())).Stat(r.PathValue("sha256"))
 	if err != nil {
 		turnAway(w, r, s.fileProblem(err, nil))
 		return
@@ -156,10 +166,11 @@ func fileHeaders(w http.ResponseWriter, size int64) {
 
 // deleteFile is DELETE /v1/files/{sha256}.
 func (s *Server) deleteFile(w http.ResponseWriter, r *http.Request) {
-	if err := s.config.Files.Delete(r.PathValue("sha256")); err != nil {
+	if err := s.filesOf(tenantOf(r.Context())).Delete(r.PathValue("sha256")); err != nil {
 		turnAway(w, r, s.fileProblem(err, nil))
 		return
 	}
+	s.record(r.Context(), audit.Event{Event: audit.FileDeleted, SHA256: r.PathValue("sha256")})
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -168,7 +179,7 @@ func (s *Server) fileProblem(err error, body *pacedBody) *Problem {
 	for _, known := range []struct {
 		err  error
 		code Code
-	}{{store.ErrNotFound, CodeUnknownFile}, {store.ErrMismatch, CodeContentMismatch}, {store.ErrTooLarge, CodeTooLarge}, {store.ErrFull, CodeStoreFull},
+	}{{tenants.ErrNoRoom, CodeTenantStoreFull}, {store.ErrNotFound, CodeUnknownFile}, {store.ErrMismatch, CodeContentMismatch}, {store.ErrTooLarge, CodeTooLarge}, {store.ErrFull, CodeStoreFull},
 		{store.ErrInUse, CodeFileInUse}, {syscall.ENOSPC, CodeStoreFull}, {syscall.EDQUOT, CodeStoreFull}, {sandbox.ErrShuttingDown, CodeShuttingDown}, {os.ErrClosed, CodeShuttingDown}} {
 		if errors.Is(err, known.err) {
 			return problem(known.code, "", err.Error())

@@ -21,15 +21,21 @@ const DefaultPolicy = "default"
 
 // job turns a request into a job: the language fills in what the request leaves
 // out, with settings that follow from the granted limits.
-func (s *Server) job(r *RunRequest, k *kept) (*sandbox.Job, *Problem) {
+func (s *Server) job(r *RunRequest, k *kept, change ...func(*sandbox.Job)) (*sandbox.Job, *Problem) {
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, problem(CodeInternal, "", "no id could be made: "+err.Error())
 	}
-	j := &sandbox.Job{ID: id.String(), Policy: r.Policy, Command: r.Command, Limits: r.Limits,
+	j := &sandbox.Job{ID: id.String(), Tenant: k.tenant, Policy: r.Policy, Command: r.Command, Limits: r.Limits,
 		Outputs: r.Outputs, WritableRoot: r.WritableRoot, RootDirs: r.RootDirs}
 	if j.Policy == "" {
 		j.Policy = DefaultPolicy
+	}
+	if p := s.mayHave(j.Tenant, j.Policy); p != nil {
+		return nil, p
+	}
+	for _, f := range change { // what a job of the queue has besides
+		f(j)
 	}
 	if r.Build != nil {
 		j.Build, j.BuildLimits, j.BuildFresh = r.Build.Command, r.Build.Limits, r.Build.Fresh

@@ -7,8 +7,10 @@ import (
 	"strconv"
 	"time"
 
+	"cordon/audit"
 	"cordon/queue"
 	"cordon/sandbox"
+	"cordon/tenants"
 )
 
 const (
@@ -25,9 +27,11 @@ type Place interface {
 // Jobs is what the routes of queued jobs stand on.
 type Jobs struct {
 	Queue   *queue.Queue
-	Reserve func(context.Context) (Place, error) // waits for a place
-	Most    int                                  // queued jobs that run at once
-	TTL     time.Duration                        // how long a job may wait at most
+	Reserve func(context.Context, *queue.Record) (Place, error) // waits for a place for a job; an *sandbox.InvalidError: there can be none
+	Promise func(*sandbox.Job) (sandbox.Promise, error)         // what a job will be promised; nil: that is found out when it runs
+	Most    int                                                 // queued jobs of one tenant that are begun at once
+	TTL     time.Duration                                       // how long a job may wait at most
+	Hooks   *Hooks                                              // nil: nobody is told here when jobs have ended
 }
 
 // maxSubmissions is how many jobs come in at once: their bodies are in memory until they
@@ -50,7 +54,7 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*submitted, error
 	r, p := s.enqueue(ctx, in)
 	s.done(ctx)
 	if p != nil {
-		return nil, s.refused(p)
+		return nil, s.refusedFor(ctx, p)
 	}
 	return &submitted{jobsPath + "/" + r.ID, s.jobStatus(&r)}, nil
 }
@@ -63,25 +67,36 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 	if p != nil {
 		return queue.Record{}, p
 	}
-	k := &kept{files: s.config.Files, shared: s.config.Shared, ctx: ctx}
-	job, p := s.job(&request.RunRequest, k)
+	tenant := tenantOf(ctx)
+	k := s.namedFor(ctx, tenant)
+	job, p := s.queuedJob(request, k)
 	if p == nil {
-		p = s.checkArch(request.Arch)
+		p = s.checkPlace(request)
 	}
 	if p != nil {
 		k.release()
 		return queue.Record{}, p
 	}
-	submission := queue.Submission{ID: job.ID, Request: in.RawBody, Priority: queue.Normal, RetrySafe: request.RetrySafe,
-		TTL: s.config.Jobs.TTL, Files: len(k.held) + len(k.names), Key: in.Key,
+	submission := queue.Submission{ID: job.ID, Tenant: tenant, Request: in.RawBody, Priority: queue.Normal, RetrySafe: request.RetrySafe,
+		TTL: s.config.Jobs.TTL, Files: len(k.held) + len(k.names), Key: in.Key, Most: s.queueOf(tenant),
 		Needs: s.needs(&request.RunRequest, request.Arch), Names: k.names}
+	if request.Interactive != nil { // clients attach to the service that took it in
+		submission.Needs.Service = s.config.Jobs.Queue.Service()
+	}
 	if request.Priority != "" {
 		submission.Priority = queue.Priority(request.Priority)
 	}
 	if request.QueueTTL != nil {
 		submission.TTL = time.Duration(*request.QueueTTL) * time.Millisecond
 	}
-	if p := s.checkWait(&submission); p != nil {
+	p = s.checkWait(&submission)
+	if p == nil {
+		p = s.config.Jobs.promised(job, &submission)
+	}
+	if p == nil {
+		submission.Hook, p = s.hook(request.Webhook)
+	}
+	if p != nil {
 		k.release()
 		return queue.Record{}, p
 	}
@@ -99,7 +114,8 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 	}
 	if created {
 		s.metrics.submitted.WithLabelValues(string(r.Priority)).Inc()
-		s.config.Logger.Info("job queued", "id", r.ID, "priority", r.Priority, "bytes", r.Bytes)
+		s.recordJob(ctx, &request.RunRequest, audit.Event{Job: r.ID, Queued: true, Priority: string(r.Priority), Files: r.Files, Host: hostOf(submission.Hook)})
+		s.config.Logger.Info("job queued", "id", r.ID, "tenant", r.Tenant, "priority", r.Priority, "bytes", r.Bytes)
 	}
 	return r, nil
 }
@@ -137,6 +153,8 @@ func (s *Server) queueProblem(err error) *Problem {
 	switch {
 	case errors.Is(err, queue.ErrNotFound):
 		return problem(CodeUnknownJob, "", "there is no job with this id: there never was, or its record was kept as long as --results-ttl and --results-bytes allow")
+	case errors.Is(err, queue.ErrTenantFull):
+		return tenantQueueFull(err.Error())
 	case errors.Is(err, queue.ErrFull):
 		p := problem(CodeQueueFull, "", err.Error()+"; try again later")
 		p.wait = 5 * time.Second
@@ -161,9 +179,18 @@ type jobInput struct {
 	ID string `path:"id" doc:"As POST /v1/jobs has answered"`
 }
 
+// own is a job that the caller may know of. That of another tenant is not there.
+func (s *Server) own(ctx context.Context, id string) (queue.Record, error) {
+	r, err := s.config.Jobs.Queue.Get(ctx, id)
+	if who := callerOf(ctx); err == nil && !who.operator && (who.Tenant == "" || who.Tenant != r.Tenant) {
+		return queue.Record{}, queue.ErrNotFound
+	}
+	return r, err
+}
+
 // getJob is GET /v1/jobs/{id}.
 func (s *Server) getJob(ctx context.Context, in *jobInput) (*answer[JobStatus], error) {
-	r, err := s.config.Jobs.Queue.Get(ctx, in.ID)
+	r, err := s.own(ctx, in.ID)
 	if err == nil {
 		return s.status(ctx, &r)
 	}
@@ -180,17 +207,26 @@ func (s *Server) status(ctx context.Context, r *queue.Record) (*answer[JobStatus
 	return &answer[JobStatus]{out}, nil
 }
 
+// ended is the status of a job that was cancelled. Its result is for who may read it.
+func (s *Server) ended(ctx context.Context, r *queue.Record) (*answer[JobStatus], error) {
+	if who := callerOf(ctx); !who.operator && !who.May(tenants.JobsRead) {
+		return &answer[JobStatus]{newJobStatus(r)}, nil
+	}
+	return s.status(ctx, r)
+}
+
 type listInput struct {
-	State string `query:"state" doc:"Only jobs in this state"`
-	Limit string `query:"limit" doc:"Jobs in the answer, at most; 100 when absent"`
-	After string `query:"after" doc:"Only jobs behind the one with this id, as next of the page before"`
+	State  string `query:"state" doc:"Only jobs in this state"`
+	Tenant string `query:"tenant" doc:"Only jobs of this tenant; the operator's token lists those of all"`
+	Limit  string `query:"limit" doc:"Jobs in the answer, at most; 100 when absent"`
+	After  string `query:"after" doc:"Only jobs behind the one with this id, as next of the page before"`
 }
 
 // maxPage is how many jobs a page may have.
 const maxPage = 1000
 
 // listJobs is GET /v1/jobs.
-func (s *Server) listJobs(_ context.Context, in *listInput) (*answer[JobList], error) {
+func (s *Server) listJobs(ctx context.Context, in *listInput) (*answer[JobList], error) {
 	state := queue.State(in.State)
 	known := state == ""
 	for _, one := range queue.States {
@@ -206,7 +242,10 @@ func (s *Server) listJobs(_ context.Context, in *listInput) (*answer[JobList], e
 			return nil, problem(CodeInvalidField, "limit", fmt.Sprintf("%q given, allowed is 1 to %d", clip(in.Limit), maxPage))
 		}
 	}
-	page, more := s.config.Jobs.Queue.List(state, in.After, limit)
+	page, more, p := s.page(ctx, in, state, limit)
+	if p != nil {
+		return nil, p
+	}
 	out := JobList{Jobs: make([]JobStatus, 0, len(page))}
 	for i := range page {
 		out.Jobs = append(out.Jobs, s.jobStatus(&page[i]))
@@ -217,6 +256,22 @@ func (s *Server) listJobs(_ context.Context, in *listInput) (*answer[JobList], e
 	return &answer[JobList]{out}, nil
 }
 
+// page has the caller's own jobs, or for the operator those of whom it asks for.
+func (s *Server) page(ctx context.Context, in *listInput, state queue.State, limit int) (page []queue.Record, more bool, p *Problem) {
+	who := callerOf(ctx)
+	switch {
+	case who.operator && in.Tenant == "":
+		page, more = s.config.Jobs.Queue.List(state, in.After, limit)
+	case who.operator:
+		page, more = s.config.Jobs.Queue.ListOf(in.Tenant, state, in.After, limit)
+	case in.Tenant != "" && in.Tenant != who.Tenant:
+		p = problem(CodeInvalidField, "tenant", fmt.Sprintf("%q given; a key lists the jobs of its own tenant, %q", clip(in.Tenant), who.Tenant))
+	default:
+		page, more = s.config.Jobs.Queue.ListOf(who.Tenant, state, in.After, limit)
+	}
+	return page, more, p
+}
+
 // cancelWithin is how long DELETE waits for the end of a job that runs. It takes a few
 // milliseconds; a job that cannot be ended at once is ended all the same.
 const cancelWithin = 10 * time.Second
@@ -224,10 +279,20 @@ const cancelWithin = 10 * time.Second
 // cancelJob is DELETE /v1/jobs/{id}.
 func (s *Server) cancelJob(ctx context.Context, in *jobInput) (*answer[JobStatus], error) {
 	q := s.config.Jobs.Queue
+	if _, err := s.own(ctx, in.ID); err != nil {
+		return nil, s.queueProblem(err)
+	}
 	changed, stop := q.Follow(in.ID)
 	defer stop()
-	if _, err := q.Cancel(ctx, in.ID); err != nil {
+	before, err := q.Get(ctx, in.ID)
+	if err == nil {
+		_, err = q.Cancel(ctx, in.ID)
+	}
+	if err != nil {
 		return nil, s.queueProblem(err)
+	}
+	if !before.State.Final() {
+		s.record(ctx, audit.Event{Event: audit.JobCancelled, Job: in.ID, State: string(before.State)})
 	}
 	enough := time.NewTimer(cancelWithin)
 	defer enough.Stop()
@@ -237,12 +302,12 @@ func (s *Server) cancelJob(ctx context.Context, in *jobInput) (*answer[JobStatus
 			return nil, s.queueProblem(err)
 		}
 		if r.State.Final() {
-			return s.status(ctx, &r)
+			return s.ended(ctx, &r)
 		}
 		select {
 		case <-changed:
 		case <-enough.C:
-			return s.status(ctx, &r)
+			return s.ended(ctx, &r)
 		case <-ctx.Done():
 			return nil, s.queueProblem(ctx.Err())
 		}

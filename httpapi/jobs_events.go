@@ -73,6 +73,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		turnAway(w, r, refusal(sandbox.ErrShuttingDown))
 		return
 	}
+	leave, p := s.enter(r.Context(), s.readers, "readers follow jobs")
+	if p != nil {
+		turnAway(w, r, s.turned(r.Context(), p))
+		return
+	}
+	defer leave()
 	select {
 	case s.readers.places <- struct{}{}:
 		defer func() { <-s.readers.places }()
@@ -81,7 +87,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := r.PathValue("id")
-	if _, err := s.config.Jobs.Queue.Get(r.Context(), id); err != nil {
+	if _, err := s.own(r.Context(), id); err != nil {
 		turnAway(w, r, s.queueProblem(err))
 		return
 	}
@@ -89,7 +95,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	reader := &eventReader{server: s, id: id, at: at, to: w, connection: http.NewResponseController(w)}
+	reader := &eventReader{server: s, id: id, at: at, keyEnds: s.keyEnds(r.Context()), to: w, connection: http.NewResponseController(w)}
 	_ = reader.connection.SetReadDeadline(time.Time{}) // of the request: it is read
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
@@ -117,6 +123,7 @@ type eventReader struct {
 	at         cursor
 	samples    int // of usage that were told
 	mirror     *mirror
+	keyEnds    <-chan struct{} // closed when it may not read any more
 	to         http.ResponseWriter
 	connection *http.ResponseController
 }
@@ -140,6 +147,8 @@ func (e *eventReader) serve(ctx context.Context) error {
 			err = e.write([]byte(":\n\n"))
 		case <-e.server.ending:
 			return e.event("closing", object{"reason": string(CodeShuttingDown)})
+		case <-e.keyEnds:
+			return e.event("closing", object{"reason": string(CodeUnauthorized)})
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
@@ -179,7 +188,8 @@ func (e *eventReader) tell(ctx context.Context) (news <-chan struct{}, over bool
 		return e.live(l)
 	}
 	if r.State == queue.Running && !q.Here(&r) {
-		return e.live(e.mirrored(&r))
+		e.mirror = e.server.mirrored(&r, e.mirror)
+		return e.live(e.mirror.life)
 	}
 	if r.State == queue.Running { // its state is known before its life begins
 		return began, false, nil
@@ -211,16 +221,11 @@ func (e *eventReader) last(ctx context.Context, r *queue.Record) error {
 		return err
 	}
 	if r.State != queue.Failed && text != nil {
-		var printed struct {
-			Stdout       string `json:"stdout"`
-			StdoutBase64 []byte `json:"stdout_base64"`
-			Stderr       string `json:"stderr"`
-			StderrBase64 []byte `json:"stderr_base64"`
-		}
-		if err := json.Unmarshal(text, &printed); err != nil {
+		streams, err := printed(text)
+		if err != nil {
 			return err
 		}
-		for i, all := range [2][]byte{append([]byte(printed.Stdout), printed.StdoutBase64...), append([]byte(printed.Stderr), printed.StderrBase64...)} {
+		for i, all := range streams {
 			if err := e.output(i, all, true); err != nil {
 				return err
 			}
@@ -236,6 +241,18 @@ func (e *eventReader) last(ctx context.Context, r *queue.Record) error {
 	e.at.state = closing
 	status.withResult(text)
 	return e.event("result", status)
+}
+
+// printed is what a job has printed, by its result.
+func printed(result []byte) (streams [2][]byte, err error) {
+	var of struct {
+		Stdout       string `json:"stdout"`
+		StdoutBase64 []byte `json:"stdout_base64"`
+		Stderr       string `json:"stderr"`
+		StderrBase64 []byte `json:"stderr_base64"`
+	}
+	err = json.Unmarshal(result, &of)
+	return [2][]byte{append([]byte(of.Stdout), of.StdoutBase64...), append([]byte(of.Stderr), of.StderrBase64...)}, err
 }
 
 // output tells of a stream what comes behind the cursor; whole: it has ended. A letter

@@ -20,6 +20,7 @@ func newLives() lives { return lives{jobs: map[string]*life{}, began: make(chan 
 // the job's output_bytes.
 type life struct {
 	attempt int
+	input   *liveInput // of an interactive job; else nil
 
 	mu      sync.Mutex
 	out     [2][]byte // stdout and stderr
@@ -28,8 +29,8 @@ type life struct {
 	news    chan struct{} // closed when there is more
 }
 
-func (l *lives) begin(id string, attempt int) *life {
-	one := &life{attempt: attempt, news: make(chan struct{})}
+func (l *lives) begin(id string, attempt int, input *liveInput) *life {
+	one := &life{attempt: attempt, input: input, news: make(chan struct{})}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.jobs[id] = one
@@ -41,6 +42,9 @@ func (l *lives) begin(id string, attempt int) *life {
 func (l *lives) end(id string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if one := l.jobs[id]; one != nil && one.input != nil {
+		one.input.end()
+	}
 	delete(l.jobs, id)
 }
 

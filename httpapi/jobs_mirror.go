@@ -57,14 +57,15 @@ const (
 	liveRest = 100 * time.Millisecond // after one that told nothing
 )
 
-// mirrored is the life of a job that runs elsewhere. The reader leaves it at its end.
-func (e *eventReader) mirrored(r *queue.Record) *life {
+// mirrored is the mirror of a job that runs elsewhere. It takes the place of the one that
+// its reader had, which may be the same; the reader leaves it at its end.
+func (s *Server) mirrored(r *queue.Record, was *mirror) *mirror {
 	key := mirrorKey{r.ID, r.Attempts}
-	if e.mirror != nil && e.mirror.key == key {
-		return e.mirror.life
+	if was != nil && was.key == key {
+		return was
 	}
-	m := &e.server.mirrors
-	m.leave(e.mirror)
+	m := &s.mirrors
+	m.leave(was)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	one := m.all[key]
@@ -72,11 +73,10 @@ func (e *eventReader) mirrored(r *queue.Record) *life {
 		ctx, stop := context.WithCancel(context.Background())
 		one = &mirror{key: key, life: &life{attempt: r.Attempts, news: make(chan struct{})}, stop: stop}
 		m.all[key] = one
-		go one.follow(ctx, e.server.config.Jobs.Queue, *r)
+		go one.follow(ctx, s.config.Jobs.Queue, *r)
 	}
 	one.readers++
-	e.mirror = one
-	return one.life
+	return one
 }
 
 // leave: a reader does not follow it any more.

@@ -76,7 +76,7 @@ func (s *Server) pinAll(ctx context.Context) error {
 			if p != nil {
 				continue // of another version; likewise
 			}
-			k := &kept{files: s.config.Files}
+			k := s.keptFor(r.Tenant)
 			_, _ = s.job(&request.RunRequest, k) // what it has found it holds
 			s.pins.hold(r.ID, k)
 			s.unpinEnded(ctx, r.ID)

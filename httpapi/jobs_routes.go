@@ -34,7 +34,7 @@ func (s *Server) registerJobs(mux *http.ServeMux) {
 		Responses:   problems(registry, 401, 403, 404, 421, 429, 431, 499, 500, 503, 507),
 	}, s.cancelJob)
 	// huma describes the raw body with a schema of its own.
-	s.api.OpenAPI().Paths[jobsPath].Post.RequestBody.Content["application/json"].Schema = huma.SchemaFromType(registry, typeOf[JobRequest]())
+	s.api.OpenAPI().Paths[jobsPath].Post.RequestBody.Content["application/json"].Schema = registry.Schema(typeOf[JobRequest](), true, "JobRequest")
 	for _, p := range s.api.OpenAPI().Paths[jobsPath].Get.Parameters {
 		switch p.Name {
 		case "state":
@@ -46,6 +46,9 @@ func (s *Server) registerJobs(mux *http.ServeMux) {
 	}
 	mux.Handle("GET "+eventsPath, s.hasQueue(http.HandlerFunc(s.events)))
 	s.describeEvents(registry)
+	s.describeWebhook(registry)
+	mux.Handle("GET "+attachPath, s.hasQueue(s.audited(http.HandlerFunc(s.attach))))
+	s.describeAttach(registry)
 }
 
 func anys[T any](all []T) (out []any) {
@@ -75,5 +78,19 @@ func (s *Server) describeEvents(registry huma.Registry) {
 		Responses: problems(registry, 401, 403, 404, 421, 422, 429, 431, 500, 503)}
 	op.Responses["200"] = &huma.Response{Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}
 	op.Responses["204"] = &huma.Response{Description: "Last-Event-ID is that of the last event: there are no more"}
+	s.api.OpenAPI().AddOperation(op)
+}
+
+func (s *Server) describeAttach(registry huma.Registry) {
+	text := &huma.Schema{Type: huma.TypeString}
+	op := &huma.Operation{OperationID: "attachJob", Method: http.MethodGet, Path: attachPath, Summary: "Attach to a job over WebSocket",
+		Description: "Speaks " + AttachProtocol + ", which docs/api.md describes: what the job prints as it comes, and for one that was submitted with interactive its input, the size of its terminal and signals.",
+		Parameters: []*huma.Param{{Name: "id", In: "path", Required: true, Schema: text},
+			{Name: "watch", In: "query", Description: "true: read only; several may. Else this client writes, and only one may", Schema: &huma.Schema{Type: huma.TypeBoolean}},
+			{Name: "stdout", In: "query", Description: "Bytes of standard output that are known already", Schema: &huma.Schema{Type: huma.TypeInteger}},
+			{Name: "stderr", In: "query", Description: "The same of standard error", Schema: &huma.Schema{Type: huma.TypeInteger}},
+			{Name: "Sec-WebSocket-Protocol", In: "header", Description: AttachProtocol + "; browsers, which cannot set Authorization, offer bearer.TOKEN besides", Schema: text}},
+		Responses: problems(registry, 400, 401, 403, 404, 421, 422, 426, 429, 431, 500, 503)}
+	op.Responses["101"] = &huma.Response{Description: "The connection is a WebSocket now"}
 	s.api.OpenAPI().AddOperation(op)
 }

@@ -5,40 +5,65 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
+	"cordon/audit"
 	"cordon/queue"
 	"cordon/sandbox"
 )
 
-// runJobs begins queued jobs until ctx is done, and returns when those that run have
-// ended: by themselves, or because running is done.
+// runJobs begins queued jobs, and tells of those that have ended, until ctx is done. ended is
+// closed when those that run have ended: by themselves, or because running is done.
 func (s *Server) runJobs(ctx, running context.Context) (ended <-chan struct{}) {
 	over := make(chan struct{})
+	var inside sync.WaitGroup
+	defer func() { go wait(&inside, over) }()
 	jobs := s.config.Jobs
+	if jobs != nil && jobs.Hooks != nil {
+		inside.Go(func() { s.couriers().Serve(ctx, running) })
+	}
 	if jobs == nil || jobs.Reserve == nil { // they run elsewhere
-		close(over)
 		return over
 	}
 	w := queue.Workers{Queue: jobs.Queue, Most: jobs.Most, Logger: s.config.Logger,
-		Place: func(ctx context.Context) (queue.Place, error) { return jobs.Reserve(ctx) },
+		Place: func(ctx context.Context, r *queue.Record) (queue.Place, error) {
+			if err := s.rested(ctx, r.Tenant); err != nil {
+				return nil, err
+			}
+			if err := s.config.Audit.Wait(ctx); err != nil { // what cannot be written down is not begun
+				return nil, err
+			}
+			return jobs.reserve(ctx, r)
+		},
 		Run: func(c *queue.Claim, place queue.Place) queue.End {
 			return s.runClaim(c, place.(Place))
 		},
-		Ended: func(c *queue.Claim) { s.live.end(c.ID) }}
+		Ended: func(c *queue.Claim) {
+			s.live.end(c.ID)
+			s.recordClaim(c)
+		}}
 	silence, err := jobs.Queue.AnswerLive(s.tellLive)
 	if err != nil {
 		s.config.Logger.Error("other services cannot follow the jobs that run here", "error", err)
 		silence = func() {}
 	}
-	go func() { defer close(over); defer silence(); w.Serve(ctx, running) }()
+	inside.Go(func() { defer silence(); w.Serve(ctx, running) })
 	return over
+}
+
+// wait closes over when all of inside have ended.
+func wait(inside *sync.WaitGroup, over chan<- struct{}) {
+	inside.Wait()
+	close(over)
 }
 
 // runClaim runs a queued job in its place.
 func (s *Server) runClaim(c *queue.Claim, place Place) queue.End {
 	defer place.Give()
 	result, p := s.tryClaim(c, place)
-	log := s.config.Logger.With("id", c.ID, "attempt", c.Attempts)
+	c.Note = accountOf(result, p)
+	log := s.config.Logger.With("id", c.ID, "tenant", c.Tenant, "attempt", c.Attempts)
 	if p != nil {
 		log.Warn("queued job could not be run", "code", p.Code, "detail", p.Detail)
 		return queue.End{State: queue.Failed, Result: mustJSON(p)}
@@ -46,8 +71,10 @@ func (s *Server) runClaim(c *queue.Claim, place Place) queue.End {
 	if result == nil {
 		return queue.End{State: stopped(c.Context())}
 	}
+	c.CPU += time.Duration(result.CPUNanos)
 	result.Timings.QueuedNanos = c.Started.Sub(c.Created).Nanoseconds()
 	s.metrics.finished(result)
+	s.charge(c.Tenant, result)
 	log.Info("job", "policy", result.Policy, "verdict", result.Verdict, "cpu_ns", result.Usage.CPUNanos,
 		"memory_peak_bytes", result.Usage.MemoryPeakBytes, "queued_ns", result.Timings.QueuedNanos, "setup_ns", result.Timings.SetupNanos,
 		"run_ns", result.Timings.RunNanos, "teardown_ns", result.Timings.TeardownNanos)
@@ -74,15 +101,21 @@ func (s *Server) tryClaim(c *queue.Claim, place Place) (*sandbox.Result, *Proble
 	if p != nil {
 		return nil, p
 	}
-	k := &kept{files: s.config.Files}
+	k := s.keptFor(c.Tenant)
 	defer k.release()
-	job, p := s.job(&request.RunRequest, k)
+	job, p := s.queuedJob(request, k)
 	if p != nil {
 		p.Job = c.ID
 		return nil, p
 	}
-	job.ID = c.ID
-	s.live.begin(c.ID, c.Attempts).follow(job)
+	job.ID, job.Tenant = c.ID, c.Tenant
+	s.config.Audit.Add(audit.Event{Event: audit.JobStarted, Actor: audit.Actor{Tenant: c.Tenant}, Job: c.ID, Policy: job.Policy, Attempt: c.Attempts})
+	var input *liveInput
+	if job.Interactive != nil {
+		input = newLiveInput(request.Interactive.idle())
+		input.listen(job)
+	}
+	s.live.begin(c.ID, c.Attempts, input).follow(job)
 	ctx, stop := endedBy(c.Context())
 	defer stop()
 	result, err := place.Run(ctx, job)

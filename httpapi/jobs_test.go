@@ -22,7 +22,7 @@ type fakePlaces struct {
 	free   chan struct{}
 }
 
-func (f *fakePlaces) reserve(ctx context.Context) (Place, error) {
+func (f *fakePlaces) reserve(ctx context.Context, _ *queue.Record) (Place, error) {
 	select {
 	case f.free <- struct{}{}:
 		return &fakePlace{f: f}, nil

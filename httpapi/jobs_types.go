@@ -15,12 +15,17 @@ type JobRequest struct {
 	Priority  string `json:"priority,omitempty" enum:"high,normal,low" doc:"Which of the jobs that wait is begun first; normal when absent"`
 	RetrySafe bool   `json:"retry_safe,omitempty" doc:"The job may be run again where the service ended while it ran; else it is interrupted then"`
 	Arch      string `json:"arch,omitempty" enum:"amd64,arm64,riscv64,ppc64le,s390x,loong64" doc:"The architecture that the job has to run on, as for binaries among its files; any when absent"`
-	QueueTTL  *int64 `json:"queue_ttl_ms,omitempty" doc:"How long the job may wait; then it is expired. The service's own limit when absent" minimum:"1"`
+	// Interactive is not of POST /v1/run: there is nothing to attach to.
+	Interactive *InteractiveRequest `json:"interactive,omitempty" doc:"The input is written while the program runs, by a client that is attached: GET /v1/jobs/{id}/attach"`
+	QueueTTL    *int64              `json:"queue_ttl_ms,omitempty" doc:"How long the job may wait; then it is expired. The service's own limit when absent" minimum:"1"`
+
+	Webhook *WebhookRequest `json:"webhook,omitempty" doc:"Who is told when the job has ended, however that comes"`
 }
 
 // JobStatus is what is known of a job.
 type JobStatus struct {
 	ID              string             `json:"id" doc:"UUID, version 7"`
+	Tenant          string             `json:"tenant,omitempty" doc:"Whose job it is; absent: the operator's"`
 	State           string             `json:"state" enum:"queued,running,done,failed,cancelled,expired,interrupted" doc:"done: it has a result; failed: it could not be run, and problem says why; interrupted: the service ended while it ran. The last five are final"`
 	Priority        string             `json:"priority" enum:"high,normal,low"`
 	RetrySafe       bool               `json:"retry_safe"`
@@ -33,6 +38,7 @@ type JobStatus struct {
 	Finished        *time.Time         `json:"finished_at,omitempty"`
 	Result          *stored[RunResult] `json:"result,omitempty" doc:"As POST /v1/run would have answered; of a job that was cancelled or interrupted as far as it came"`
 	Problem         *stored[Problem]   `json:"problem,omitempty" doc:"Why the job could not be run"`
+	Webhook         *WebhookStatus     `json:"webhook,omitempty" doc:"How far the telling of its end has come, where that was asked for"`
 }
 
 // JobList is a page of jobs, without their results.
@@ -60,11 +66,12 @@ func newJobStatus(r *queue.Record) JobStatus {
 		}
 		return &t
 	}
-	out := JobStatus{ID: r.ID, State: string(r.State), Priority: string(r.Priority), RetrySafe: r.RetrySafe, Attempts: r.Attempts,
+	out := JobStatus{ID: r.ID, Tenant: r.Tenant, State: string(r.State), Priority: string(r.Priority), RetrySafe: r.RetrySafe, Attempts: r.Attempts,
 		CancelRequested: r.Cancel && r.State == queue.Running, Created: r.Created, Started: at(r.Started), Finished: at(r.Finished)}
 	if r.State == queue.Queued {
 		out.Expires = at(r.Expires)
 	}
+	out.Webhook = newWebhookStatus(r)
 	return out
 }
 

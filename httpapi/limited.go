@@ -185,6 +185,16 @@ func trust(ctx context.Context) {
 	c.known, c.serving = true, true
 }
 
+// upgrade lets anything through from now on: the request that this context is of ends HTTP
+// on its connection. Its client waits for the answer before it sends anything.
+func upgrade(ctx context.Context) {
+	if c, ok := ctx.Value(connectionKey{}).(*limitedConn); ok {
+		if s, ok := c.Conn.(*strictConn); ok {
+			s.upgraded.Store(true)
+		}
+	}
+}
+
 // answered is an http.Server's ConnState: an idle connection may be closed, those
 // that have waited longest first.
 func answered(conn net.Conn, state http.ConnState) {

@@ -19,8 +19,12 @@ type metrics struct {
 
 	submitted      *prometheus.CounterVec
 	droppedReaders *prometheus.CounterVec
+	tellings       *prometheus.CounterVec
+	droppedClients *prometheus.CounterVec
 
 	connections connectionMetrics
+
+	tenants *tenantMetrics // nil: there are none
 }
 
 func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
@@ -39,6 +43,10 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 			Help: "Jobs that were queued, by priority."}, []string{"priority"}),
 		droppedReaders: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_event_readers_dropped_total",
 			Help: "Readers of a job's events that left, or took nothing for too long, before its end."}, []string{"reason"}),
+		tellings: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_webhook_attempts_total",
+			Help: "Attempts to deliver a webhook, by what came of them."}, []string{"outcome"}),
+		droppedClients: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_attached_dropped_total",
+			Help: "Attached clients that left, or were let go, before their job's end."}, []string{"reason"}),
 		connections: connectionMetrics{
 			open: prometheus.NewGauge(prometheus.GaugeOpts{Name: "cordon_connections", Help: "Connections that are open."}),
 			dropped: prometheus.NewCounter(prometheus.CounterOpts{Name: "cordon_connections_dropped_total",
@@ -50,9 +58,15 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 	stat := func(pick func(sandbox.Stats) int64) func() float64 {
 		return func() float64 { return float64(pick(runnerOf(c).Stats())) }
 	}
-	reg.MustRegister(m.jobs, m.tests, m.stages, m.requests, m.refused, m.submitted, m.droppedReaders, m.connections.open, m.connections.dropped,
+	reg.MustRegister(m.jobs, m.tests, m.stages, m.requests, m.refused, m.submitted, m.droppedReaders, m.tellings, m.droppedClients, m.connections.open, m.connections.dropped,
 		gauge("cordon_jobs_inside", "Jobs that run or wait.", func() float64 { return float64(a.inside()) }),
 		gauge("cordon_jobs_running", "Jobs that run.", stat(func(s sandbox.Stats) int64 { return s.Running })),
+		gauge("cordon_jobs_waiting", "Jobs, and tests of jobs, that wait for a place; of queued ones the next of each tenant.", stat(func(s sandbox.Stats) int64 { return s.Waiting })),
+		gauge("cordon_tenants_waiting", "Tenants of which jobs wait for a place.", stat(func(s sandbox.Stats) int64 { return s.Tenants })),
+		gauge("cordon_promised_memory_bytes", "Memory limits of the jobs that run, together.", stat(func(s sandbox.Stats) int64 { return s.Memory })),
+		gauge("cordon_promised_memory_bytes_most", "What these may come to; 0: there is no bound.", stat(func(s sandbox.Stats) int64 { return s.MemoryAll })),
+		gauge("cordon_promised_cpus", "CPU rates of the jobs that run, together.", func() float64 { return runnerOf(c).Stats().CPUs }),
+		gauge("cordon_promised_cpus_most", "What these may come to; 0: there is no bound.", func() float64 { return runnerOf(c).Stats().CPUsAll }),
 		gauge("cordon_warm_cells", "Cells that wait for a job.", stat(func(s sandbox.Stats) int64 { return s.WarmCells })),
 		gauge("cordon_clearing_cells", "Cells that have done their work and are being taken down.", stat(func(s sandbox.Stats) int64 { return s.Clearing })),
 		gauge("cordon_kept_networks", "Unused network namespaces that are kept for cells to come.", stat(func(s sandbox.Stats) int64 { return s.Networks })),
@@ -68,6 +82,10 @@ func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
 	if c.Jobs != nil {
 		reg.MustRegister(queueMetrics(c.Jobs.Queue)...)
 	}
+	if c.Tenancy != nil {
+		m.tenants = &tenantMetrics{config: c}
+		reg.MustRegister(m.tenants)
+	}
 	if c.Files != nil {
 		reg.MustRegister(fileMetrics(c.Files)...)
 	}
@@ -81,6 +99,8 @@ func queueMetrics(q *queue.Queue) (out []prometheus.Collector) {
 			ConstLabels: prometheus.Labels{"state": string(state)}}, func() float64 { return float64(q.Stats().Jobs[state]) }))
 	}
 	return append(out,
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cordon_webhooks_untold", Help: "Jobs that have ended of which a webhook is still to tell."},
+			func() float64 { return float64(q.Untold()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "cordon_queue_workers", Help: "Services that run jobs of the queue, as far as this one follows them."},
 			func() float64 { return float64(len(q.Living())) }),
 		prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "cordon_queue_claims_refused_total", Help: "Jobs of the queue that another service began first."},

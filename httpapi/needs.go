@@ -55,3 +55,11 @@ func (s *Server) checkArch(arch string) *Problem {
 	}
 	return nil
 }
+
+// checkPlace holds where a job is to run.
+func (s *Server) checkPlace(r *JobRequest) *Problem {
+	if r.Interactive != nil && s.config.Runner == nil {
+		return problem(CodeInvalidField, "interactive", "this service runs no jobs, so that nobody could attach to this one and write; submit it to a service that runs jobs itself (role all)")
+	}
+	return s.checkArch(r.Arch)
+}

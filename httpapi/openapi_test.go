@@ -29,7 +29,7 @@ func TestOpenAPICommitted(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !bytes.Equal(committed, s.OpenAPI()) {
-		t.Error("openapi.yaml is not what the handlers make; look at the difference, then run: go test ./httpapi -run OpenAPICommitted -update")
+		t.Error("openapi.yaml is not what the handlers make; look at the difference, then run: go test ./httpapi -run OpenAPICommitted -update && make clients")
 	}
 	if r := s.send(t, http.MethodGet, "/openapi.yaml", nil); !bytes.Equal(r.body, committed) || r.header.Get("Content-Type") != "application/yaml" {
 		t.Errorf("GET /openapi.yaml answers %s, and something else than the file", r.header.Get("Content-Type"))
@@ -50,7 +50,7 @@ func TestOpenAPIRoutes(t *testing.T) {
 		c.Jobs = &Jobs{Queue: q, Most: 1, TTL: time.Hour}
 	})
 	c := agreed(t)
-	if len(c.known) != 17 || c.request == nil || c.submission == nil {
+	if len(c.known) != 18 || c.request == nil || c.submission == nil {
 		t.Errorf("%d operations: %v", len(c.known), c.known)
 	}
 	for name := range c.known {
@@ -101,10 +101,12 @@ func TestCodes(t *testing.T) {
 		switch code {
 		case CodeNotFound, CodeMethodNotAllowed:
 			return true
-		case CodeContentMismatch, CodeStoreFull:
+		case CodeContentMismatch, CodeStoreFull, CodeTenantStoreFull:
 			where = "PUT " + filesPath
-		case CodeUnknownJob, CodeKeyMismatch, CodeQueueUnavailable, CodeDiskFull:
+		case CodeUnknownJob, CodeKeyMismatch, CodeQueueUnavailable, CodeDiskFull, CodeWebhookRefused:
 			where = "POST " + jobsPath
+		case CodeUpgradeRequired:
+			where = "GET " + attachPath
 		case CodeUnknownFile, CodeFileInUse:
 			where = "DELETE " + filesPath
 		}

@@ -65,6 +65,16 @@ const (
 	CodeKeyMismatch      Code = "idempotency_key_reused"
 	CodeQueueUnavailable Code = "queue_unavailable"
 	CodeDiskFull         Code = "disk_full"
+	CodeMissingScope     Code = "missing_scope"
+	CodePolicyNotAllowed Code = "policy_not_allowed"
+	CodeRateLimited      Code = "rate_limited"
+	CodeTenantBusy       Code = "tenant_busy"
+	CodeTenantQueueFull  Code = "tenant_queue_full"
+	CodeCPUQuota         Code = "cpu_quota"
+	CodeTenantStoreFull  Code = "tenant_store_full"
+	CodeWebhookRefused   Code = "webhook_refused"
+	CodeAuditUnavailable Code = "audit_unavailable"
+	CodeUpgradeRequired  Code = "upgrade_required"
 	CodeInternal         Code = "internal_error"
 )
 
@@ -76,7 +86,10 @@ var statusOf = map[Code]int{
 	CodeTooManyAttempts: 429, CodeUnknownHost: 421, CodeNotJSON: 415, CodeEncoded: 415, CodeTooManyHeaders: 431,
 	CodeCrossOrigin: 403, CodeNotFound: 404, CodeMethodNotAllowed: 405, CodeTimeout: 408,
 	CodeUnknownFile: 404, CodeContentMismatch: 422, CodeFileInUse: 409, CodeStoreFull: 507,
-	CodeUnknownJob: 404, CodeKeyMismatch: 422, CodeQueueUnavailable: 503, CodeDiskFull: 507,
+	CodeUnknownJob: 404, CodeKeyMismatch: 422, CodeQueueUnavailable: 503, CodeDiskFull: 507, CodeUpgradeRequired: 426,
+	CodeMissingScope: 403, CodePolicyNotAllowed: 403, CodeRateLimited: 429, CodeTenantBusy: 429,
+	CodeTenantQueueFull: 429, CodeCPUQuota: 429, CodeTenantStoreFull: 507,
+	CodeWebhookRefused: 422, CodeAuditUnavailable: 503,
 	CodeQueueFull: 503, CodeShuttingDown: 503, CodeCancelled: 499, CodeInternal: 500,
 }
 
@@ -124,6 +137,9 @@ func (p *Problem) headers() http.Header {
 	h := http.Header{}
 	if p.Status == http.StatusServiceUnavailable || p.Status == http.StatusTooManyRequests {
 		h.Set("Retry-After", strconv.Itoa(max(1, int(p.wait/time.Second))))
+	}
+	if p.Status == http.StatusInsufficientStorage { // room comes when something goes by its age
+		h.Set("Retry-After", strconv.Itoa(max(60, int(p.wait/time.Second))))
 	}
 	if p.Code == CodeUnauthorized {
 		h.Set("WWW-Authenticate", `Bearer realm="cordon"`)

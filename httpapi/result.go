@@ -87,7 +87,7 @@ type SaidResult struct {
 
 // SummaryResult is what the tests say together.
 type SummaryResult struct {
-	Verdict         string   `json:"verdict" doc:"The worst of all"`
+	Verdict         string   `json:"verdict" enum:"internal_error,interrupted,cancelled,checker_failed,build_failed,exec_failed,memory_limit,cpu_limit,wall_limit,output_limit,syscall_denied,signaled,nonzero,wrong_answer,skipped,ok" doc:"The worst of all"`
 	Total           int      `json:"total"`
 	Run             int      `json:"run" doc:"Those that were run to their end"`
 	Passed          int      `json:"passed"`

@@ -18,7 +18,7 @@ func description(version string) huma.Config {
 			Info: &huma.Info{Title: "Cordon", Version: "1", License: &huma.License{Name: "Apache-2.0", Identifier: "Apache-2.0"},
 				Description: "Runs untrusted code in rootless, single-use sandboxes. Units are in the names: _ms, _ns, _bytes."},
 			Components: &huma.Components{Schemas: registry, SecuritySchemes: map[string]*huma.SecurityScheme{
-				"token": {Type: "http", Scheme: "bearer", Description: "The token that cordon token prints."}}},
+				"token": {Type: "http", Scheme: "bearer", Description: "The token that cordon token prints, or a key of a tenant, as cordon key add makes them. A key may do what its scopes say."}}},
 			Security: []map[string][]string{{"token": {}}},
 		},
 		Formats:       huma.DefaultFormats,
@@ -54,7 +54,7 @@ func (s *Server) register() {
 }
 
 func requestSchema(r huma.Registry) *huma.Schema {
-	return huma.SchemaFromType(r, typeOf[RunRequest]())
+	return r.Schema(typeOf[RunRequest](), true, "RunRequest")
 }
 
 // problems declares the answers that are not a result.

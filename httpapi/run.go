@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"cordon/audit"
 	"cordon/sandbox"
 )
 
@@ -20,14 +21,14 @@ func (s *Server) run(ctx context.Context, in *runInput) (*answer[*RunResult], er
 		result, p := s.runElsewhere(ctx, in.RawBody)
 		s.done(ctx)
 		if p != nil {
-			return nil, s.refused(p)
+			return nil, s.refusedFor(ctx, p)
 		}
 		return &answer[*RunResult]{result}, nil
 	}
 	result, p := s.runJob(ctx, in.RawBody)
 	s.done(ctx)
 	if p != nil {
-		return nil, s.refused(p)
+		return nil, s.refusedFor(ctx, p)
 	}
 	return &answer[*RunResult]{NewResult(result)}, nil
 }
@@ -37,7 +38,7 @@ func (s *Server) runJob(ctx context.Context, body []byte) (*sandbox.Result, *Pro
 	if p != nil {
 		return nil, p
 	}
-	k := &kept{files: s.config.Files}
+	k := s.keptFor(tenantOf(ctx))
 	defer k.release()
 	job, p := s.job(request, k)
 	if p != nil {
@@ -45,19 +46,29 @@ func (s *Server) runJob(ctx context.Context, body []byte) (*sandbox.Result, *Pro
 	}
 	trace := sandbox.TraceOf(ctx)
 	trace.Mark("decoded")
+	s.recordJob(ctx, request, audit.Event{Job: job.ID, Files: len(k.held)})
 	result, err := s.config.Runner.Run(ctx, job)
 	trace.Mark("result")
+	answer, p := s.runEnded(ctx, job, result, err)
+	s.record(ctx, accountOf(result, p).event(job.ID, "", 0))
+	return answer, p
+}
+
+// runEnded is the answer to a job that came to the runner.
+func (s *Server) runEnded(ctx context.Context, job *sandbox.Job, result *sandbox.Result, err error) (*sandbox.Result, *Problem) {
 	switch {
 	case err != nil:
 		return nil, s.failed(ctx, job.ID, err)
 	case result.Verdict == sandbox.InternalError:
 		s.metrics.finished(result)
+		s.charge(job.Tenant, result)
 		p := problem(CodeInternal, "", fmt.Sprintf("the job could not be run, and that is not its fault: %s", result.Message))
 		p.Job = job.ID
 		return nil, p
 	}
 	s.metrics.finished(result)
-	s.config.Logger.Info("job", "id", job.ID, "policy", result.Policy, "verdict", result.Verdict, "cpu_ns", result.Usage.CPUNanos,
+	s.charge(job.Tenant, result)
+	s.config.Logger.Info("job", "id", job.ID, "tenant", job.Tenant, "policy", result.Policy, "verdict", result.Verdict, "cpu_ns", result.Usage.CPUNanos,
 		"memory_peak_bytes", result.Usage.MemoryPeakBytes, "queued_ns", result.Timings.QueuedNanos, "setup_ns", result.Timings.SetupNanos,
 		"run_ns", result.Timings.RunNanos, "teardown_ns", result.Timings.TeardownNanos)
 	return result, nil

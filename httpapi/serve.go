@@ -27,16 +27,19 @@ type patience struct {
 	idle   time.Duration // between two requests
 	// reader is how long a reader of events may take nothing of what was sent.
 	reader time.Duration
+	// ping is how often an attached client is asked whether it is there.
+	ping time.Duration
 	// rate is how many bytes of a file make a second more, both ways.
 	rate int64
 }
 
-var defaultPatience = patience{headers: 5 * time.Second, body: 30 * time.Second, answer: time.Minute, idle: 30 * time.Second, reader: 10 * time.Second, rate: 128 << 10}
+var defaultPatience = patience{headers: 5 * time.Second, body: 30 * time.Second, answer: time.Minute, idle: 30 * time.Second, reader: 10 * time.Second, ping: beat, rate: 128 << 10}
 
 // Serve answers on the listeners until ctx is done. Then no new job is taken,
 // running ones get the drain time to end, and what is left is cut off: their
 // contexts are cancelled, with sandbox.ErrShuttingDown as the cause.
 func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...net.Listener) error {
+	defer s.recordService()()
 	jobs, cancelJobs := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancelJobs(nil)
 	var protocols http.Protocols
@@ -72,8 +75,10 @@ func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...ne
 		return errors.Join(err, server.Close())
 	case <-ctx.Done():
 	}
+	s.config.Audit.Ending()
 	s.draining.Store(true)
 	close(s.ending)
+	defer s.attached.Wait() // each learns why it is let go; that takes some seconds at most
 	soon, stop := context.WithTimeout(jobs, drain)
 	defer stop()
 	err := server.Shutdown(soon)

@@ -2,10 +2,12 @@ package httpapi
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -14,6 +16,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"cordon/audit"
 	"cordon/languages"
 	"cordon/policies"
 	"cordon/policy"
@@ -52,12 +55,17 @@ type Config struct {
 	Jobs     *Jobs        // nil: there is no queue
 	Shared   *SharedFiles // Files, where services share them; else nil
 	Quiet    bool         // no API: only health and metrics
+	Tenancy  *Tenancy     // nil: there is the operator's token, and no tenants
 	Hosts    []string     // names under which clients reach the service, besides the listeners' own; see CheckHost
 	MaxBody  int64        // bytes of a request; 0: DefaultMaxBody
 	MaxJobs  int          // jobs that run or wait at once
 	MaxConns int          // connections at once; 0: DefaultMaxConns
 	Registry *prometheus.Registry
 	Logger   *slog.Logger
+	Audit    *audit.Log // nil: nothing is written down; see audit.go
+	// AuditSource has the source texts of jobs written down there, too.
+	AuditSource bool
+	Settings    []string // names of those that are not as they are by default, for the audit log
 	// Traced, when set, is given the trace of each request for a job when its answer
 	// is written (cordon bench --trace).
 	Traced func(*sandbox.Trace)
@@ -78,6 +86,9 @@ type Server struct {
 	transfers *admission // of files
 	incoming  *admission // jobs on their way into the queue
 	readers   *admission // of events
+	attachers *admission // over WebSocket
+	attached  sync.WaitGroup
+	writers   writers
 	pins      pins
 	live      lives
 	mirrors   mirrors
@@ -86,6 +97,7 @@ type Server struct {
 	handler   http.Handler
 	openapi   []byte
 	attempts  *attempts
+	strangers *strangers
 	patience  patience
 	draining  atomic.Bool
 }
@@ -98,14 +110,18 @@ func New(c Config) (*Server, error) {
 	if c.MaxConns == 0 {
 		c.MaxConns = DefaultMaxConns
 	}
+	if c.Tenancy != nil && c.Files != nil && c.Shared == nil && c.Tenancy.Holdings == nil {
+		return nil, errors.New("tenancy: files are kept, and nothing knows whose: Holdings are wanted")
+	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
 	}
 	c.Registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1)), transfers: newAdmission(transfers(c.MaxConns)),
 		incoming: newAdmission(min(maxSubmissions, max(1, c.MaxConns/4))), readers: newAdmission(max(1, c.MaxConns/4)),
+		attachers: newAdmission(max(1, c.MaxConns/4)), writers: newWriters(),
 		pins: pins{held: map[string]*kept{}}, live: newLives(), mirrors: newMirrors(), ending: make(chan struct{}),
-		attempts: newAttempts(), patience: defaultPatience}
+		attempts: newAttempts(), strangers: newStrangers(), patience: defaultPatience}
 	s.config.Hosts = nil
 	for _, host := range c.Hosts {
 		if err := CheckHost(host); err != nil {
@@ -120,6 +136,7 @@ func New(c Config) (*Server, error) {
 		s.register()
 		s.registerFiles(mux)
 		s.registerJobs(mux)
+		shareEnums(s.api.OpenAPI().Components.Schemas.Map())
 	}
 	if c.Jobs != nil {
 		c.Jobs.Queue.OnEnd(s.pins.release)
@@ -137,7 +154,7 @@ func New(c Config) (*Server, error) {
 		mux.HandleFunc("GET /openapi.yaml", s.document)
 	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Registry, promhttp.HandlerOpts{}))
-	s.handler = s.observe(securityHeaders(few(s.ours(s.authenticate(exact(mux))))))
+	s.handler = s.observe(securityHeaders(few(s.ours(s.authenticate(exact(mux, s.mayUse))))))
 	return s, nil
 }
 
@@ -166,9 +183,9 @@ func (t *tapped) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Re
 	_, path, _ := strings.Cut(pattern, " ")
 	switch {
 	case pattern == "POST "+runPath:
-		t.Handle(pattern, s.traced(s.isJSON(s.admit(s.admission, "jobs run or wait", s.receive(http.HandlerFunc(h))))))
+		t.Handle(pattern, s.audited(s.traced(s.isJSON(s.within(false, s.admit(s.admission, "jobs run or wait", s.receive(http.HandlerFunc(h))))))))
 	case pattern == "POST "+jobsPath:
-		t.Handle(pattern, s.hasQueue(s.isJSON(s.admit(s.incoming, "jobs are on their way into the queue", s.receive(http.HandlerFunc(h))))))
+		t.Handle(pattern, s.hasQueue(s.audited(s.isJSON(s.within(true, s.admit(s.incoming, "jobs are on their way into the queue", s.receive(http.HandlerFunc(h))))))))
 	case path == jobsPath, path == jobPath:
 		t.Handle(pattern, s.hasQueue(http.HandlerFunc(h)))
 	default:
@@ -191,12 +208,18 @@ func plain(w http.ResponseWriter, status int, text string) {
 }
 
 // exact answers what no route takes as a problem, not as text, and never leads on
-// to another path, as the mux does from //v1/run to /v1/run.
-func exact(mux *http.ServeMux) http.Handler {
+// to another path, as the mux does from //v1/run to /v1/run. What takes a request may be
+// not for everybody.
+func exact(mux *http.ServeMux, mayUse func(r *http.Request, route string) *Problem) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, pattern := mux.Handler(r)
 		_, path, _ := strings.Cut(pattern, " ")
 		if pattern != "" && asWritten(path, r.URL.EscapedPath()) {
+			if p := mayUse(r, pattern); p != nil {
+				r.Pattern = pattern // for metrics
+				turnAway(w, r, p)
+				return
+			}
 			mux.ServeHTTP(w, r)
 			return
 		}

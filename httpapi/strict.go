@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"sync/atomic"
 )
 
 // strictConn lets only those bytes through that every HTTP program reads alike.
@@ -14,8 +15,9 @@ import (
 // body for another request. Such a request is answered with 400.
 type strictConn struct {
 	net.Conn
-	head   headScanner
-	broken error
+	head     headScanner
+	broken   error
+	upgraded atomic.Bool // HTTP is over on it
 }
 
 // strict makes every connection of a listener one.
@@ -39,6 +41,9 @@ func (c *strictConn) Read(p []byte) (int, error) {
 		return 0, c.broken
 	}
 	n, err := c.Conn.Read(p)
+	if c.upgraded.Load() {
+		return n, err
+	}
 	good, broken := c.head.take(p[:n])
 	if broken == nil {
 		return n, err

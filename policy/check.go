@@ -72,6 +72,7 @@ var writtenChecks = []check{
 	{"seccomp profile", checkProfile},
 	{"seccomp rules", checkSyscalls},
 	{"caps", checkCaps},
+	{"interactive", checkInteractive},
 	{"require_subuid", checkSubuid},
 }
 

@@ -13,6 +13,7 @@ type Policy struct {
 	Root          RootRules    `json:"root,omitzero" jsonschema:"What the job sees as /."`
 	Seccomp       SeccompRules `json:"seccomp,omitzero" jsonschema:"Which system calls the job may make."`
 	Caps          CapRules     `json:"caps,omitzero" jsonschema:"What a job may bring along and how much comes back."`
+	Interactive   *TalkRule    `json:"interactive,omitempty" jsonschema:"Whether a client may talk with a job while it runs; where nothing is written, none may."`
 	RequireSubuid *SubuidRule  `json:"require_subuid,omitempty" jsonschema:"Whether a job needs a subordinate user ID of its own."`
 }
 
@@ -103,5 +104,12 @@ type CapRule struct {
 // that neither the service user nor another running job has.
 type SubuidRule struct {
 	Required bool   `json:"required" jsonschema:"Refuse the job on a host without a range of subordinate IDs."`
+	Reason   string `json:"reason"`
+}
+
+// TalkRule says whether a client may talk with a job while it runs.
+type TalkRule struct {
+	Allowed  bool   `json:"allowed" jsonschema:"A job may ask for an input that is written while it runs."`
+	Terminal bool   `json:"terminal,omitempty" jsonschema:"It may ask for a terminal."`
 	Reason   string `json:"reason"`
 }

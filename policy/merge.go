@@ -13,8 +13,8 @@ import (
 //   - root.kind, with its reason, and root.dirs: the child's where written. A
 //     child that changes the kind does not take over the directories: lowers of
 //     one kind mean something else in the other.
-//   - root.writable, root.job_may_choose_dirs, each cap, require_subuid: the
-//     child's where written, whole.
+//   - root.writable, root.job_may_choose_dirs, each cap, interactive, require_subuid:
+//     the child's where written, whole.
 //   - seccomp.profile, with its reason: the child's where written.
 //   - seccomp.allow and seccomp.deny: both together. A child may deny what its
 //     parent allows; to allow what its parent denies is a problem, because the
@@ -29,6 +29,7 @@ func merge(parent, child *Policy) (*Policy, []Problem) {
 		r := f.rule(&m.Caps)
 		*r = clone(or(*r, *f.rule(&parent.Caps)))
 	}
+	m.Interactive = clone(or(child.Interactive, parent.Interactive))
 	m.RequireSubuid = clone(or(child.RequireSubuid, parent.RequireSubuid))
 	var problems []Problem
 	m.Seccomp, problems = mergeSeccomp(parent.Seccomp, child.Seccomp)

@@ -15,6 +15,8 @@ type Request struct {
 	Tests        int      // number of tests
 	Programs     int      // number of further programs, which run beside the job's own
 	WritableRoot bool     // asks for a tmpfs upper over the root
+	Interactive  bool     // asks for an input that is written while it runs
+	Terminal     bool     // asks for that to be a terminal
 	RootDirs     []string // asks for these directory trees as lowers instead of the policy's root
 }
 

@@ -34,6 +34,7 @@ func (r *resolver) resolve() error {
 	r.root()
 	r.seccomp()
 	r.caps()
+	r.interactive()
 	r.fits()
 	r.subuid()
 	if len(r.denials) > 0 {

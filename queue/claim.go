@@ -13,11 +13,12 @@ var ErrCancelled = errors.New("the job was cancelled")
 // errLost: the job is no longer this claim's.
 var errLost = errors.New("the job was settled by somebody else")
 
-// Claim is a job that runs here.
+// Claim is a job that runs here. Who runs it adds to its CPU what it has used.
 type Claim struct {
 	Record
 	Request []byte // nil where it could not be read: Damage says why
 	Damage  error
+	Note    any // what who runs it keeps with it
 
 	queue   *Queue
 	ctx     context.Context
@@ -41,29 +42,28 @@ func (q *Queue) Waiting() int64 {
 	return q.index.ready
 }
 
-// Claim begins the next job, or gives nil where none waits. Its context is ctx's child.
-func (q *Queue) Claim(ctx context.Context) (*Claim, error) {
-	for ctx.Err() == nil && q.ctx.Err() == nil {
-		q.giveWay(ctx)
-		if !q.leased() {
-			return nil, nil
-		}
-		q.mu.Lock()
-		e := q.index.oneOf(q.turn, q.rivals.draw())
-		if e == nil {
-			q.mu.Unlock()
-			return nil, nil
-		}
-		e.taken = true
-		r, version := e.Record, e.version
-		q.turn++
-		q.mu.Unlock()
-		c, err := q.begin(ctx, e, r, version)
-		if c != nil || err != nil {
-			return c, err
-		}
+// Claim begins a job, or gives nil where it does not wait any more, or this service may
+// not run any. Its context is ctx's child.
+func (q *Queue) Claim(ctx context.Context, id string) (*Claim, error) {
+	if ctx.Err() != nil || q.ctx.Err() != nil {
+		return nil, ErrClosed
 	}
-	return nil, ErrClosed
+	if !q.leased() {
+		return nil, nil
+	}
+	q.mu.Lock()
+	e := q.index.jobs[id]
+	if e == nil || e.State != Queued || e.taken {
+		q.mu.Unlock()
+		return nil, nil
+	}
+	e.taken = true
+	r, version := e.Record, e.version
+	if l := q.index.lanes[e.Tenant]; l != nil {
+		l.turn++
+	}
+	q.mu.Unlock()
+	return q.begin(ctx, e, r, version)
 }
 
 // begin writes down that a job runs; nil where it does not wait any more.
@@ -198,6 +198,7 @@ func (c *Claim) finish(end End) error {
 	r, version := e.Record, e.version
 	q.mu.Unlock()
 	r.State = end.State
+	r.CPU = c.CPU
 	if end.State == Interrupted {
 		r.State = r.afterCut()
 	}
@@ -206,7 +207,10 @@ func (c *Claim) finish(end End) error {
 		r.again(q.now())
 		end.Result = nil
 	}
-	err := q.settleAs(q.ctx, e, r, version, end.Result)
+	err := q.writeDown(q.ctx, e, &r, version, end.Result)
+	if err == nil {
+		c.Record = r
+	}
 	if errors.Is(err, errConflict) { // as by who asks for its end
 		if _, err := q.lookUp(q.ctx, c.ID); err != nil {
 			return err
@@ -237,9 +241,18 @@ func (r *Record) again(now time.Time) {
 	r.Expires = now.UTC().Add(time.Duration(r.Wait) * time.Millisecond).Truncate(time.Microsecond)
 }
 
-// settleAs writes a record down that follows a version, with a result, and removes what
-// nobody needs any more.
+// settleAs is writeDown for whoever does not run the job.
 func (q *Queue) settleAs(ctx context.Context, e *entry, r Record, version uint64, result []byte) error {
+	err := q.writeDown(ctx, e, &r, version, result)
+	if err == nil && r.State.Final() && q.config.Settled != nil {
+		q.config.Settled(&r)
+	}
+	return err
+}
+
+// writeDown writes a record down that follows a version, with a result, and removes what
+// nobody needs any more.
+func (q *Queue) writeDown(ctx context.Context, e *entry, r *Record, version uint64, result []byte) error {
 	r.ResultBytes = int64(len(result))
 	if r.State.Final() {
 		r.Names = nil
@@ -249,12 +262,12 @@ func (q *Queue) settleAs(ctx context.Context, e *entry, r Record, version uint64
 		return err
 	}
 	r.ResultParts = parts
-	number, err := q.j.Put(ctx, subject(stateOf, r.ID), encode(&r), rest, version)
+	number, err := q.j.Put(ctx, subject(stateOf, r.ID), encode(r), rest, version)
 	if err != nil {
 		return err
 	}
 	q.mu.Lock()
-	q.applied(stateOf, &r, number)
+	q.applied(stateOf, r, number)
 	q.mu.Unlock()
 	if r.State.Final() {
 		q.tidy(ctx, e)

@@ -42,7 +42,7 @@ func hire(t *testing.T, h home, n, most int, run func()) *crew {
 		q, _ := member(t, h, fmt.Sprint("worker", i), own)
 		c.all = append(c.all, q)
 		w := Workers{Queue: q.Queue, Most: most, Logger: slog.New(slog.DiscardHandler), Ended: func(*Claim) { c.ended.Add(1) },
-			Place: func(context.Context) (Place, error) { return anyPlace{}, nil },
+			Place: func(context.Context, *Record) (Place, error) { return anyPlace{}, nil },
 			Run: func(claim *Claim, _ Place) End {
 				c.mu.Lock()
 				c.begun[claim.ID]++

@@ -123,7 +123,7 @@ func TestWritesThatFail(t *testing.T) {
 		t.Error("taken though it was not written")
 	}
 	q.gone("b")
-	if c, err := q.Claim(t.Context()); err == nil || c != nil {
+	if c, err := q.claimNext(t.Context()); err == nil || c != nil {
 		t.Errorf("%+v, %v", c, err)
 	}
 	if _, err := q.Cancel(t.Context(), "a"); err == nil {

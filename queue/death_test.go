@@ -55,7 +55,7 @@ func life(t *testing.T, q *Queue) (acknowledged map[string]bool, begun map[strin
 		ended[r.ID] = Cancelled
 	}
 	for range 2 {
-		c, err := q.Claim(t.Context())
+		c, err := q.claimNext(t.Context())
 		if err != nil || c == nil {
 			break
 		}
@@ -135,7 +135,8 @@ func (o *opened) noStrays(told string) {
 		case kind == keyOf:
 		case e == nil,
 			(kind == submission || kind == requestPart) && e.State.Final(),
-			kind == resultPart && !e.State.Final():
+			kind == resultPart && !e.State.Final(),
+			kind == deliveryOf && (e.Hook == nil || !e.State.Final()):
 			o.t.Errorf("%s: %s is left", told, name)
 		}
 	}

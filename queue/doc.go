@@ -10,6 +10,7 @@
 //	cordon.b.ID.N    parts of a request that is too long for one message; before q
 //	cordon.r.ID.N    parts of a result, likewise; before j
 //	cordon.i.HASH    which job an Idempotency-Key belongs to; before q
+//	cordon.w.ID      what came of telling somebody that the job has ended; after j
 //
 // A job is queued as soon as q is there, by one write, so there is nothing half
 // submitted to mend. Every later step is one write, too, that names the version it
@@ -20,6 +21,10 @@
 //	   │ ▲                │
 //	   │ └──── retry ─────┘   only where the job is retry_safe
 //	   └──▶ cancelled | expired
+//
+// Whom to tell stands in the record, so that is to be done as soon as j says that the job
+// has ended, by that same write. An attempt is written down before it is made, and what
+// came of it after that: so it is made at least once, and by one service at a time.
 //
 // The records, without requests and results, are in memory as well, in an index that
 // follows the journal. Requests and results are read when they are needed.

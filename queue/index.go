@@ -1,21 +1,27 @@
 package queue
 
 import (
-	"container/heap"
 	"slices"
 	"strings"
+	"time"
 )
 
 // entry is a job in memory. All of it is Queue.mu's.
 type entry struct {
 	Record
-	order   uint64 // of its submission among all; 0 when that is removed
-	version uint64 // number of its record in the journal; 0: it is as it was submitted
-	taken   bool   // somebody here is about to change its state
-	claim   *Claim // when it runs here
+	order   uint64    // of its submission among all; 0 when that is removed
+	version uint64    // number of its record in the journal; 0: it is as it was submitted
+	taken   bool      // somebody here is about to change its state
+	inLine  bool      // its tenant's lane has it
+	claim   *Claim    // when it runs here
+	asked   time.Time // when it was looked for because nothing was told of it for long
+
+	hookVersion uint64 // number of its delivery in the journal; 0: there is none
+	telling     bool   // somebody here tells of its end
+	leaving     bool   // it is about to be forgotten
 }
 
-// line are the jobs of one priority that wait, the oldest first. Some may have left
+// line are the jobs of a tenant and one priority that wait, the oldest first. Some may have left
 // otherwise than by its front: who takes one looks at its state.
 type line []*entry
 
@@ -43,9 +49,10 @@ func (l *line) Pop() any {
 // index has every record. All of it is Queue.mu's.
 type index struct {
 	jobs     map[string]*entry
-	ids      []string // in their order, which is that of time
-	lines    map[Priority]*line
+	ids      []string         // in their order, which is that of time
+	lanes    map[string]*lane // by tenant; those that have had jobs waiting
 	count    map[State]int64
+	tenants  map[string]*part          // by tenant
 	active   map[State]map[*entry]bool // those that wait and those that run
 	ended    []*entry                  // in the order in which they ended; some may be gone
 	untidy   map[*entry]bool           // of them, those whose request is there still
@@ -56,34 +63,69 @@ type index struct {
 	able     func(*Record) bool // this service can run a job; nil: any
 	ready    int64              // that wait, and can run here
 	brief    []*entry           // in the order in which they ended, as ended
+
+	worker, boot string               // of this start
+	hooks        map[string]*hookLine // deliveries by host
+	untold       map[*entry]bool      // jobs of whose end somebody is to be told
+	hookWake     chan struct{}        // signalled when there is another
 }
 
 // can says whether a job can run here. Its record always answers the same.
 func (x *index) can(e *entry) bool { return x.able == nil || x.able(&e.Record) }
 
-func newIndex() index {
-	x := index{jobs: map[string]*entry{}, lines: map[Priority]*line{}, count: map[State]int64{},
-		active: map[State]map[*entry]bool{Queued: {}, Running: {}}, untidy: map[*entry]bool{}, watchers: map[string][]chan struct{}{}}
-	for _, p := range Priorities {
-		x.lines[p] = &line{}
+// part is what one tenant has of the queue.
+type part struct {
+	ids      []string // in their order
+	waiting  int64
+	ready    int64 // of these, that can run here
+	requests int64 // bytes of those that are not final
+}
+
+// part is that of a tenant, or an empty one.
+func (x *index) part(tenant string) part {
+	if p := x.tenants[tenant]; p != nil {
+		return *p
 	}
-	return x
+	return part{}
+}
+
+func newIndex(worker, boot string) index {
+	return index{jobs: map[string]*entry{}, lanes: map[string]*lane{}, count: map[State]int64{}, tenants: map[string]*part{},
+		active: map[State]map[*entry]bool{Queued: {}, Running: {}}, untidy: map[*entry]bool{}, watchers: map[string][]chan struct{}{},
+		worker: worker, boot: boot, hooks: map[string]*hookLine{}, untold: map[*entry]bool{}, hookWake: make(chan struct{}, 1)}
 }
 
 // recordBytes is what a record is counted for besides its result: so their number is
 // bounded, too.
 const recordBytes = 1 << 10
 
+// weight is what a job that has ended is counted for.
+func (e *entry) weight() int64 {
+	n := e.ResultBytes + recordBytes
+	if e.Hook != nil {
+		n += int64(len(e.Hook.URL))
+	}
+	return n
+}
+
 // weigh counts an entry, or takes it out of the count.
 func (x *index) weigh(e *entry, by int64) {
 	x.count[e.State] += by
-	if e.State == Queued && x.can(e) {
-		x.ready += by
-	}
 	if e.State.Final() {
-		x.results += by * (e.ResultBytes + recordBytes)
+		x.results += by * e.weight()
 	} else {
 		x.requests += by * e.Bytes
+	}
+	own := x.tenants[e.Tenant]
+	if e.State == Queued {
+		own.waiting += by
+		if x.can(e) {
+			own.ready += by
+			x.ready += by
+		}
+	}
+	if !e.State.Final() {
+		own.requests += by * e.Bytes
 	}
 	if all := x.active[e.State]; all != nil && by > 0 {
 		all[e] = true
@@ -99,7 +141,13 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 	case e == nil:
 		e = &entry{Record: *r}
 		x.jobs[r.ID] = e
-		x.insert(r.ID)
+		x.ids = insert(x.ids, r.ID)
+		own := x.tenants[r.Tenant]
+		if own == nil {
+			own = &part{}
+			x.tenants[r.Tenant] = own
+		}
+		own.ids = insert(own.ids, r.ID)
 	case kind == submission:
 		e.order = number // its record was known before
 		if e.State.Final() {
@@ -110,7 +158,10 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 		return false
 	default:
 		x.weigh(e, -1)
+		tenant, delivery := e.Tenant, e.Delivery
 		e.Record = *r
+		e.Tenant = tenant // whose a job is never changes
+		e.Delivery = delivery
 	}
 	if kind == submission {
 		e.order = number
@@ -119,8 +170,8 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 	}
 	x.weigh(e, 1)
 	switch {
-	case e.State == Queued && x.can(e): // the others are begun elsewhere
-		heap.Push(x.lines[e.Priority], e)
+	case e.State == Queued:
+		x.push(e)
 	case e.State.Final():
 		x.ended = append(x.ended, e)
 		if e.Brief {
@@ -129,22 +180,32 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 		if e.order != 0 {
 			x.untidy[e] = true
 		}
+		x.hook(e)
 	}
+	x.look(e.Tenant)
 	for _, w := range x.watchers[r.ID] {
 		signal(w)
 	}
 	return true
 }
 
-func (x *index) insert(id string) {
-	if n := len(x.ids); n == 0 || x.ids[n-1] < id {
-		x.ids = append(x.ids, id)
-		return
+// insert keeps ids in their order. They mostly come in it.
+func insert(ids []string, id string) []string {
+	if n := len(ids); n == 0 || ids[n-1] < id {
+		return append(ids, id)
 	}
-	at, found := slices.BinarySearch(x.ids, id)
+	at, found := slices.BinarySearch(ids, id)
 	if !found {
-		x.ids = slices.Insert(x.ids, at, id)
+		ids = slices.Insert(ids, at, id)
 	}
+	return ids
+}
+
+func without(ids []string, id string) []string {
+	if at, found := slices.BinarySearch(ids, id); found {
+		return slices.Delete(ids, at, at+1)
+	}
+	return ids
 }
 
 // drop forgets a job.
@@ -152,72 +213,63 @@ func (x *index) drop(e *entry) {
 	x.weigh(e, -1)
 	delete(x.jobs, e.ID)
 	delete(x.untidy, e)
-	if at, found := slices.BinarySearch(x.ids, e.ID); found {
-		x.ids = slices.Delete(x.ids, at, at+1)
+	delete(x.untold, e)
+	x.ids = without(x.ids, e.ID)
+	if own := x.tenants[e.Tenant]; len(own.ids) == 1 {
+		delete(x.tenants, e.Tenant)
+	} else {
+		own.ids = without(own.ids, e.ID)
 	}
+	x.look(e.Tenant)
 	for _, w := range x.watchers[e.ID] {
 		signal(w)
 	}
 }
 
 // oldest gives, of the jobs that have ended, those that are to go: the first ones, while
-// they are old enough, or all together too large. There may be more.
+// they are old enough, or all together too large. There may be more. A job of whose end
+// somebody is to be told goes only where room is needed.
 func (x *index) oldest(old func(*entry) bool, over int64) (out []*entry) {
 	const most = 1000
-	for len(x.ended) > 0 && x.jobs[x.ended[0].ID] != x.ended[0] {
-		x.ended[0] = nil
-		x.ended = x.ended[1:]
-	}
+	x.compact()
 	for _, e := range x.ended {
-		if x.jobs[e.ID] != e {
+		if x.jobs[e.ID] != e || e.telling || e.Untold() && over <= 0 {
 			continue
 		}
 		// What the journal has not told yet it would tell again.
 		if !old(e) && over <= 0 || e.version > x.seen || len(out) == most {
 			break
 		}
-		over -= e.ResultBytes + recordBytes
+		over -= e.weight()
 		out = append(out, e)
 	}
 	return out
 }
 
-// next takes the job out that is to be begun, or gives nil. turn counts the calls: now
-// and then a lower priority goes first, so that none waits for ever.
-func (x *index) next(turn uint64) *entry {
-	first := High
-	switch {
-	case turn%16 == 15:
-		first = Low
-	case turn%4 == 3:
-		first = Normal
+// compact takes out of those that have ended the ones that are gone: from the front, and
+// behind one that stays for long when they are the most.
+func (x *index) compact() {
+	gone := func(e *entry) bool { return x.jobs[e.ID] != e }
+	for len(x.ended) > 0 && gone(x.ended[0]) {
+		x.ended[0] = nil
+		x.ended = x.ended[1:]
 	}
-	for _, p := range append([]Priority{first}, Priorities...) {
-		l := x.lines[p]
-		for l.Len() > 0 {
-			e := heap.Pop(l).(*entry)
-			if x.jobs[e.ID] == e && e.State == Queued && !e.taken {
-				return e
-			}
-		}
-	}
-	return nil
-}
-
-// back puts a job into its line again that next has given.
-func (x *index) back(e *entry) {
-	if x.jobs[e.ID] == e && e.State == Queued {
-		heap.Push(x.lines[e.Priority], e)
+	if len(x.ended) > 2*len(x.jobs)+1000 {
+		x.ended = slices.Clip(slices.DeleteFunc(x.ended, gone))
 	}
 }
 
-// page lists records behind an id; state "" is any.
-func (x *index) page(state State, after string, limit int) (out []Record, more bool) {
-	at, found := slices.BinarySearchFunc(x.ids, after, strings.Compare)
+// page lists records behind an id; state "" is any, and so is no tenant.
+func (x *index) page(state State, tenant *string, after string, limit int) (out []Record, more bool) {
+	ids := x.ids
+	if tenant != nil {
+		ids = x.part(*tenant).ids
+	}
+	at, found := slices.BinarySearchFunc(ids, after, strings.Compare)
 	if found {
 		at++
 	}
-	for _, id := range x.ids[at:] {
+	for _, id := range ids[at:] {
 		e := x.jobs[id]
 		if state != "" && e.State != state {
 			continue

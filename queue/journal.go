@@ -44,6 +44,7 @@ const (
 	requestPart  = "b"
 	resultPart   = "r"
 	keyOf        = "i"
+	deliveryOf   = "w"
 	partBytes    = 512 << 10 // of a message: outside servers take a MiB
 	journalRetry = 100 * time.Millisecond
 )

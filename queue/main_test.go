@@ -139,7 +139,7 @@ func (o *opened) submit(id string, change func(*Submission)) Record {
 
 func (o *opened) claim(id string) *Claim {
 	o.t.Helper()
-	c, err := o.Claim(context.Background())
+	c, err := o.claimNext(context.Background())
 	if err != nil || c == nil && id != "" || c != nil && c.ID != id {
 		o.t.Fatalf("claimed %+v, want %q: %v", c, id, err)
 	}
@@ -180,5 +180,23 @@ func (o *opened) gone(id string) {
 	o.t.Helper()
 	if r, err := o.Get(o.t.Context(), id); !errors.Is(err, ErrNotFound) {
 		o.t.Fatalf("%s is there: %+v, %v", id, r, err)
+	}
+}
+
+// claimNext begins the next job of any tenant.
+func (q *Queue) claimNext(ctx context.Context) (*Claim, error) {
+	for {
+		names := q.Tenants()
+		if len(names) == 0 {
+			return nil, nil
+		}
+		o := q.Offer(ctx, names[0])
+		if o == nil {
+			continue
+		}
+		o.End()
+		if c, err := q.Claim(ctx, o.ID); c != nil || err != nil {
+			return c, err
+		}
 	}
 }

@@ -60,7 +60,7 @@ func (m *machine) submit(r *rapid.T) {
 
 func (m *machine) claim(r *rapid.T) {
 	m.expire()
-	c, err := m.q.Claim(m.t.Context())
+	c, err := m.q.claimNext(m.t.Context())
 	if err != nil {
 		r.Fatal(err)
 	}

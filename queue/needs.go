@@ -10,7 +10,9 @@ import (
 type Needs struct {
 	Policy    string   `json:"policy,omitempty"`
 	Languages []string `json:"languages,omitempty"`
-	Arch      string   `json:"arch,omitempty"` // as GOARCH has it
+	Arch      string   `json:"arch,omitempty"`    // as GOARCH has it
+	Memory    int64    `json:"memory,omitempty"`  // that is promised to it
+	Service   string   `json:"service,omitempty"` // the name of the one that has to run it
 }
 
 // Abilities are what a service has.
@@ -18,6 +20,7 @@ type Abilities struct {
 	Policies  []string `json:"policies"`
 	Languages []string `json:"languages"` // their ids
 	Arch      string   `json:"arch"`
+	Memory    int64    `json:"memory,omitempty"` // that jobs may be promised together; 0: any
 }
 
 // Meet says whether a job with such needs can run there.
@@ -36,12 +39,23 @@ func (a *Abilities) lacks(n *Needs) (out []string) {
 	if n.Arch != "" && n.Arch != a.Arch {
 		out = append(out, "architecture "+n.Arch)
 	}
+	if a.Memory > 0 && n.Memory > a.Memory {
+		out = append(out, fmt.Sprintf("%d bytes of memory for jobs", n.Memory))
+	}
 	return out
+}
+
+// suits says whether a job with such needs can run in the service of this name.
+func (a *Abilities) suits(service string, n *Needs) bool {
+	return (n.Service == "" || n.Service == service) && a.Meet(n)
 }
 
 // words are the needs as a sentence has them.
 func (n *Needs) words() string {
-	all := (&Abilities{}).lacks(n)
+	all := (&Abilities{Memory: 1}).lacks(n)
+	if n.Service != "" {
+		all = append(all, "the name "+n.Service)
+	}
 	if len(all) == 0 {
 		return "nothing in particular"
 	}
@@ -54,7 +68,7 @@ func (q *Queue) WaitingFor(r *Record) string {
 	if r.State != Queued {
 		return ""
 	}
-	if a := q.config.Abilities; a != nil && a.Meet(&r.Needs) || a == nil && q.bus == nil {
+	if a := q.config.Abilities; a != nil && a.suits(q.config.Worker, &r.Needs) || a == nil && q.bus == nil {
 		return ""
 	}
 	able, n := false, 1
@@ -70,4 +84,23 @@ func (q *Queue) WaitingFor(r *Record) string {
 		return fmt.Sprintf("a worker that has %s: the one that is there has not", r.Needs.words())
 	}
 	return fmt.Sprintf("a worker that has %s: none of the %d that are there has all of it", r.Needs.words(), n)
+}
+
+// Away says whether a job that has not ended runs in another service, or can only run there.
+func (q *Queue) Away(r *Record) bool {
+	switch {
+	case q.bus == nil || r.State.Final():
+		return false
+	case r.State == Running:
+		return !q.Here(r)
+	}
+	return q.config.Abilities == nil || r.Needs.Service != "" && r.Needs.Service != q.config.Worker
+}
+
+// Service is the name of this service among those that share the queue; "" where none do.
+func (q *Queue) Service() string {
+	if q.bus == nil {
+		return ""
+	}
+	return q.config.Worker
 }

@@ -443,6 +443,18 @@ func (o *Objects) Usage() (files, bytes int64) {
 	return int64(len(o.all)), o.bytes
 }
 
+// UsageOf is the bytes of the files whose names end so.
+func (o *Objects) UsageOf(suffix string) (bytes int64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for name, f := range o.all {
+		if strings.HasSuffix(name, suffix) {
+			bytes += f.Size
+		}
+	}
+	return bytes
+}
+
 // Needed are the files that jobs name which have not ended.
 func (q *Queue) Needed() map[string]bool {
 	out := map[string]bool{}

@@ -23,6 +23,17 @@ type Config struct {
 	Logger       *slog.Logger
 	Now          func() time.Time // nil: time.Now
 
+	// Ran is told of jobs that have run elsewhere, or here before this start: whose, how much
+	// CPU time they have used, how long they ran, and how long ago that was. It may not call the
+	// queue, and has to be quick. nil: nobody wants to know.
+	Ran func(tenant string, cpu, ran, ago time.Duration)
+	// Settled is called when this service has ended a job otherwise than by Finish: it was
+	// cancelled or expired while it waited, or cut off by the end of an earlier start or of
+	// another service.
+	Settled func(*Record)
+	// Told is called when this service has delivered a webhook, or given it up.
+	Told func(*Record)
+
 	// Of a journal that other services share:
 	Abilities *Abilities           // what jobs can run here; nil: this service runs none, or where nobody shares the journal, any
 	Most      int                  // jobs that run here at once, for the others to know
@@ -44,9 +55,9 @@ type Queue struct {
 
 	mu       sync.Mutex
 	index    index
-	coming   int64 // jobs that are being submitted
-	incoming int64 // and their bytes
-	turn     uint64
+	coming   int64             // jobs that are being submitted
+	comingOf map[string]amount // of them, those of each tenant
+	incoming int64             // and their bytes
 	onEnd    func(id string)
 
 	bus     Bus // nil: nobody shares the journal
@@ -66,7 +77,8 @@ type Queue struct {
 // Open reads the journal, and settles what an earlier start has left: jobs that it had
 // begun are queued again where they may, else they are interrupted.
 func Open(ctx context.Context, c Config) (*Queue, error) {
-	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(), wake: make(chan struct{}, 1), within: farewellWithin}
+	q := &Queue{config: c, j: c.Journal, log: c.Logger, now: c.Now, index: newIndex(c.Worker, c.Boot), comingOf: map[string]amount{},
+		wake: make(chan struct{}, 1), within: farewellWithin}
 	if q.log == nil {
 		q.log = slog.New(slog.DiscardHandler)
 	}
@@ -107,6 +119,9 @@ func (q *Queue) told(m *Message, found *strays) {
 		q.mu.Lock()
 		defer q.mu.Unlock()
 		q.index.seen = m.Number
+		if kind == deliveryOf {
+			q.toldDelivery(id, m)
+		}
 		return
 	}
 	r, err := decode(m.Meta)
@@ -128,6 +143,17 @@ func (q *Queue) told(m *Message, found *strays) {
 	}
 }
 
+// toldDelivery takes over what came of telling of a job's end. One that cannot be read
+// counts as not begun. The caller holds mu.
+func (q *Queue) toldDelivery(id string, m *Message) {
+	d, err := decodeDelivery(m.Meta)
+	if err != nil {
+		q.log.Error("a message of the queue's journal cannot be read; the webhook is sent again", "subject", m.Subject, "error", err)
+		d = &Delivery{State: Pending}
+	}
+	q.index.applyDelivery(id, d, m.Number)
+}
+
 // applied brings a record into memory. The caller holds mu.
 func (q *Queue) applied(kind string, r *Record, number uint64) {
 	if !q.index.apply(kind, r, number) {
@@ -140,12 +166,21 @@ func (q *Queue) applied(kind string, r *Record, number uint64) {
 	if e.State.Final() && q.onEnd != nil {
 		q.onEnd(e.ID)
 	}
+	q.ran(e)
 	if e.claim != nil && e.State == Running && e.Cancel { // by another service
 		e.claim.cancel(ErrCancelled)
 	}
 	if e.claim != nil && !e.claim.same(&e.Record) { // others thought that this service was dead
 		e.claim.cancel(errLost)
 	}
+}
+
+// ran tells of a job that has run elsewhere.
+func (q *Queue) ran(e *entry) {
+	if q.config.Ran == nil || !e.State.Final() || e.Started.IsZero() || e.Worker == q.config.Worker && e.Boot == q.config.Boot {
+		return
+	}
+	q.config.Ran(e.Tenant, e.CPU, e.Finished.Sub(e.Started), q.now().Sub(e.Finished))
 }
 
 // OnEnd has f called when a job ends. f may not call the queue, and has to be quick.
@@ -164,10 +199,16 @@ type Submission struct {
 	RetrySafe bool
 	TTL       time.Duration // how long it may wait
 	Files     int
-	Key       string // its Idempotency-Key; "": none
-	Needs     Needs
-	Brief     bool     // its client waits for the result, and the record goes soon
-	Names     []string // of the files that it needs, where services share them
+	Key       string // its Idempotency-Key; "": none. Two tenants may have the same
+	Most      int64  // jobs of this tenant that may wait; 0: any number
+
+	Memory int64 // that the job is promised while it runs
+	CPUs   float64
+	Hook   *Hook // nil: nobody is told of its end
+
+	Needs Needs
+	Brief bool     // its client waits for the result, and the record goes soon
+	Names []string // of the files that it needs, where services share them
 }
 
 // Submit queues a job. When it returns without an error, the job would survive the loss
@@ -175,18 +216,18 @@ type Submission struct {
 func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created bool, err error) {
 	now := q.now().UTC().Truncate(time.Microsecond)
 	r = Record{ID: s.ID, Tenant: s.Tenant, State: Queued, Priority: s.Priority, RetrySafe: s.RetrySafe, Created: now, Expires: now.Add(s.TTL), Wait: s.TTL.Milliseconds(),
-		Files: s.Files, Bytes: int64(len(s.Request)), Needs: s.Needs, Brief: s.Brief, Names: s.Names}
+		Files: s.Files, Hook: s.Hook, Bytes: int64(len(s.Request)), Memory: s.Memory, CPUs: s.CPUs, Needs: s.Needs, Brief: s.Brief, Names: s.Names}
 	if s.Key != "" {
-		r.Key = sum([]byte(s.Key))
+		r.Key = sum([]byte(keyText(&s)))
 		known, err := q.keyed(ctx, &r, sum(s.Request))
 		if err != nil || known != nil {
 			return deref(known), false, err
 		}
 	}
-	if err := q.reserve(r.Bytes); err != nil {
+	if err := q.reserve(&s); err != nil {
 		return r, false, err
 	}
-	defer q.unreserve(r.Bytes)
+	defer q.unreserve(&s)
 	var rest []byte
 	if r.Parts, rest, err = putParts(ctx, q.j, requestPart, r.ID, s.Request); err != nil {
 		return r, false, err
@@ -203,6 +244,14 @@ func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created boo
 	defer q.mu.Unlock()
 	q.applied(submission, &r, number)
 	return r, true, nil
+}
+
+// keyText tells the keys of tenants apart: no key, and no name of a tenant, has a NUL.
+func keyText(s *Submission) string {
+	if s.Tenant == "" {
+		return s.Key
+	}
+	return s.Tenant + "\x00" + s.Key
 }
 
 func deref(r *Record) Record {
@@ -248,13 +297,18 @@ func (q *Queue) keyed(ctx context.Context, r *Record, request string) (*Record, 
 }
 
 // reserve takes room for a job that is on its way in.
-func (q *Queue) reserve(bytes int64) error {
+func (q *Queue) reserve(s *Submission) error {
 	if err := q.j.Room(); err != nil {
 		return err
 	}
+	bytes := int64(len(s.Request))
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	switch waiting := q.index.count[Queued] + q.coming; {
+	waiting, own, coming := q.index.count[Queued]+q.coming, q.index.part(s.Tenant), q.comingOf[s.Tenant]
+	if err := q.tenantFits(s, own.waiting+coming.jobs, own.requests+coming.bytes+bytes); err != nil {
+		return err
+	}
+	switch {
 	case q.ctx.Err() != nil:
 		return ErrClosed
 	case waiting >= q.config.MaxJobs:
@@ -265,14 +319,38 @@ func (q *Queue) reserve(bytes int64) error {
 	}
 	q.coming++
 	q.incoming += bytes
+	q.comingOf[s.Tenant] = amount{coming.jobs + 1, coming.bytes + bytes}
 	return nil
 }
 
-func (q *Queue) unreserve(bytes int64) {
+// amount is a number of jobs, and the bytes of their requests.
+type amount struct{ jobs, bytes int64 }
+
+// tenantFits holds a tenant to its limit, and to three quarters of the queue: the rest is
+// always for others. The operator's own jobs have all of it. bytes has the job that comes.
+func (q *Queue) tenantFits(s *Submission, waiting, bytes int64) error {
+	switch most := q.config.MaxJobs * 3 / 4; {
+	case s.Most > 0 && waiting >= s.Most:
+		return fmt.Errorf("%w: %d jobs of this tenant wait already, %d may", ErrTenantFull, waiting, s.Most)
+	case s.Tenant != "" && waiting >= max(most, 1):
+		return fmt.Errorf("%w: %d jobs of this tenant wait already, which is three quarters of all that may", ErrTenantFull, waiting)
+	case s.Tenant != "" && bytes > q.config.MaxBytes/4*3:
+		return fmt.Errorf("%w: with this one, the requests of this tenant's jobs that wait or run would have %d bytes, which is more than three quarters of what all may", ErrTenantFull, bytes)
+	}
+	return nil
+}
+
+func (q *Queue) unreserve(s *Submission) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.coming--
-	q.incoming -= bytes
+	own := q.comingOf[s.Tenant]
+	if own = (amount{own.jobs - 1, own.bytes - int64(len(s.Request))}); own.jobs == 0 {
+		delete(q.comingOf, s.Tenant)
+	} else {
+		q.comingOf[s.Tenant] = own
+	}
+	q.incoming -= int64(len(s.Request))
 }
 
 // Get is a job's record. One that another service has just taken in is looked up in the
@@ -350,7 +428,21 @@ func (q *Queue) Request(ctx context.Context, r *Record) ([]byte, error) {
 func (q *Queue) List(state State, after string, limit int) (page []Record, more bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.index.page(state, after, limit)
+	return q.index.page(state, nil, after, limit)
+}
+
+// ListOf is List with the jobs of one tenant only.
+func (q *Queue) ListOf(tenant string, state State, after string, limit int) (page []Record, more bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.index.page(state, &tenant, after, limit)
+}
+
+// WaitingOf is how many jobs of a tenant wait.
+func (q *Queue) WaitingOf(tenant string) int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.index.part(tenant).waiting + q.comingOf[tenant].jobs
 }
 
 // Follow signals every change of a job, until stop is called.

@@ -153,7 +153,7 @@ func TestPriorities(t *testing.T) {
 		}
 		var got []string
 		for range 32 {
-			c, err := q.Claim(context.Background())
+			c, err := q.claimNext(context.Background())
 			if err != nil || c == nil {
 				t.Fatal(err)
 			}

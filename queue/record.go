@@ -62,6 +62,12 @@ type Record struct {
 	Needs     Needs     `json:"needs,omitzero"`   // what a service must have to run it
 	Brief     bool      `json:"brief,omitempty"`  // its client waits for the result: nobody asks for it later
 	Names     []string  `json:"names,omitempty"`  // of the files that it needs, where services share them; none when it has ended
+	Hook      *Hook     `json:"hook,omitempty"`   // whom to tell of its end; nobody changes what it points to
+	Delivery  *Delivery `json:"-"`                // what came of that so far; nil: nothing; likewise
+
+	Memory int64         `json:"memory,omitempty"` // that it is promised while it runs; 0: that is found out when it does
+	CPUs   float64       `json:"cpus,omitempty"`   // likewise
+	CPU    time.Duration `json:"cpu_ns,omitempty"` // CPU time that it has used, in all attempts
 
 	Bytes       int64 `json:"bytes"`            // of the request
 	Parts       int   `json:"parts,omitempty"`  // that the request is in; 0: in the message itself
@@ -73,6 +79,7 @@ type Record struct {
 var (
 	ErrNotFound    = errors.New("there is no such job")
 	ErrFull        = errors.New("the queue is full")
+	ErrTenantFull  = errors.New("the tenant's part of the queue is full")
 	ErrNoSpace     = errors.New("there is no room for more jobs on the disk")
 	ErrMismatch    = errors.New("the Idempotency-Key was used for another request")
 	ErrUnavailable = errors.New("the queue cannot be reached")

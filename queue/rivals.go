@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"context"
 	"errors"
 	"math/rand/v2"
 	"sync"
@@ -52,42 +51,44 @@ func (r *rivals) draw() int {
 	return rand.N(int(r.seem()) + 1)
 }
 
-// giveWay waits for a moment where there are fewer jobs than rivals.
-func (q *Queue) giveWay(ctx context.Context) {
+// giveWay waits for a moment where a tenant has fewer jobs than there are rivals, or until
+// the one that is offered is another's.
+func (q *Queue) giveWay(o *Offer) {
 	some := q.rivals.seem()
 	if some == 0 {
 		return
 	}
 	q.mu.Lock()
-	waiting := float64(q.index.ready)
+	waiting := float64(q.index.part(o.Tenant).ready)
 	q.mu.Unlock()
 	if waiting == 0 || waiting > some {
 		return
 	}
 	select {
-	case <-ctx.Done():
+	case <-o.ctx.Done():
 	case <-time.After(time.Duration(rand.Float64() * some / waiting * float64(way))):
 	}
 }
 
-// oneOf takes the job out that has so many before it; where there are fewer, any of
-// them.
-func (x *index) oneOf(turn uint64, before int) *entry {
+// oneOf is the job of a tenant that has so many before it; where there are fewer, any of
+// them. It stays where it is.
+func (x *index) oneOf(l *lane, before int) *entry {
+	first := x.next(l)
+	if first == nil || before == 0 {
+		return first
+	}
 	var passed []*entry
-	e := x.next(turn)
-	for e != nil && len(passed) < before {
+	for e := first; e != nil && len(passed) <= before; e = x.next(l) {
+		x.pop(l.lines[e.Priority])
 		passed = append(passed, e)
-		e = x.next(turn)
 	}
-	if e == nil && len(passed) > 0 {
-		i := rand.N(len(passed))
-		e, passed[i] = passed[i], passed[len(passed)-1]
-		passed = passed[:len(passed)-1]
+	for _, e := range passed {
+		x.push(e)
 	}
-	for _, one := range passed {
-		x.back(one)
+	if len(passed) > before {
+		return passed[before]
 	}
-	return e
+	return passed[rand.N(len(passed))]
 }
 
 // Refused is how many claims of this service another one was first with.

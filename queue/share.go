@@ -24,7 +24,7 @@ func (q *Queue) share(ctx context.Context) error {
 		q.elapsed = sinceBoot
 	}
 	if a := q.config.Abilities; a != nil {
-		q.index.able = func(r *Record) bool { return a.Meet(&r.Needs) }
+		q.index.able = func(r *Record) bool { return a.suits(q.config.Worker, &r.Needs) }
 	}
 	if q.bus = busOf(q.j); q.bus == nil {
 		return nil

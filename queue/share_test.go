@@ -87,7 +87,7 @@ func (o *opened) next(id string) (c *Claim) {
 	o.t.Helper()
 	until(o.t, id+" can be claimed", func() bool {
 		var err error
-		if c, err = o.Claim(context.Background()); err != nil {
+		if c, err = o.claimNext(context.Background()); err != nil {
 			o.t.Fatal(err)
 		}
 		return c != nil
@@ -372,4 +372,34 @@ func TestBriefRecords(t *testing.T) {
 	api.clock.add(2 * briefFor)
 	api.sweep(t.Context())
 	api.wants("long", Done, 1)
+}
+
+// TestMissedEnd: a record that went before its end was told somewhere does not stay there.
+func TestMissedEnd(t *testing.T) {
+	h := newSharedHome()
+	api, _ := frontend(t, h, "api", nil)
+	other, _ := frontend(t, h, "other", nil)
+	worker, _ := member(t, h, "worker", nil)
+	api.submit("a", func(s *Submission) { s.Brief, s.Names = true, []string{"file"} })
+	c := worker.next("a")
+	other.sees("a", Running, 1)
+	running := other.wants("a", Running, 1)
+	worker.finish(c, End{Done, nil})
+	other.sees("a", Done, 1)
+	if err := api.Forget(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	other.mu.Lock() // as if the end had never been told
+	other.index.drop(other.index.jobs["a"])
+	other.index.apply(stateOf, &running, 1)
+	other.mu.Unlock()
+	other.sweep(t.Context())
+	if !other.Needed()["file"] {
+		t.Error("it was given up at once")
+	}
+	other.clock.add(2 * briefFor)
+	other.sweep(t.Context())
+	if n := other.Stats().Jobs[Running]; n != 0 || other.Needed()["file"] {
+		t.Errorf("%d jobs run", n)
+	}
 }

@@ -41,6 +41,13 @@ func (s *strays) stop() {
 	s.over = true
 }
 
+// forget gives up what was found, which the follower of the journal would hold for ever.
+func (s *strays) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.found = nil
+}
+
 // strayAfter is when a part without a job is nobody's: others may be submitting one.
 const strayAfter = time.Hour
 
@@ -68,6 +75,7 @@ func (q *Queue) settle(ctx context.Context, found *strays) error {
 	if len(cut) > 0 {
 		q.log.Info("jobs were settled that an earlier start had begun", "jobs", len(cut))
 	}
+	defer found.forget()
 	return q.removeStrays(ctx, found)
 }
 
@@ -104,6 +112,17 @@ func (q *Queue) removeStrays(ctx context.Context, found *strays) error {
 		keys[e.Key] = true
 	}
 	q.mu.Unlock()
+	for id, when := range found.found[deliveryOf] {
+		q.mu.Lock()
+		needed := q.index.jobs[id] != nil
+		q.mu.Unlock()
+		if needed || !q.j.Alone() && q.now().Sub(when) < strayAfter {
+			continue
+		}
+		if err := q.j.Remove(ctx, subject(deliveryOf, id)); err != nil {
+			return err
+		}
+	}
 	for key, when := range found.found[keyOf] {
 		if keys[key] || q.now().Sub(when) < strayAfter { // its client may still come again
 			continue
@@ -144,11 +163,18 @@ func (q *Queue) sweep(ctx context.Context) {
 	for _, e := range untidy {
 		q.tidy(ctx, e)
 	}
-	for _, e := range old {
+	for i, e := range old {
 		if err := q.forget(ctx, e); err != nil {
 			q.log.Warn("the record of a job could not be removed", "id", e.ID, "error", err)
+			q.stay(old[i:])
 			break
 		}
+	}
+	if q.bus != nil {
+		q.mu.Lock()
+		missed := q.index.missed(q.now())
+		q.mu.Unlock()
+		q.askAgain(ctx, missed)
 	}
 	if q.Waiting() > 0 { // should a wake-up have been lost to a write that failed
 		signal(q.wake)
@@ -198,7 +224,22 @@ func (q *Queue) due() (late, old, stranded, untidy []*entry) {
 	old = q.index.oldest(func(e *entry) bool { return q.config.ResultsTTL > 0 && now.Sub(e.Finished) >= q.config.ResultsTTL },
 		q.index.results-q.config.ResultsBytes)
 	old = append(old, q.index.read(now)...)
+	for _, e := range old {
+		e.leaving = true
+	}
 	return late, old, stranded, untidy
+}
+
+// stay keeps jobs for now that were to be forgotten.
+func (q *Queue) stay(all []*entry) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range all {
+		e.leaving = false
+		if q.index.jobs[e.ID] == e {
+			q.index.hook(e)
+		}
+	}
 }
 
 // unbegin queues a job again whose beginning was written down, though that was answered
@@ -217,7 +258,7 @@ func (q *Queue) unbegin(ctx context.Context, e *entry) error {
 }
 
 // forget removes a job that has ended. The record goes last: so long as it is there,
-// this is done again.
+// this is done again. What came of its webhook is a stray without it.
 func (q *Queue) forget(ctx context.Context, e *entry) error {
 	if gone, err := q.forgotten(ctx, e); gone || err != nil {
 		return err
@@ -232,12 +273,18 @@ func (q *Queue) forget(ctx context.Context, e *entry) error {
 	if e.ResultParts > 0 {
 		names = append(names, subject(resultPart, e.ID)+".>")
 	}
-	for _, name := range append(names, subject(stateOf, e.ID)) {
+	names = append(names, subject(stateOf, e.ID))
+	if e.Hook != nil { // behind the record, or its webhook would be sent again
+		names = append(names, subject(deliveryOf, e.ID))
+	}
+	for _, name := range names {
 		if err := q.j.Remove(ctx, name); err != nil {
 			return err
 		}
 	}
-	q.dropped(e)
+	if r, was := q.dropped(e); was && r.Untold() {
+		q.undelivered(r)
+	}
 	return nil
 }
 
@@ -259,10 +306,12 @@ func (q *Queue) forgotten(ctx context.Context, e *entry) (bool, error) {
 }
 
 // dropped forgets a job here.
-func (q *Queue) dropped(e *entry) {
+func (q *Queue) dropped(e *entry) (r Record, was bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.index.jobs[e.ID] == e {
+	r, was = e.Record, q.index.jobs[e.ID] == e
+	if was {
 		q.index.drop(e)
 	}
+	return r, was
 }

@@ -36,7 +36,7 @@ func TestRequestOutOfReach(t *testing.T) {
 	j.broken.Store(true)
 	claimed := make(chan *Claim, 1)
 	go func() {
-		c, err := worker.Claim(context.Background())
+		c, err := worker.claimNext(context.Background())
 		if err != nil {
 			t.Error(err)
 		}
@@ -54,7 +54,7 @@ func TestRequestOutOfReach(t *testing.T) {
 	j.broken.Store(true)
 	failed := make(chan error, 1)
 	go func() {
-		c, err := worker.Claim(context.Background())
+		c, err := worker.claimNext(context.Background())
 		if c != nil {
 			t.Errorf("claimed %+v", c.Record)
 		}
@@ -78,7 +78,7 @@ func TestEndOutOfReach(t *testing.T) {
 	worker.submit("a", nil)
 	until(t, "it is known", func() bool { return worker.Waiting() == 1 })
 	running, end := context.WithCancel(context.Background())
-	c, err := worker.Claim(running)
+	c, err := worker.claimNext(running)
 	if err != nil || c == nil {
 		t.Fatalf("%+v, %v", c, err)
 	}

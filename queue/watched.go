@@ -113,11 +113,11 @@ func (w *watched) able(needs *Needs) (able bool, n int) {
 	now := w.elapsed()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, s := range w.all {
+	for of, s := range w.all {
 		if !s.known || s.note.Over || now-s.since >= w.patience {
 			continue
 		}
-		if n++; s.note.Abilities.Meet(needs) {
+		if n++; s.note.Abilities.suits(of.worker, needs) {
 			return true, n
 		}
 	}

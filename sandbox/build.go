@@ -31,11 +31,12 @@ type buildSpec struct {
 	files  []File
 	limits policy.Limits
 	fresh  bool // not one that was built for another job
+	tenant string
 }
 
 func (s *Spec) buildSpec() *buildSpec {
 	j := s.Job
-	return &buildSpec{args: j.Build, env: mergeEnv(fixedEnv, j.BuildEnv, j.Env), files: j.Files, limits: s.Grant.BuildLimits, fresh: j.BuildFresh}
+	return &buildSpec{args: j.Build, env: mergeEnv(fixedEnv, j.BuildEnv, j.Env), files: j.Files, limits: s.Grant.BuildLimits, fresh: j.BuildFresh, tenant: j.Tenant}
 }
 
 // build builds, or takes a build that was made of the same. One that did not end well

@@ -18,11 +18,11 @@ import (
 
 // buildKey names a build by all that it depends on: the files, the command, the
 // variables, the root with its tools, the rules and the limits. Two builds with one
-// key leave the same; whose they are is not part of it, because who knows all of this
-// can build it as well.
+// key leave the same. Whose they are is part of it as well: the time of a build, and
+// build.cached, would tell that another tenant has built the same.
 func buildKey(s *buildSpec, g *policy.Grant) (string, error) {
 	h := sha256.New()
-	rules, err := json.Marshal([]any{"cordon build 2", g.Root, g.Seccomp, s.limits})
+	rules, err := json.Marshal([]any{"cordon build 3", s.tenant, g.Root, g.Seccomp, s.limits})
 	if err != nil {
 		return "", err
 	}

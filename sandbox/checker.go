@@ -33,7 +33,7 @@ const (
 func (r *Runner) makeChecker(ctx context.Context, k *kind, s *Spec, result *Result) (*checker, error) {
 	c := s.Job.Checker
 	b, err := r.build(ctx, k, &buildSpec{args: c.Build, env: mergeEnv(fixedEnv, c.BuildEnv), files: c.Files,
-		limits: s.Checker.BuildLimits}, s.Checker)
+		limits: s.Checker.BuildLimits, tenant: s.Job.Tenant}, s.Checker)
 	if err != nil {
 		return nil, err
 	}

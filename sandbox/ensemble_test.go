@@ -116,16 +116,15 @@ func TestPipelineVerdicts(t *testing.T) {
 				job := several(t, c.main, []Program{sh("second", c.second), sh("last", c.last)}, "main second", "second last")
 				short(job, 50_000)
 				if c.verdict == WallLimit {
-					short(job, 1500)
+					short(job, 1500*slowness())
 				}
 				for _, q := range []*policy.LimitRequest{&job.Limits, &job.Programs[0].Limits, &job.Programs[1].Limits} {
-					q.MemoryBytes, q.CPUMillis = ptr[int64](64<<20), ptr[int64](400)
-					if c.verdict == MemoryLimit { // which takes some time to fill where the clock is slow
-						q.CPUMillis = ptr[int64](15_000)
+					q.MemoryBytes, q.CPUMillis = ptr[int64](64<<20), ptr[int64](15_000)
+					if c.verdict == CPULimit {
+						q.CPUMillis = ptr(400 * slowness())
 					}
 					if transcript > 0 && (strings.Contains(c.main, "zero") || strings.Contains(c.main, "yes")) {
 						q.OutputBytes = ptr[int64](16 << 20) // what is carried counts
-						q.CPUMillis = ptr[int64](15_000)
 					}
 				}
 				job.TranscriptBytes = transcript
@@ -343,7 +342,7 @@ func TestPipesHoldAgainstTricks(t *testing.T) {
 		"a child that keeps it open":     {"sleep 1000 & echo x", "cat", OK, ""},
 		"a child that keeps a bad end":   {"sleep 1000 & echo x; exit 3", "cat; exit 4", Nonzero, "main"},
 		"closed before the end":          {"echo x; exec >&-; sleep 0.3", "cat", OK, ""},
-		"closed before the end, and bad": {"echo x; exec >&-; exit 5", "cat; exit 6", Nonzero, "main"},
+		"closed before the end, and bad": {"echo x; exec >&-; exit 5", "cat; sleep 1; exit 6", Nonzero, "main"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			job := short(several(t, c.main, []Program{sh("reader", c.reader)}, "main reader", "main:3 reader:3"), 50_000)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -97,6 +98,33 @@ var pinned = shape{OK, func() *Job {
 	j.Measure.Pin = true
 	return j
 }}
+
+// spoken has a terminal, and ends by a signal when it has begun.
+var spoken = shape{OK, func() *Job {
+	j := shell("trap 'exit 0' USR1; echo started; while :; do sleep 0.01; done")
+	began := make(chan *Session, 1)
+	j.Interactive = &Interactive{Terminal: true, Size: WindowSize{24, 80}, Began: func(s *Session) { began <- s }}
+	j.Stdout = &firstWrite{do: func() { _ = (<-began).Signal("USR1") }} // what comes of it is the job's end
+	return j
+}}
+
+// fed has an input that is written while it runs.
+var fed = shape{OK, func() *Job {
+	j := shell("echo started; cat")
+	j.Interactive = &Interactive{Began: func(s *Session) { _ = s.CloseInput() }}
+	return j
+}}
+
+// firstWrite does something when the program has printed something.
+type firstWrite struct {
+	once sync.Once
+	do   func()
+}
+
+func (f *firstWrite) Write(b []byte) (int, error) {
+	f.once.Do(f.do)
+	return len(b), nil
+}
 
 // writable has a root of its own shape: overlays, and a second pivot.
 var writable = shape{OK, func() *Job {
@@ -236,6 +264,9 @@ func mentions(s cell.Step, template bool) []string {
 // showSteps are those of showing files; their other steps are those of a layer.
 var showSteps = map[string]bool{"decode_paths": true, "chdir_places": true, "take_file_ids": true, "make_place_parent": true, "make_place": true, "move_file": true}
 
+// terminalSteps are those of a job with a terminal, and of a signal that is sent to it.
+var terminalSteps = map[string]bool{"terminal_setsid": true, "take_terminal": true, "receive_signal": true, "job_setpgid": true, "foreground": true}
+
 // Every step of the child side, each time that it is tried: of the root's
 // template, of a cell, and of the job's process. None may go unseen.
 func TestEveryStepOfTheCellFailsClosed(t *testing.T) {
@@ -244,7 +275,7 @@ func TestEveryStepOfTheCellFailsClosed(t *testing.T) {
 		template bool
 		shape    shape
 	}{"template": {true, shapes[0]}, "cell": {false, shapes[0]}, "writable template": {true, writable}, "writable cell": {false, writable},
-		"cell of a test": {false, suiteShape}, "cell with files": {false, shownShape(t)}} {
+		"cell of a test": {false, suiteShape}, "cell with files": {false, shownShape(t)}, "cell with a terminal": {false, spoken}} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			for step := cell.Step(1); step < cell.Steps(); step++ {
@@ -252,6 +283,9 @@ func TestEveryStepOfTheCellFailsClosed(t *testing.T) {
 				home := step.Stage() == cell.StageNetwork && strings.HasSuffix(step.String(), "_home") || step.String() == "open_own_mounts"
 				layer := step.Stage() == cell.StageLayer && !home || step.String() == "send_layer_shown"
 				files := showSteps[step.String()]
+				if terminalSteps[step.String()] != (c.shape.job().Interactive != nil) {
+					continue // all else is tried by the others
+				}
 				if (layer && !files) != (len(c.shape.job().Tests) > 0) || files != (c.shape.job().Keep != nil) {
 					continue // only a test has one, and all else is tried by the others
 				}
@@ -361,6 +395,10 @@ func TestEveryStepOfTheRunnerFailsClosed(t *testing.T) {
 				tried = append(slices.Clone(shapes), shownShape(t))
 			case stepShow, stepLookShown, stepKeepOutput:
 				tried = []shape{shownShape(t)}
+			case stepOpenInput:
+				tried = []shape{fed}
+			case stepOpenTerminal:
+				tried = []shape{spoken}
 			case stepPin:
 				tried = []shape{pinned, carried}
 			case stepNoise:

@@ -37,6 +37,9 @@ type Job struct {
 	// from where it is watched: it may not wait for anything. Tests do not tell.
 	Progress func(Usage)
 
+	// Interactive, when set, is the input of the run, instead of Stdin.
+	Interactive *Interactive
+
 	// Expect is what the program has to print; nil: anything.
 	Expect *Expectation
 	// Tests are run instead of one run, each in a cell of its own, with what the build

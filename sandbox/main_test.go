@@ -201,6 +201,15 @@ func (s *signal) wait(t *testing.T) {
 	}
 }
 
+// slowness is how many times as long something takes on a machine on which
+// CORDON_TEST_SLOW is set, as User-Mode Linux, where an exec alone takes 30 ms.
+func slowness() int64 {
+	if os.Getenv("CORDON_TEST_SLOW") != "" {
+		return 3
+	}
+	return 1
+}
+
 // eventually looks until ok or the end of all patience.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()

@@ -37,7 +37,7 @@ func (t *suite) makeParts(ctx context.Context, result *Result) error {
 		}
 		var err error
 		if p.build, err = t.runner.build(ctx, t.kind, &buildSpec{args: p.Build, env: mergeEnv(fixedEnv, p.BuildEnv), files: p.Files,
-			limits: p.grant.BuildLimits, fresh: j.BuildFresh}, p.grant); err != nil {
+			limits: p.grant.BuildLimits, fresh: j.BuildFresh, tenant: j.Tenant}, p.grant); err != nil {
 			return err
 		}
 		p.layer, p.entries = p.build.Dir, links(p.build.Names)

@@ -12,6 +12,9 @@ import (
 // Check finds what is wrong with a job's further programs and its pipes, without asking
 // the host.
 func (j *Job) Check() error {
+	if err := j.checkInteractive(); err != nil {
+		return err
+	}
 	if !j.ensemble() {
 		if j.Cores != "" || j.TranscriptBytes != 0 {
 			return &InvalidError{"pipes", "there are none; cores and a transcript are for programs that talk with each other"}

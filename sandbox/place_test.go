@@ -13,7 +13,7 @@ func TestReserve(t *testing.T) {
 	l := newLab(t, func(c *Config) { c.Parallel = 1 })
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	p, err := l.Reserve(ctx)
+	p, err := l.Reserve(ctx, "", Promise{1 << 30, 2})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,13 +35,13 @@ func TestReserve(t *testing.T) {
 	if n := l.Stats().Running; n != 0 {
 		t.Errorf("%d places are taken", n)
 	}
-	if p, err = l.Reserve(ctx); err != nil {
+	if p, err = l.Reserve(ctx, "", Promise{1 << 30, 2}); err != nil {
 		t.Fatal(err)
 	}
 	p.Give()
 	p.Give()
 	l.Close()
-	if _, err := l.Reserve(ctx); !errors.Is(err, ErrShuttingDown) {
+	if _, err := l.Reserve(ctx, "", Promise{1 << 30, 2}); !errors.Is(err, ErrShuttingDown) {
 		t.Errorf("%v", err)
 	}
 }

@@ -30,6 +30,7 @@ type Result struct {
 	Transcript *Transcript
 	Files      []OutputFile
 	Timings    Timings
+	CPUNanos   int64 // of all cells of the job, those of its builds, too
 }
 
 // Step is the account of one cell: the build or the run.

@@ -13,6 +13,7 @@ import (
 	"cordon/policy"
 	"cordon/rootfs"
 	"cordon/sandbox/cell"
+	"cordon/sandbox/line"
 	"cordon/userns"
 )
 
@@ -20,6 +21,9 @@ import (
 type Policies interface {
 	Resolve(name string, q policy.Request) (*policy.Grant, error)
 }
+
+// Share is what a tenant may have at once; what is 0 is not bounded.
+type Share = line.Share
 
 // Config is what a Runner stands on.
 type Config struct {
@@ -31,6 +35,15 @@ type Config struct {
 	// CPU time and wall time are multiplied by it when they are enforced; 0 is 1.
 	CPUScale float64
 	Parallel int // jobs that run at once; others wait
+	// Queued is how many of these may be from the queue, by Reserve; 0: all.
+	Queued int
+	// Memory and CPUs are what jobs that run at once may be promised, all together; 0: any.
+	Memory int64
+	CPUs   float64
+	// HostCPUs is what the host has: no job is promised more, whatever its rate; 0: not known.
+	HostCPUs float64
+	// Tenants bound what each may have of that; nil: all of it. See Runner.Reconsider.
+	Tenants  func(name string) Share
 	Warm     int // warm cells kept of each kind, at least; 0: none
 	WarmMost int // as many as the pool may learn that it needs
 	// BuildsDir is where builds are kept, emptied at the start, and BuildsBytes how much
@@ -44,8 +57,7 @@ type Config struct {
 type Runner struct {
 	config   Config
 	pool     *pool
-	slots    chan struct{}
-	running  atomic.Int64
+	line     *line.Line
 	stopping context.Context // done by Close
 	stopped  context.CancelFunc
 	stop     <-chan struct{} // stopping.Done()
@@ -67,9 +79,10 @@ type Runner struct {
 
 // New makes a Runner. Nothing is started before the first job or Prepare.
 func New(c Config) *Runner {
-	r := &Runner{config: c, slots: make(chan struct{}, max(c.Parallel, 1)), cores: ownCores(), manyCores: make(chan struct{}, 1)}
+	r := &Runner{config: c, cores: ownCores(), manyCores: make(chan struct{}, 1)}
 	r.stopping, r.stopped = context.WithCancel(context.Background())
 	r.stop = r.stopping.Done()
+	r.line = line.New(line.Config{All: Share{Places: c.Parallel, Memory: c.Memory, CPUs: c.CPUs}, Queued: c.Queued, Tenants: c.Tenants, Stop: r.stop})
 	r.pool = newPool(&r.config)
 	r.core, r.coreErr = ownCoreLimit()
 	r.hard, r.limitsErr = ownHardLimits()
@@ -79,7 +92,13 @@ func New(c Config) *Runner {
 
 // Stats are the numbers a monitor wants.
 type Stats struct {
-	Running   int64 // jobs with a slot
+	Running   int64 // jobs, and tests of jobs, with a place
+	Waiting   int64 // for one
+	Tenants   int64 // whose jobs wait
+	Memory    int64 // bytes promised to those that run
+	CPUs      float64
+	MemoryAll int64 // that may be promised; 0: any
+	CPUsAll   float64
 	WarmCells int64
 	Clearing  int64 // cells that have done their work and are being taken down
 	Networks  int64 // network namespaces that nobody has used, kept for cells to come
@@ -90,7 +109,9 @@ type Stats struct {
 
 // Stats reads the numbers.
 func (r *Runner) Stats() Stats {
-	s := Stats{Running: r.running.Load(), WarmCells: r.pool.warmCells(), Clearing: r.pool.clearing.running(),
+	now := r.line.Stats()
+	s := Stats{Running: int64(now.Running), Waiting: int64(now.Waiting), Tenants: int64(now.WaitingTenants),
+		Memory: now.Memory, CPUs: now.CPUs, MemoryAll: now.All.Memory, CPUsAll: now.All.CPUs, WarmCells: r.pool.warmCells(), Clearing: r.pool.clearing.running(),
 		Networks: r.pool.networks.kept(), Leaks: r.pool.leaks.Load()}
 	if kept := r.buildsKept.Load(); kept != nil {
 		s.Builds = kept.Stats()
@@ -153,6 +174,25 @@ func (r *Runner) runIn(ctx context.Context, job *Job, at *place) (*Result, error
 		return nil, ErrShuttingDown
 	}
 	defer r.jobs.Done()
+	spec, err := r.resolve(job)
+	if err != nil {
+		return nil, err
+	}
+	queued := monotonic()
+	if err := r.admit(ctx, spec, at); err != nil {
+		return nil, err
+	}
+	defer spec.place.give()
+	result := &Result{ID: job.ID, Policy: spec.Grant.Policy, Isolation: r.isolation(), CPUScale: r.config.CPUScale}
+	result.Timings.QueuedNanos = monotonic() - queued
+	err = r.runSpec(within(ctx, spec.place), spec, result)
+	result.CPUNanos = spec.bill.Load()
+	return result, err
+}
+
+// resolve has the policy decide about a job, and everything that can be refused before it
+// has a place.
+func (r *Runner) resolve(job *Job) (*Spec, error) {
 	if len(job.Command) == 0 {
 		return nil, fmt.Errorf("%w: command: empty; give the program and its arguments", ErrInvalidJob)
 	}
@@ -169,6 +209,9 @@ func (r *Runner) runIn(ctx context.Context, job *Job, at *place) (*Result, error
 		return nil, fmt.Errorf("%w: policy %s asks for an own subordinate id for each job and this host has none; "+
 			"see cordon doctor", ErrUnsupportedHost, grant.Policy)
 	}
+	if err := job.checkInteractive(); err != nil {
+		return nil, err
+	}
 	if err := r.checkEnsemble(job); err != nil {
 		return nil, err
 	}
@@ -176,19 +219,23 @@ func (r *Runner) runIn(ctx context.Context, job *Job, at *place) (*Result, error
 	if job.ensemble() && len(job.Tests) == 0 {
 		spec.Job, spec.Single = job.single(), true
 	}
-	if err := r.resolveTests(spec); err != nil {
-		return nil, err
-	}
-	queued := monotonic()
-	if spec.place = at; at == nil {
-		if spec.place, err = r.takePlace(ctx); err != nil {
-			return nil, err
+	return spec, r.resolveTests(spec)
+}
+
+// admit waits until the job may run, where it has no place yet that is enough.
+func (r *Runner) admit(ctx context.Context, s *Spec, at *place) (err error) {
+	s.queued = at != nil
+	needs := append(s.builds(), s.runs()...)
+	want := r.want(s, needs)
+	if at != nil {
+		if at.in.Holds(want) {
+			s.place, at.bill = at, &s.bill
+			return nil
 		}
+		at.give()
 	}
-	defer spec.place.give()
-	result := &Result{ID: job.ID, Policy: grant.Policy, Isolation: r.isolation(), CPUScale: r.config.CPUScale}
-	result.Timings.QueuedNanos = monotonic() - queued
-	return result, r.runSpec(ctx, spec, result)
+	s.place, err = r.takePlace(ctx, want, &s.bill)
+	return refused(needs, err)
 }
 
 func (r *Runner) isolation() string {
@@ -252,11 +299,16 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	g, job := s.Grant, s.Job
 	spec := r.stepSpec(g.Limits)
 	spec.args, spec.entries, spec.shown, spec.env = job.Command, files, given, mergeEnv(fixedEnv, job.RunEnv, job.Env)
+	if job.Interactive != nil && job.Interactive.Terminal {
+		spec.terminal, spec.env = true, mergeEnv(fixedEnv, terminalEnv, job.RunEnv, job.Env)
+	}
 	in := stepInput{core: noCore, stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr, progress: job.Progress}
 	out, measured, err := r.measured(ctx, job.Measure, func(core int) (*stepOutcome, error) {
 		in := in
 		in.core = core
-		if in.stdin == nil {
+		if job.Interactive != nil {
+			in.talk = &talk{wanted: job.Interactive}
+		} else if in.stdin == nil {
 			done, err := in.feed(&job.Stdin)
 			if err != nil {
 				return nil, err

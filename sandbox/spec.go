@@ -7,6 +7,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"cordon/policy"
 	"cordon/sandbox/cell"
@@ -23,7 +24,9 @@ type Spec struct {
 	Programs []*policy.Grant
 	Single   bool // a single run of several programs: its one test stands for the job
 
-	place *place // among the running jobs
+	place  *place       // among the running jobs
+	queued bool         // it came with a place that was reserved
+	bill   atomic.Int64 // CPU time of all its cells, ns
 }
 
 // stepSpec is one cell's part of a Spec.
@@ -35,6 +38,16 @@ type stepSpec struct {
 	env     []string
 	entries []cell.Entry
 	shown   []shown
+
+	terminal bool // it has one
+}
+
+// outputBy says what holds its output.
+func (s *stepSpec) outputBy() string {
+	if s.terminal {
+		return "capped terminal"
+	}
+	return "capped pipe"
 }
 
 // Path is the fixed search path of every job.
@@ -65,7 +78,7 @@ func (j *Job) Request() policy.Request {
 	q := policy.Request{Limits: j.Limits, BuildLimits: j.BuildLimits, HasBuild: len(j.Build) > 0,
 		Files: len(j.Files), FileBytes: placedBytes(j.Files), StdinBytes: j.Stdin.Size(), Outputs: j.Outputs, Tests: len(j.Tests),
 		Programs:     len(j.Programs),
-		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
+		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs, Interactive: j.Interactive != nil, Terminal: j.Interactive != nil && j.Interactive.Terminal}
 	for _, kv := range j.Env {
 		name, _, _ := strings.Cut(kv, "=")
 		q.Env = append(q.Env, name)

@@ -59,6 +59,7 @@ type stepInput struct {
 	pipes          *ends    // to and from other cells, some instead of stdin and a kept stdout; nil: none
 	stdout, stderr io.Writer
 	progress       func(Usage) // nil: nobody wants to know
+	talk           *talk       // the input is written while it runs; nil: it is stdin
 	layer          *os.File    // a tree to be shown at cell.LayerPath; nil: none
 	trace          *Trace      // nil: none
 }
@@ -77,6 +78,7 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	defer u.Run()
 	defer r.pool.yield.begin()()
 	defer in.pipes.close()
+	defer in.talk.close()
 	in.trace = TraceOf(ctx)
 	run, err := r.begin(ctx, k, s, in, &u)
 	if errors.Is(err, errAway) {
@@ -93,6 +95,7 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	if err != nil {
 		return nil, err
 	}
+	placeOf(ctx).used(out.Usage.CPUNanos)
 	in.trace.Mark("accounted")
 	if inspect != nil {
 		if err := inspect(remains{run.warm.cell.Scratch, run.shown}, out.Verdict); err != nil {
@@ -184,7 +187,7 @@ func (r *running) limit() error {
 	r.applied = append(r.applied,
 		appliedMillis("cpu_ms", l.CPUMillis, granted.CPUMillis, "timer on the group's CPU account, RLIMIT_CPU behind it"),
 		appliedMillis("wall_ms", l.WallMillis, granted.WallMillis, "timer on CLOCK_MONOTONIC"),
-		AppliedLimit{Name: "output_bytes", Value: float64(l.OutputBytes), EnforcedBy: "capped pipe"},
+		AppliedLimit{Name: "output_bytes", Value: float64(l.OutputBytes), EnforcedBy: r.spec.outputBy()},
 		AppliedLimit{Name: "disk_bytes", Value: float64(l.DiskBytes), EnforcedBy: "tmpfs size"},
 		AppliedLimit{Name: "disk_files", Value: float64(l.DiskFiles), EnforcedBy: "tmpfs nr_inodes"})
 	r.applied = append(r.applied, rlimitApplied(l)...)
@@ -195,15 +198,24 @@ func (r *running) limit() error {
 // start hands the job to the cell and starts everything that follows it.
 func (r *running) start(in stepInput, u *undo.Stack) error {
 	w := r.warm
-	w.stdout.start(r.spec.limits.OutputBytes, in.stdout)
-	w.stderr.start(r.spec.limits.OutputBytes, in.stderr)
-	u.Add(func() { w.listener.Close(); <-r.listened })
-	go func() { defer close(r.listened); w.listener.Run() }()
 	stdin := in.stdin
 	if stdin == nil {
 		stdin = w.stdin
 	}
+	if in.talk != nil {
+		var err error
+		if stdin, err = in.talk.open(w); err != nil {
+			return err
+		}
+	}
+	w.stdout.start(r.spec.limits.OutputBytes, in.stdout)
+	w.stderr.start(r.spec.limits.OutputBytes, in.stderr)
+	u.Add(func() { w.listener.Close(); <-r.listened })
+	go func() { defer close(r.listened); w.listener.Run() }()
 	stdio := cell.Stdio{In: stdin, Out: w.stdout.theirs, Err: w.stderr.theirs}
+	if in.talk != nil && in.talk.wanted.Terminal {
+		stdio.Err, stdio.Terminal = stdio.Out, true
+	}
 	if in.pipes != nil {
 		in.pipes.into(&stdio)
 		r.piped = in.pipes.over
@@ -220,6 +232,7 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 		return err
 	}
 	in.pipes.close()
+	in.talk.began()
 	go func() {
 		defer close(r.awaited)
 		r.endErr = do(stepAwait, func() (err error) {

@@ -33,6 +33,8 @@ const (
 	stepBaseline
 	stepStdin
 	stepNoStdin
+	stepOpenInput
+	stepOpenTerminal
 	stepStdout
 	stepStderr
 	stepGivePipes
@@ -85,6 +87,8 @@ var steps = [stepCount]struct{ stage, op string }{
 	stepBaseline:       {"cgroup", "read CPU time"},
 	stepStdin:          {"stdio", "stdin"},
 	stepNoStdin:        {"stdio", "empty stdin"},
+	stepOpenInput:      {"stdio", "open the input"},
+	stepOpenTerminal:   {"stdio", "open the terminal"},
 	stepStdout:         {"stdio", "stdout"},
 	stepStderr:         {"stdio", "stderr"},
 	stepGivePipes:      {"stdio", "give the pipe to the job"},

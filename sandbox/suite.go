@@ -10,6 +10,7 @@ import (
 
 	"cordon/policy"
 	"cordon/sandbox/cell"
+	"cordon/sandbox/line"
 )
 
 // suite runs the tests of one job. The build is made once and shown to the cell of
@@ -24,6 +25,7 @@ type suite struct {
 	parts   []part   // the job's further programs
 	files   []OutputFile
 	results []TestResult
+	want    line.Want // of a test
 
 	mu      sync.Mutex
 	next    int
@@ -189,6 +191,7 @@ func overfull(links []cell.Entry, l *policy.Limits) bool {
 // jobs for each test, behind those who wait already, so that other jobs come in between.
 func (t *suite) run(ctx context.Context) error {
 	t.spec.place.give() // the job's own, of the build
+	t.want = t.runner.want(t.spec, t.spec.runs())
 	ctx, t.stop = context.WithCancelCause(ctx)
 	defer t.stop(nil)
 	until, begun := context.WithCancel(ctx)
@@ -205,19 +208,26 @@ func (t *suite) run(ctx context.Context) error {
 	return t.err
 }
 
-// parallel is how many tests may run at once.
+// parallel is how many tests may run at once: so many as were asked for, while there are
+// places and what they are promised is within what may be.
 func (t *suite) parallel() int {
-	return min(max(t.spec.Job.ParallelTests, 1), cap(t.runner.slots), len(t.results))
+	return min(max(t.spec.Job.ParallelTests, 1), max(t.runner.line.AtOnce(t.want), 1), len(t.results))
 }
 
 // work runs the next test when there is a place; false when there is no more to do.
 func (t *suite) work(ctx, until context.Context) bool {
-	place, err := t.runner.takePlace(until)
+	place, err := t.runner.takePlace(until, t.want, &t.spec.bill)
+	var much *line.TooMuch
+	if errors.As(err, &much) { // its tenant may have less since it began
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.err = errors.Join(t.err, refused(t.spec.runs(), err))
+	}
 	if err != nil {
 		return false
 	}
 	defer place.give()
-	return t.one(ctx)
+	return t.one(within(ctx, place))
 }
 
 // one runs the next test; false when there is none.

@@ -66,7 +66,13 @@ func (s *Store) find(sum string) (*entry, error) {
 	if e := s.index[sum]; e != nil {
 		return e, nil
 	}
-	return nil, fmt.Errorf("%w as %s; it was never put here, was removed, or had to make room", ErrNotFound, sum)
+	return nil, NotFound(sum)
+}
+
+// NotFound is the error for a file that is not there. Who has a file that another may not
+// know of answers with the same.
+func NotFound(sum string) error {
+	return fmt.Errorf("%w as %s; it was never put here, was removed, or had to make room", ErrNotFound, sum)
 }
 
 // busy is called with mu held; rest is its end.
@@ -152,6 +158,9 @@ func errno(err error) bool {
 // forget takes an entry out of the index. The caller holds mu.
 func (s *Store) forget(e *entry) {
 	e.gone = true
+	if s.onGone != nil {
+		s.onGone(e.sum)
+	}
 	delete(s.index, e.sum)
 	s.whole.add(-1, -e.size)
 	if e.place != nil {

@@ -34,35 +34,41 @@ func (s *Store) Put(ctx context.Context, sum string, size int64, r io.Reader) (c
 	case !errors.Is(err, ErrNotFound):
 		return false, err
 	}
-	in, err := s.begin(size)
-	if err != nil {
-		return false, err
-	}
-	defer func() { err = errors.Join(err, in.end()) }()
-	got, err := s.take(ctx, r, size, in.write)
-	if err != nil {
-		return false, err
-	}
-	if got != sum {
-		return false, mismatch(sum, got, in.bytes)
-	}
-	f, created, err := s.keep(in, sum)
+	f, created, err := s.bring(ctx, sum, size, r)
 	if err != nil {
 		return false, err
 	}
 	return created, f.Close()
 }
 
+// PutUnseen is Put for somebody who may not know what is there: it never looks, and takes as
+// much room and as long where the file is there as where it is not. The sum may be "": it is
+// whatever r has then. The file is in use until it is closed.
+func (s *Store) PutUnseen(ctx context.Context, sum string, size int64, r io.Reader) (f *File, created bool, err error) {
+	if sum != "" {
+		if err := CheckSum(sum); err != nil {
+			return nil, false, err
+		}
+	}
+	return s.bring(ctx, sum, size, r)
+}
+
 // Add keeps what r has, whatever its SHA-256 is; size is as for Put. The file is in use
 // until it is closed. There must be room for it even where the same is there: its name is
 // known only when it has been written.
-func (s *Store) Add(ctx context.Context, size int64, r io.Reader) (f *File, err error) {
+func (s *Store) Add(ctx context.Context, size int64, r io.Reader) (*File, error) {
+	f, _, err := s.bring(ctx, "", size, r)
+	return f, err
+}
+
+// bring writes a file, of which the SHA-256 is known, or "".
+func (s *Store) bring(ctx context.Context, sum string, size int64, r io.Reader) (f *File, created bool, err error) {
 	if size > s.maxFile() {
-		return nil, fmt.Errorf("%w: %d bytes given, one file may have %d", ErrTooLarge, size, s.maxFile())
+		return nil, false, fmt.Errorf("%w: %d bytes given, one file may have %d", ErrTooLarge, size, s.maxFile())
 	}
 	in, err := s.begin(size)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	defer func() {
 		if left := in.end(); left != nil && f != nil {
@@ -71,12 +77,14 @@ func (s *Store) Add(ctx context.Context, size int64, r io.Reader) (f *File, err 
 			err = errors.Join(err, left)
 		}
 	}()
-	sum, err := s.take(ctx, r, size, in.write)
+	got, err := s.take(ctx, r, size, in.write)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	f, _, err = s.keep(in, sum)
-	return f, err
+	if sum != "" && got != sum {
+		return nil, false, mismatch(sum, got, in.bytes)
+	}
+	return s.keep(in, got)
 }
 
 // compare reads what is there already.

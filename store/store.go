@@ -68,6 +68,7 @@ type Store struct {
 	serial  uint64            // for names below incoming
 	evicted uint64
 	expired uint64
+	onGone  func(sum string)
 	users   int // Files that are not closed and Puts under way: they need root
 	closed  bool
 }
@@ -125,6 +126,14 @@ func (c *Config) check() error {
 
 // maxFile is what one file may have: one that is larger than the store never fits.
 func (s *Store) maxFile() int64 { return min(s.config.MaxFileBytes, s.config.MaxBytes) }
+
+// OnGone has f called when a file has gone, for whatever reason. f may not call the store,
+// and has to be quick.
+func (s *Store) OnGone(f func(sum string)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.onGone = f
+}
 
 // Close ends the store: no method works any more but those of Files, which last until
 // they are closed. The files stay where they are.

@@ -33,6 +33,8 @@ type benchFlags struct {
 	sustain       time.Duration
 	soak          int
 	trace         int
+	service       bool
+	jobs          int
 }
 
 func newBenchCommand() *cobra.Command {
@@ -44,7 +46,8 @@ func newBenchCommand() *cobra.Command {
 			"Takes two to three minutes. The ratios of one run compare; times of two machines, or of two days, do not.\n" +
 			"Leave the machine alone meanwhile. docs/performance.md tells what each figure is.",
 		Example: "  cordon bench --plot plots --json > today.json\n  cordon bench --only latency --peer go-judge=http://127.0.0.1:5050\n" +
-			"  cordon bench --read today.json --compare yesterday.json",
+			"  cordon bench --read today.json --compare yesterday.json\n" +
+			"  cordon bench --service",
 		RunE: func(cmd *cobra.Command, _ []string) error { return benchCommand(cmd, &f) },
 	}
 	flags := cmd.Flags()
@@ -62,6 +65,8 @@ func newBenchCommand() *cobra.Command {
 	flags.DurationVar(&f.sustain, "sustain", 0, "how `long` jobs are run without a pause (default 30s, with --full 2m)")
 	flags.IntVar(&f.soak, "soak", 0, "so many `jobs` before the daemon's memory is read again (default 20000, with --full 100000)")
 	flags.IntVar(&f.trace, "trace", 0, "measure nothing else, and tell where the time of a job goes, with so many `clients`")
+	flags.BoolVar(&f.service, "service", false, "measure the durable queue of POST /v1/jobs: accepted jobs, the way to a result, a full queue, kill -9, a flood")
+	flags.IntVar(&f.jobs, "jobs", 0, "so many `jobs` wait in the full queue of --service (default 10000)")
 	flags.Lookup("trace").NoOptDefVal = "1"
 	addFlags(flags)
 	for _, name := range []string{"listen", "socket", "allow-host", "state", "go-cache", "files-bytes", "files-ttl", "languages", "language-dir", "drain", "log-level", "parallel", "queue", "warm", "warm-most", "policies", "cpu-scale"} {
@@ -118,6 +123,8 @@ func (f *benchFlags) given() (report, other *bench.Report, err error) {
 		return nil, nil, fmt.Errorf("--sustain: %v given, a time such as 60s is wanted", f.sustain)
 	case f.trace < 0:
 		return nil, nil, fmt.Errorf("--trace: %d given, a number of clients is wanted", f.trace)
+	case f.jobs < 0:
+		return nil, nil, fmt.Errorf("--jobs: %d given, a number of jobs is wanted", f.jobs)
 	case f.soak < 0:
 		return nil, nil, fmt.Errorf("--soak: %d given, a number of jobs is wanted", f.soak)
 	}
@@ -134,13 +141,25 @@ func (f *benchFlags) given() (report, other *bench.Report, err error) {
 	return report, other, nil
 }
 
+// groups are those that are asked for; none means those of every run.
+func (f *benchFlags) groups() []string {
+	groups := slices.Clone(f.only)
+	if len(groups) == 0 && (f.scale || f.plot != "") {
+		groups = slices.DeleteFunc(slices.Clone(bench.Groups), func(g string) bool { return g == bench.Queue })
+	}
+	if f.service {
+		groups = append(groups, bench.Queue)
+	}
+	return groups
+}
+
 // options are those of every way to measure.
 func (f *benchFlags) options(cmd *cobra.Command) (o bench.Options, err error) {
 	c, err := loadConfig(cmd.Flags())
 	if err != nil {
 		return o, err
 	}
-	o = bench.Options{Program: benchProgram, Groups: f.only, Sustain: f.sustain, Soak: f.soak,
+	o = bench.Options{Program: benchProgram, Groups: f.groups(), Sustain: f.sustain, Soak: f.soak, Jobs: f.jobs, Tenants: benchTenants,
 		Note: func(what string) { fmt.Fprintln(cmd.ErrOrStderr(), "measuring", what) }}
 	if o.Binary, err = os.Executable(); err != nil {
 		return o, err
@@ -178,9 +197,6 @@ func (f *benchFlags) measure(ctx context.Context, cmd *cobra.Command) (*bench.Re
 	o, err := f.options(cmd)
 	if err != nil {
 		return nil, err
-	}
-	if len(f.only) == 0 && (f.scale || f.plot != "") {
-		o.Groups = bench.Groups
 	}
 	token := ""
 	if f.peerToken != "" {

@@ -86,12 +86,31 @@ func TestBenchChecksItsFlags(t *testing.T) {
 		{[]string{"--quick", "--full"}, "leave one out"},
 		{[]string{"--sustain", "-1s"}, "--sustain: -1s given"},
 		{[]string{"--soak", "-1"}, "--soak: -1 given"},
+		{[]string{"--service", "--jobs", "-1"}, "--jobs: -1 given"},
 		{[]string{"--read", empty}, "--read"},
 		{[]string{"--compare", "/does/not/exist"}, "--compare"},
 		{[]string{"surplus"}, "unknown command"},
 	} {
 		if _, err := benched(c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v: %v, want %q", c.args, err, c.want)
+		}
+	}
+}
+
+func TestBenchGroups(t *testing.T) {
+	for _, c := range []struct {
+		f    benchFlags
+		want string
+	}{
+		{benchFlags{}, ""},
+		{benchFlags{only: []string{"latency"}}, "latency"},
+		{benchFlags{service: true}, "service"},
+		{benchFlags{service: true, only: []string{"latency"}}, "latency service"},
+		{benchFlags{scale: true}, "latency peers throughput judging work memory output scale"},
+		{benchFlags{plot: "plots", service: true}, "latency peers throughput judging work memory output scale service"},
+	} {
+		if got := strings.Join(c.f.groups(), " "); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.f, got, c.want)
 		}
 	}
 }

@@ -15,8 +15,10 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/spf13/pflag"
 
+	"cordon/audit"
 	"cordon/httpapi"
 	"cordon/queue"
+	"cordon/tenants"
 )
 
 // config is how the service is run. A flag wins over its CORDON_… variable, and
@@ -30,6 +32,8 @@ type config struct {
 	Cgroup    string `yaml:"cgroup"`     // delegated cgroup directory
 	GoCache   string `yaml:"go-cache"`   // directory of Go's prepared build cache, or noGoCache
 	Languages string `yaml:"languages"`  // names of the languages to offer, with commas between; empty: all
+
+	Tenants string `yaml:"tenants"` // file of tenants, their keys and limits
 
 	LanguageDir string `yaml:"language-dir"` // directory of the operator's languages
 
@@ -61,6 +65,14 @@ type config struct {
 	QueueListenCA   string `yaml:"queue-listen-ca"`   // file
 	QueueSecret     string `yaml:"queue-secret"`      // file with what services show to each other
 	QueueLease      string `yaml:"queue-lease"`       // how long a service may be cut off from the queue
+	Overcommit      string `yaml:"overcommit"`        // how many times what the host has jobs may be promised
+	WebhookHosts    string `yaml:"webhook-hosts"`     // that may be told when jobs have ended, with commas between
+	WebhookSecret   string `yaml:"webhook-secret"`    // file; empty: in the state directory
+	WebhookCA       string `yaml:"webhook-ca"`        // file
+	WebhookTTL      string `yaml:"webhook-ttl"`       // how long it is tried to deliver one
+
+	AuditLog    string `yaml:"audit-log"`    // file, or - for the standard output; empty: none
+	AuditSource string `yaml:"audit-source"` // on: with the source texts of jobs
 
 	Parallel int    `yaml:"parallel"`  // jobs that run at once
 	Queue    int    `yaml:"queue"`     // jobs that wait for a place, besides those that run
@@ -86,6 +98,7 @@ var options = []option{
 	{"socket", "`path` of a unix socket for the API, mode 0600", func(c *config) *string { return &c.Socket }, nil},
 	{"allow-host", "further `names` by which clients address the API, with ports, and commas between", func(c *config) *string { return &c.AllowHost }, nil},
 	{"state", "`directory` of the token and the runtime files", func(c *config) *string { return &c.State }, nil},
+	{"tenants", "`file` of tenants, their keys and limits; empty: in the state directory", func(c *config) *string { return &c.Tenants }, nil},
 	{"policies", "`directory` of further policy files", func(c *config) *string { return &c.Policies }, nil},
 	{"cgroup", "delegated cgroup `directory`; empty: found by itself", func(c *config) *string { return &c.Cgroup }, nil},
 	{"go-cache", "`directory` of Go's prepared build cache, or off; empty: in the state directory", func(c *config) *string { return &c.GoCache }, nil},
@@ -103,6 +116,12 @@ var options = []option{
 	{"queue-ca", "`file` with the certificates that those servers' are signed with; empty: the system's", func(c *config) *string { return &c.QueueCA }, nil},
 	{"queue-cert", "`file` with the certificate to show to those servers", func(c *config) *string { return &c.QueueCert }, nil},
 	{"queue-key", "`file` with its key", func(c *config) *string { return &c.QueueKey }, nil},
+	{"webhook-hosts", "`hosts` that webhooks may be sent to, with commas between: hooks.example.org[:port], *.example.org, http://…, addresses and networks that are not public; empty: none", func(c *config) *string { return &c.WebhookHosts }, nil},
+	{"webhook-secret", "`file` with the secret that signs them, or two while it is changed; empty: in the state directory", func(c *config) *string { return &c.WebhookSecret }, nil},
+	{"webhook-ca", "`file` with certificates that receivers' may be signed with, besides the system's", func(c *config) *string { return &c.WebhookCA }, nil},
+	{"webhook-ttl", "how `long` it is tried to deliver a webhook", func(c *config) *string { return &c.WebhookTTL }, nil},
+	{"audit-log", "`file` for the audit log, or - for the standard output; empty: none", func(c *config) *string { return &c.AuditLog }, nil},
+	{"audit-source", "`on` has the source texts of jobs in it, not only their hashes", func(c *config) *string { return &c.AuditSource }, nil},
 	{"role", "what this service does: all, api (answers requests, runs nothing) or worker (runs jobs of the queue, has no API)", func(c *config) *string { return &c.Role }, nil},
 	{"queue-listen", "`address` at which other services reach the queue of this one, as their --queue-url; empty: nobody does", func(c *config) *string { return &c.QueueListen }, nil},
 	{"queue-listen-cert", "`file` with the certificate to show there; only a loopback address does without", func(c *config) *string { return &c.QueueListenCert }, nil},
@@ -111,6 +130,7 @@ var options = []option{
 	{"queue-secret", "`file` with the secret that services show at --queue-listen, and where --queue-url leads to one", func(c *config) *string { return &c.QueueSecret }, nil},
 	{"queue-lease", "how `long` a service may be cut off from a queue that others have, too; the same in all of them", func(c *config) *string { return &c.QueueLease }, nil},
 	{"cpu-scale", "multiply limits of CPU time and wall time by this `number`, 0.1 to 10; cordon calibrate tells which", func(c *config) *string { return &c.CPUScale }, nil},
+	{"overcommit", "how many `times` the host's memory and processors the limits of jobs that run at once may come to, as in memory=1.5,cpu=4; empty: memory=4, and what --parallel needs", func(c *config) *string { return &c.Overcommit }, nil},
 	{"drain", "how `long` running jobs may go on when the service ends", func(c *config) *string { return &c.Drain }, nil},
 	{"log-level", "the least `level` that is logged: debug, info, warn or error", func(c *config) *string { return &c.LogLevel }, nil},
 	{"parallel", "jobs that run at once", nil, func(c *config) *int { return &c.Parallel }},
@@ -125,7 +145,7 @@ var options = []option{
 
 func defaultConfig() config {
 	return config{Listen: "127.0.0.1:8080", State: defaultState(), FilesBytes: "1G", FilesTTL: "24h", BuildsBytes: "1G", QueueJobs: 100_000, QueueBytes: "1G", QueueTTL: "24h", QueueReplicas: 1, Role: roleAll, QueueLease: queue.DefaultLease.String(),
-		ResultsTTL: "24h", ResultsBytes: "1G", CPUScale: "1", Drain: "30s", LogLevel: "info",
+		ResultsTTL: "24h", ResultsBytes: "1G", WebhookTTL: "24h", AuditSource: "off", CPUScale: "1", Drain: "30s", LogLevel: "info",
 		Parallel: runtime.NumCPU(), Queue: 256, Warm: 2}
 }
 
@@ -164,6 +184,7 @@ func addFlags(f *pflag.FlagSet) {
 			f.Int(o.flag, *o.number(&defaults), o.usage)
 		}
 	}
+	f.Lookup("audit-source").NoOptDefVal = "on"
 	f.String("config", "", "YAML `file` with these settings")
 }
 
@@ -285,6 +306,19 @@ func (c *config) check() error {
 		}
 		c.State = absolute
 	}
+	if c.Tenants == "" {
+		c.Tenants = filepath.Join(c.State, tenants.FileName)
+	}
+	for name, path := range map[string]*string{"tenants": &c.Tenants, "audit-log": &c.AuditLog, "webhook-secret": &c.WebhookSecret, "queue-secret": &c.QueueSecret} {
+		if *path == "" || *path == audit.Stdout {
+			continue
+		}
+		absolute, err := filepath.Abs(*path)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		*path = absolute
+	}
 	if c.GoCache == "" {
 		c.GoCache = filepath.Join(c.State, "go-cache")
 	}
@@ -308,6 +342,12 @@ func (c *config) check() error {
 	if err := c.checkRole(); err != nil {
 		return err
 	}
+	if err := c.checkWebhooks(); err != nil {
+		return err
+	}
+	if _, err := c.auditSource(); err != nil {
+		return err
+	}
 	if err := c.checkFiles(); err != nil {
 		return err
 	}
@@ -315,6 +355,9 @@ func (c *config) check() error {
 		return err
 	}
 	if _, err := c.cpuScale(); err != nil {
+		return err
+	}
+	if _, err := c.overcommit(); err != nil {
 		return err
 	}
 	for _, host := range c.hostNames() {

@@ -10,7 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 
+	"cordon/audit"
 	"cordon/cgroup"
 	"cordon/languages"
 	"cordon/policies"
@@ -19,6 +21,7 @@ import (
 	"cordon/rootfs"
 	"cordon/sandbox"
 	"cordon/store"
+	"cordon/tenants"
 	"cordon/userns"
 )
 
@@ -34,16 +37,33 @@ func (r resolver) Resolve(name string, q policy.Request) (*policy.Grant, error) 
 	return policy.ResolveChecked(q, p)
 }
 
+// private is what no job may see of the service.
+func (c *config) private() []string {
+	all := []string{c.State, c.Tenants}
+	if c.QueueSecret != "" {
+		all = append(all, c.QueueSecret)
+	}
+	if c.WebhookSecret != "" {
+		all = append(all, c.WebhookSecret)
+	}
+	if c.AuditLog != "" && c.AuditLog != audit.Stdout {
+		all = append(all, c.AuditLog)
+	}
+	return all
+}
+
 // engine is everything that runs jobs, inside the daemon's user namespace.
 type engine struct {
 	runner    *sandbox.Runner
 	policies  *policies.Set
 	languages *languages.Set
 	cgroups   cgroup.Driver
-	ranges    *userns.Ranges // nil in a namespace of a single id
-	files     *store.Store   // nil: none are kept
-	queue     *queue.Queue   // nil: there is none
-	shared    *shared        // nil: files are this service's own
+	ranges    *userns.Ranges                // nil in a namespace of a single id
+	files     *store.Store                  // nil: none are kept
+	queue     *queue.Queue                  // nil: there is none
+	shared    *shared                       // nil: files are this service's own
+	tenants   *tenants.Registry             // nil: there are none
+	meter     atomic.Pointer[tenants.Meter] // nil until requests are answered
 	base      string
 }
 
@@ -54,9 +74,11 @@ type engineOptions struct {
 	runFiles  string // directory of the starts' runtime files, of which leftovers are swept; "": none
 	parallel  int
 	warm      int
-	files     bool // keep files by their content, and have a queue
-	languages bool // detect toolchains and prepare their caches
+	files     bool       // keep files by their content, and have a queue
+	languages bool       // detect toolchains and prepare their caches
+	audit     *audit.Log // nil: none
 	logger    *slog.Logger
+	tenants   *tenants.Registry // nil: there are none
 }
 
 // newEngine puts the parts together. Every guard is found, or the error names
@@ -77,11 +99,11 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 	if scale != 1 {
 		o.logger.Info("limits of CPU time and wall time are multiplied when they are enforced", "cpu_scale", scale)
 	}
-	e := &engine{policies: set}
+	e := &engine{policies: set, tenants: o.tenants}
 	if e.languages, err = loadLanguages(&o.config); err != nil {
 		return nil, err
 	}
-	host := rootfs.Host{FS: rootfs.HostFS{}, CPUs: runtime.NumCPU(), Private: []string{o.config.State}}
+	host := rootfs.Host{FS: rootfs.HostFS{}, CPUs: runtime.NumCPU(), Private: o.config.private()}
 	if o.languages {
 		if host.Extra, err = e.prepareLanguages(ctx, o); err != nil {
 			return nil, err
@@ -113,17 +135,27 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 		if e.files, err = openFiles(&o.config, o.logger); err != nil {
 			return nil, errors.Join(err, e.cgroups.Close(), os.Remove(e.base))
 		}
-		if e.queue, err = e.openQueue(ctx, &o.config, o.logger); err != nil {
-			return nil, errors.Join(err, e.closeKept(), e.cgroups.Close(), os.Remove(e.base))
-		}
 	}
 	builds := "" // one of its own: only a service has the state directory for itself
 	if o.files {
 		builds = filepath.Join(o.config.State, buildsDir)
 	}
-	e.runner = sandbox.New(sandbox.Config{Policies: resolver{set}, Cgroups: e.cgroups, Host: host, Ranges: ranges,
+	settings := sandbox.Config{Policies: resolver{set}, Cgroups: e.cgroups, Host: host, Ranges: ranges,
 		CPUScale: scale, Parallel: o.parallel, Warm: o.warm, WarmMost: o.config.warmMost(),
-		BuildsDir: builds, BuildsBytes: kept, Logger: o.logger})
+		BuildsDir: builds, BuildsBytes: kept, Logger: o.logger}
+	if o.files {
+		if err := o.config.bound(&settings, o.logger); err != nil {
+			return nil, errors.Join(err, e.closeKept(), e.cgroups.Close(), os.Remove(e.base))
+		}
+		o.config.warnOfPolicies(set, &settings, o.logger)
+	}
+	settings.Tenants = shares(o.tenants)
+	e.runner = sandbox.New(settings)
+	if o.files {
+		if e.queue, err = e.openQueue(ctx, &o); err != nil {
+			return nil, errors.Join(err, e.close())
+		}
+	}
 	return e, nil
 }
 

@@ -67,8 +67,9 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newServeCommand(), newRunCommand(), newTokenCommand(), newPolicyCommand(), newDoctorCommand(),
-		newSetupCommand(), newCalibrateCommand(), newJudgeCommand(), newBenchCommand(), newBenchPrototypeCommand(), newVerifyCommand(), newVersionCommand(), newProbeCommand())
+	root.AddCommand(newSubmitCommand(), newStatusCommand(), newListCommand(), newLogsCommand(), newCancelCommand())
+	root.AddCommand(newServeCommand(), newRunCommand(), newTokenCommand(), newKeyCommand(), newTenantCommand(), newWebhookCommand(), newPolicyCommand(), newDoctorCommand(),
+		newSetupCommand(), newCalibrateCommand(), newJudgeCommand(), newBenchCommand(), newBenchPrototypeCommand(), newVerifyCommand(), newAttachCommand(), newVersionCommand(), newProbeCommand())
 	return root
 }
 

@@ -30,12 +30,19 @@ func setField(q *policy.Request, field, value string) error {
 		return q.BuildLimits.Set(name, value)
 	}
 	switch field {
-	case "writable_root":
+	case "writable_root", "interactive", "interactive.tty":
 		b, err := strconv.ParseBool(value)
 		if err != nil {
-			return fmt.Errorf("writable_root: given %q, allowed: true or false; write one of them", value)
+			return fmt.Errorf("%s: given %q, allowed: true or false; write one of them", field, value)
 		}
-		q.WritableRoot = b
+		switch field {
+		case "writable_root":
+			q.WritableRoot = b
+		case "interactive":
+			q.Interactive = b
+		default:
+			q.Interactive, q.Terminal = q.Interactive || b, b
+		}
 		return nil
 	case "root_dirs":
 		q.RootDirs = strings.Split(value, ":")

@@ -133,10 +133,10 @@ func TestPolicyExplain(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantAll(t, out, "5000 (5 s)", "asked", "policy default", "1.5", "build.limits.cpus")
-	out, err = policyCLI(t, "explain", "judge", "cpu_ms=50000", "pids=0", "writable_root=true", "root_dirs=/opt", "env=9999", "outputs=99999999")
+	out, err = policyCLI(t, "explain", "judge", "cpu_ms=50000", "pids=0", "writable_root=true", "root_dirs=/opt", "env=9999", "outputs=99999999", "interactive.tty=true")
 	wantStatus(t, err, 1)
 	wantAll(t, out, "refused", "denied: limits.cpu_ms: asked for 50000, allowed: 1 to 15000 (15 s)", "denied: limits.pids: asked for 0",
-		"denied: writable_root", "denied: root_dirs", "denied: env", "denied: outputs")
+		"denied: writable_root", "denied: root_dirs", "denied: env", "denied: outputs", "denied: interactive: ", "denied: interactive.tty: ")
 	out, err = policyCLI(t, "explain", "judge", "--json", "pids=9999")
 	wantStatus(t, err, 1)
 	var got struct {
@@ -150,7 +150,7 @@ func TestPolicyExplain(t *testing.T) {
 	if out, err = policyCLI(t, "explain", "dev", "writable_root=true", "root_dirs=/srv/a:/srv/b"); err != nil {
 		t.Errorf("dev: %v\n%s", err, out)
 	}
-	for _, bad := range []string{"cpu_ms", "cpu_ms=2s", "memory=1", "files=-1", "env=x", "stdin=99999999999", "writable_root=maybe", "build.limits.x=1"} {
+	for _, bad := range []string{"cpu_ms", "cpu_ms=2s", "memory=1", "files=-1", "env=x", "stdin=99999999999", "writable_root=maybe", "interactive=maybe", "build.limits.x=1"} {
 		var status statusError
 		if _, err := policyCLI(t, "explain", "judge", bad); err == nil || errors.As(err, &status) {
 			t.Errorf("explain judge %s: %v", bad, err)

@@ -76,7 +76,8 @@ func (c *config) checkQueue() error {
 }
 
 // openQueue opens the queue of the service, or none.
-func (e *engine) openQueue(ctx context.Context, c *config, logger *slog.Logger) (*queue.Queue, error) {
+func (e *engine) openQueue(ctx context.Context, o *engineOptions) (*queue.Queue, error) {
+	c, logger := &o.config, o.logger
 	if c.QueueJobs == 0 {
 		return nil, nil
 	}
@@ -96,7 +97,8 @@ func (e *engine) openQueue(ctx context.Context, c *config, logger *slog.Logger) 
 		return nil, fmt.Errorf("queue: %w; --queue-jobs 0 does without", err)
 	}
 	q, err := queue.Open(ctx, queue.Config{Journal: journal, Worker: worker, Boot: boot.String(), MaxJobs: int64(c.QueueJobs), MaxBytes: settings.bytes,
-		ResultsTTL: settings.resultsTTL, ResultsBytes: settings.resultsBytes, Logger: logger,
+		ResultsTTL: settings.resultsTTL, ResultsBytes: settings.resultsBytes, Ran: e.ran, Logger: logger,
+		Settled: httpapi.AuditSettled(o.audit), Told: httpapi.AuditTold(o.audit),
 		Abilities: abilities, Most: c.queueMost(), Follow: c.Role != roleWorker, Lease: settings.lease})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("queue: %w", err), journal.Close())
@@ -132,7 +134,7 @@ func openJournal(ctx context.Context, c *config, logger *slog.Logger) (worker st
 }
 
 // jobs is the queue as the API wants it; nil without one.
-func (e *engine) jobs(c *config) (*httpapi.Jobs, error) {
+func (e *engine) jobs(c *config, logger *slog.Logger) (*httpapi.Jobs, error) {
 	if e.queue == nil {
 		return nil, nil
 	}
@@ -140,11 +142,18 @@ func (e *engine) jobs(c *config) (*httpapi.Jobs, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.runner == nil { // its jobs run elsewhere
-		return &httpapi.Jobs{Queue: e.queue, TTL: settings.ttl}, nil
+	hooks, err := c.hooks(logger)
+	if err != nil {
+		return nil, err
 	}
-	return &httpapi.Jobs{Queue: e.queue, Most: c.queueMost(), TTL: settings.ttl, Reserve: func(ctx context.Context) (httpapi.Place, error) {
-		p, err := e.runner.Reserve(ctx)
+	if e.runner == nil { // its jobs run elsewhere
+		promise := func(job *sandbox.Job) (sandbox.Promise, error) {
+			return sandbox.PromiseElsewhere(resolver{e.policies}, job)
+		}
+		return &httpapi.Jobs{Queue: e.queue, TTL: settings.ttl, Hooks: hooks, Promise: promise}, nil
+	}
+	return &httpapi.Jobs{Queue: e.queue, Most: c.queueMost(), TTL: settings.ttl, Hooks: hooks, Promise: e.runner.Promise, Reserve: func(ctx context.Context, r *queue.Record) (httpapi.Place, error) {
+		p, err := e.runner.Reserve(ctx, r.Tenant, sandbox.Promise{Memory: r.Memory, CPUs: r.CPUs})
 		if err != nil {
 			return nil, err
 		}
@@ -162,3 +171,15 @@ func (c *config) queueMost() int {
 
 // place is the runner's, as the API wants it.
 type place struct{ *sandbox.Place }
+
+// ran is told of a job that has run elsewhere: its tenant is charged here as well, so that
+// all services that share the queue see the same. What is read when the queue is opened was
+// charged by an earlier start.
+func (e *engine) ran(tenant string, cpu, held, ago time.Duration) {
+	if e.runner != nil {
+		e.runner.Charge(tenant, cpu, held, ago)
+	}
+	if m := e.meter.Load(); m != nil && tenant != "" && ago < time.Hour {
+		m.Charge(tenant, cpu)
+	}
+}

@@ -116,7 +116,7 @@ func newEngineFor(ctx context.Context, o engineOptions) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{policies: set}
+	e := &engine{policies: set, tenants: o.tenants}
 	if e.languages, err = loadLanguages(&o.config); err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func newEngineFor(ctx context.Context, o engineOptions) (*engine, error) {
 	if e.files, err = openFiles(&o.config, o.logger); err != nil {
 		return nil, err
 	}
-	if e.queue, err = e.openQueue(ctx, &o.config, o.logger); err != nil {
+	if e.queue, err = e.openQueue(ctx, &o); err != nil {
 		return nil, errors.Join(err, e.closeKept())
 	}
 	return e, nil
@@ -156,7 +156,7 @@ func (e *engine) abilities(c *config) *queue.Abilities {
 	if c.Role == roleAPI {
 		return nil
 	}
-	a := &queue.Abilities{Policies: e.policies.Names(), Languages: []string{}, Arch: runtime.GOARCH}
+	a := &queue.Abilities{Policies: e.policies.Names(), Languages: []string{}, Arch: runtime.GOARCH, Memory: e.runner.Stats().MemoryAll}
 	for _, l := range e.languages.List() {
 		if l.Status == languages.StatusOK {
 			a.Languages = append(a.Languages, l.ID)

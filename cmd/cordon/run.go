@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,14 +23,7 @@ import (
 
 // runFlags are what cordon run takes.
 type runFlags struct {
-	policy               string
-	memory, disk         size
-	cpu, wall            time.Duration
-	pids                 int64
-	cpus                 float64
-	files, env, outputs  []string
-	root                 string
-	writable             bool
+	jobFlags
 	json, explain, quiet bool
 }
 
@@ -54,23 +46,12 @@ func newRunCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SetInterspersed(false)
-	flags.StringVar(&f.policy, "policy", "dev", "`name` of the policy")
-	flags.Var(&f.memory, "memory", "memory limit, such as 64M")
-	flags.Var(&f.disk, "disk", "size of the scratch, such as 16M")
-	flags.DurationVar(&f.cpu, "cpu-time", 0, "CPU time limit of all processes together, such as 2s")
-	flags.DurationVar(&f.wall, "wall-time", 0, "wall time limit, such as 10s")
-	flags.Int64Var(&f.pids, "pids", 0, "processes and threads at once")
-	flags.Float64Var(&f.cpus, "cpus", 0, "CPU rate, such as 0.5")
-	flags.StringArrayVar(&f.files, "file", nil, "copy the file `path[:name]` into /work, as name; may be repeated")
-	flags.StringArrayVar(&f.env, "env", nil, "set a variable, `NAME=value`; may be repeated")
-	flags.StringArrayVar(&f.outputs, "output", nil, "copy files that match `pattern` from /work into this directory; may be repeated")
-	flags.StringVar(&f.root, "root", "", "directory trees `dir[:dir]` as the root, topmost first, instead of this machine's programs")
-	flags.BoolVar(&f.writable, "writable-root", false, "let the program change the root; changes are gone afterwards")
+	f.add(flags, "dev")
 	flags.BoolVar(&f.json, "json", false, "print the whole result as JSON instead of passing the output through")
 	flags.BoolVar(&f.explain, "explain", false, "print what would be granted and stop")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no summary line")
 	addFlags(flags)
-	for _, name := range []string{"listen", "socket", "parallel", "queue", "warm", "warm-most", "drain", "go-cache", "state"} {
+	for _, name := range []string{"listen", "socket", "parallel", "queue", "warm", "warm-most", "overcommit", "drain", "go-cache", "state"} {
 		_ = flags.MarkHidden(name)
 	}
 	return cmd
@@ -190,15 +171,24 @@ func (f *runFlags) report(cmd *cobra.Command, r *sandbox.Result) error {
 
 // summary is the one line about a run.
 func summary(r *sandbox.Result) string {
-	line := fmt.Sprintf("cordon: %s · cpu %s · peak memory %s · wall %s", r.Verdict, time.Duration(r.Usage.CPUNanos).Round(100*time.Microsecond),
-		size(r.Usage.MemoryPeakBytes).String(), time.Duration(r.Usage.WallNanos).Round(100*time.Microsecond))
-	if r.Message != "" {
-		line += " · " + r.Message
-	}
+	line := summaryOf(string(r.Verdict), r.Usage.CPUNanos, r.Usage.MemoryPeakBytes, r.Usage.WallNanos, r.Message)
 	for _, d := range r.Events.DeniedSyscalls {
-		line += fmt.Sprintf(" · denied %s ×%d", d.Name, d.Count)
+		line += summaryOfDenied(d.Name, int64(d.Count))
 	}
 	return line
+}
+
+func summaryOf(verdict string, cpu, memory, wall int64, message string) string {
+	line := fmt.Sprintf("cordon: %s · cpu %s · peak memory %s · wall %s", verdict, time.Duration(cpu).Round(100*time.Microsecond),
+		size(memory).String(), time.Duration(wall).Round(100*time.Microsecond))
+	if message != "" {
+		line += " · " + message
+	}
+	return line
+}
+
+func summaryOfDenied(name string, count int64) string {
+	return fmt.Sprintf(" · denied %s ×%d", name, count)
 }
 
 // exitOf is the exit status that the README promises.
@@ -226,28 +216,11 @@ func (f *runFlags) job(cmd *cobra.Command, args []string) (*sandbox.Job, error) 
 	if err != nil {
 		return nil, err
 	}
-	j := &sandbox.Job{ID: id.String(), Policy: f.policy, Command: args, Env: f.env, Outputs: f.outputs, WritableRoot: f.writable}
-	if f.root != "" {
-		j.RootDirs = strings.Split(f.root, ":")
+	if err := f.checkEnv(); err != nil {
+		return nil, err
 	}
-	for _, kv := range f.env {
-		if name, _, ok := strings.Cut(kv, "="); !ok || name == "" {
-			return nil, fmt.Errorf("--env: %q given, NAME=value is wanted", kv)
-		}
-	}
-	set := func(flag string, to **int64, value int64) {
-		if cmd.Flags().Changed(flag) {
-			*to = &value
-		}
-	}
-	set("memory", &j.Limits.MemoryBytes, int64(f.memory))
-	set("disk", &j.Limits.DiskBytes, int64(f.disk))
-	set("cpu-time", &j.Limits.CPUMillis, f.cpu.Milliseconds())
-	set("wall-time", &j.Limits.WallMillis, f.wall.Milliseconds())
-	set("pids", &j.Limits.Pids, f.pids)
-	if cmd.Flags().Changed("cpus") {
-		j.Limits.CPUs = &f.cpus
-	}
+	j := &sandbox.Job{ID: id.String(), Policy: f.policy, Command: args, Env: f.env, Outputs: f.outputs, WritableRoot: f.writable,
+		RootDirs: f.rootDirs(), Limits: f.limits(cmd)}
 	for _, name := range f.files {
 		file, err := readFile(name)
 		if err != nil {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -17,8 +18,10 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"cordon/audit"
 	"cordon/httpapi"
 	"cordon/internal/doctor"
+	"cordon/tenants"
 )
 
 func newServeCommand() *cobra.Command {
@@ -35,6 +38,9 @@ func newServeCommand() *cobra.Command {
 			c, err := loadConfig(cmd.Flags())
 			if err != nil {
 				return err
+			}
+			if hello && c.AuditLog == audit.Stdout {
+				return errors.New("--hello prints to the standard output, where --audit-log - wants to be alone; give one of them")
 			}
 			if !inside && c.Role == roleAPI {
 				err = beginAPI(&c)
@@ -90,23 +96,31 @@ func serve(ctx context.Context, c *config, logger *slog.Logger, trace string, he
 	if err != nil {
 		return err
 	}
+	keys, err := tenants.Follow(tenants.File(c.Tenants), logger)
+	if err != nil {
+		return err
+	}
+	defer keys.Close()
 	listeners, err := listen(c)
 	if err != nil {
 		return err
 	}
 	defer closeAll(listeners)
-	options := engineOptions{config: *c, instance: instanceName(c.State), runFiles: c.runFiles(),
-		parallel: c.Parallel, warm: c.Warm, files: true, languages: true, logger: logger}
-	e, err := newEngineFor(ctx, options)
+	log, err := openAudit(c, logger)
 	if err != nil {
 		return err
 	}
+	e, err := newEngineFor(ctx, engineOptions{config: *c, audit: log, instance: instanceName(c.State), runFiles: c.runFiles(),
+		parallel: c.Parallel, warm: c.Warm, files: true, languages: true, logger: logger, tenants: keys})
+	if err != nil {
+		return errors.Join(err, log.Close())
+	}
 	t, err := newTracer(trace)
 	if err != nil {
-		return errors.Join(fmt.Errorf("trace: %w", err), e.close())
+		return errors.Join(fmt.Errorf("trace: %w", err), e.close(), log.Close())
 	}
-	err = e.serve(ctx, c, logger, token, listeners, t, func() { ready(ctx, c, logger, token, listeners, hello, out) })
-	return errors.Join(err, t.close(), e.close())
+	err = e.serve(ctx, c, logger, log, token, listeners, t, func() { ready(ctx, c, logger, token, listeners, hello, out) })
+	return errors.Join(err, t.close(), e.close(), log.Close())
 }
 
 // leaveProcessors has the service's own code run on half of the processors: what
@@ -119,7 +133,7 @@ func leaveProcessors() {
 }
 
 // serve proves every guard, then answers requests.
-func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, token httpapi.Token, listeners []net.Listener, t *tracer, ready func()) error {
+func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, log *audit.Log, token httpapi.Token, listeners []net.Listener, t *tracer, ready func()) error {
 	if err := e.prepare(); err != nil {
 		return err
 	}
@@ -139,8 +153,21 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, toke
 	case e.files != nil:
 		settings.Files = e.files
 	}
+	if e.runner != nil {
+		go e.followShares(ctx)
+	}
+	meter := tenants.OpenMeter(filepath.Join(c.State, tenants.UsageName), logger)
+	defer meter.Close()
+	e.meter.Store(meter.Meter)
 	var err error
-	if settings.Jobs, err = e.jobs(c); err != nil {
+	if settings.Tenancy, err = e.tenancy(c, meter.Meter); err != nil {
+		return err
+	}
+	settings.Audit, settings.Settings = log, c.changed()
+	if settings.AuditSource, err = c.auditSource(); err != nil {
+		return err
+	}
+	if settings.Jobs, err = e.jobs(c, logger); err != nil {
 		return err
 	}
 	server, err := httpapi.New(settings) // which takes the files into use that queued jobs name
@@ -157,6 +184,11 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, toke
 	if err != nil {
 		return err
 	}
+	var hooks *httpapi.Hooks
+	if settings.Jobs != nil {
+		hooks = settings.Jobs.Hooks
+	}
+	defer reload(ctx, c, log, hooks, logger)()
 	ready()
 	return server.Serve(ctx, drain, listeners...)
 }

@@ -48,3 +48,12 @@ func TestParse(t *testing.T) {
 		}
 	}
 }
+
+func TestComesAndGoes(t *testing.T) {
+	for to, want := range map[string]bool{"net:[4026]": true, "/sys/fs/cgroup/pids/x/lane-3/tasks": true, "anon_inode:[eventfd]": true,
+		"/s/queue/jetstream/$G/streams/CORDON_JOBS/msgs/1.blk": true, "/s/queue": false, "pipe:[7]": false, "anon_inode:[eventpoll]": false, "/s/store/x": false} {
+		if got := ComesAndGoes(to); got != want {
+			t.Errorf("%s: %t", to, got)
+		}
+	}
+}

@@ -76,9 +76,19 @@ var forbidden = []rule{
 		reason:  "documents are decoded strictly, in the rooms that own them",
 	},
 	{
+		except:  []string{"tenants"},
+		imports: []string{"github.com/fsnotify"},
+		reason:  "what follows a file knows how it may be replaced; others are told by that room",
+	},
+	{
 		except:  []string{"queue"},
 		imports: []string{"github.com/nats-io"},
 		reason:  "where jobs are kept is the queue's own matter; everybody else knows records",
+	},
+	{
+		except:  []string{"webhook"},
+		imports: []string{"code.dny.dev/ssrf"},
+		reason:  "which addresses may be dialled for strangers is decided in one room, where it is tried",
 	},
 	{
 		except:  []string{"internal/testkit", "test"},
@@ -108,16 +118,33 @@ var only = []allowance{
 	{"store", func(i string) bool {
 		return standard(i) && !in(i, "C", "net", "unsafe", "plugin") || in(i, "golang.org/x/sys")
 	}, "files by content are kept the same way for whoever brings and wants them"},
+	{"client", func(i string) bool { return standard(i) && !in(i, "C", "unsafe", "plugin") },
+		"who talks to the service takes over none of what it stands on: its types are made from the API's description"},
+	{"tenants", func(i string) bool {
+		return standard(i) && !in(i, "C", "net", "unsafe", "plugin") ||
+			in(i, "golang.org/x/sys", "golang.org/x/time", "github.com/fsnotify/fsnotify", "github.com/go-json-experiment/json")
+	}, "who may do what is decided the same way for whoever asks, and nothing of it comes over a network"},
+	{"sandbox/line", func(i string) bool {
+		return standard(i) && !in(i, "C", "os", "syscall", "net", "unsafe", "runtime", "plugin")
+	}, "who may run next is decided without asking the kernel, so that it can be tried in any order"},
+	{"audit", func(i string) bool {
+		return standard(i) && !in(i, "C", "net", "unsafe", "plugin") || in(i, "golang.org/x/sys")
+	}, "what is written down for others to rely on is made by little"},
 	{"internal/undo", func(i string) bool { return standard(i) && i != "C" }, "a stack of functions needs nothing"},
 }
 
 // arrows are the rooms and which others each may import.
 var arrows = map[string][]string{
 	"cmd/cordon":         {"*"},
-	"httpapi":            {"sandbox", "policy", "policies", "languages", "store", "judge", "queue"},
+	"client":             {},
+	"httpapi":            {"sandbox", "policy", "policies", "languages", "store", "judge", "queue", "tenants", "audit", "webhook"},
+	"audit":              {},
+	"webhook":            {},
 	"queue":              {},
-	"sandbox":            {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "store", "internal/undo", "internal/cores", "judge", "builds"},
+	"tenants":            {},
+	"sandbox":            {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "sandbox/line", "store", "internal/undo", "internal/cores", "judge", "builds"},
 	"sandbox/cell":       {},
+	"sandbox/line":       {},
 	"policy":             {},
 	"policies":           {"policy"},
 	"languages":          {"policy"},

@@ -192,9 +192,19 @@ func TestUnit(t *testing.T) {
 	for _, never := range []string{"NoNewPrivileges", "PrivateUsers", "RestrictNamespaces", "SystemCallFilter", "MemoryDenyWriteExecute",
 		"LockPersonality", "RestrictSUIDSGID", "RestrictRealtime", "RestrictAddressFamilies", "SystemCallArchitectures", "DynamicUser",
 		"ProtectProc", "ProcSubset", "ProtectKernelTunables", "ProtectKernelModules", "ProtectKernelLogs", "ProtectClock", "ProtectHostname",
-		"PrivateDevices", "ProtectControlGroups", "CapabilityBoundingSet"} {
+		"PrivateDevices", "ProtectControlGroups"} {
 		if v, ok := have["Service."+never]; ok {
 			t.Errorf("%s=%v", never, v)
+		}
+	}
+	// A user namespace begins with what is in the bounding set.
+	bounding := strings.Join(have["Service.CapabilityBoundingSet"], " ")
+	if !strings.HasPrefix(bounding, "~") {
+		t.Errorf("CapabilityBoundingSet=%s: only to take away", bounding)
+	}
+	for _, needed := range []string{"CAP_SETUID", "CAP_SETGID", "CAP_SYS_ADMIN", "CAP_SETPCAP", "CAP_DAC_OVERRIDE", "CAP_NET_ADMIN", "CAP_CHOWN", "CAP_KILL", "CAP_SETFCAP", "CAP_SYS_PTRACE", "CAP_MKNOD"} {
+		if strings.Contains(bounding, needed) {
+			t.Errorf("CapabilityBoundingSet=%s takes %s away", bounding, needed)
 		}
 	}
 }

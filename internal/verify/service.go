@@ -66,21 +66,11 @@ func (s *service) post(ctx context.Context, job map[string]any) (*answer, error)
 	return s.send(ctx, body, func(r *http.Request) { r.Header.Set("Authorization", "Bearer "+s.token) })
 }
 
-// send posts a body, with headers that the caller sets.
+// send posts a job's body, with headers that the caller sets.
 func (s *service) send(ctx context.Context, body []byte, set func(*http.Request)) (*answer, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.url+"/v1/run", bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	set(request)
-	response, err := s.client.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	a := &answer{status: response.StatusCode}
-	if a.body, err = io.ReadAll(response.Body); err != nil {
+	a := &answer{}
+	var err error
+	if a.status, a.body, err = s.exchange(ctx, http.MethodPost, "/v1/run", body, set); err != nil {
 		return nil, err
 	}
 	if a.status == http.StatusOK {
@@ -90,4 +80,23 @@ func (s *service) send(ctx context.Context, body []byte, set func(*http.Request)
 	err = json.Unmarshal(a.body, &problem)
 	a.code = problem.Code
 	return a, err
+}
+
+// exchange sends a request and reads the answer.
+func (s *service) exchange(ctx context.Context, method, path string, body []byte, set func(*http.Request)) (status int, answer []byte, err error) {
+	request, err := http.NewRequestWithContext(ctx, method, s.url+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(body) > 0 {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	set(request)
+	response, err := s.client.Do(request)
+	if err != nil {
+		return 0, nil, err
+	}
+	defer response.Body.Close()
+	answer, err = io.ReadAll(response.Body)
+	return response.StatusCode, answer, err
 }

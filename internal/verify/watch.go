@@ -154,9 +154,7 @@ func siblings(known map[string]bool) (int, error) {
 }
 
 // descriptors of a process by what they lead to. Connections of clients come and
-// go as these please: sockets are left out. So are network namespaces and the lanes
-// of cgroup v1, of which the service keeps unused ones for cells to come; each of these
-// has an eventfd.
+// go as these please: sockets are left out, and what the service keeps for later.
 func descriptors(pid int) (map[string]int, error) {
 	dir := fmt.Sprintf("/proc/%d/fd", pid)
 	entries, err := os.ReadDir(dir)
@@ -173,7 +171,7 @@ func descriptors(pid int) (map[string]int, error) {
 		if strings.HasPrefix(to, "/") {
 			kind = "file"
 		}
-		if kind != "socket" && kind != "net" && !strings.Contains(to, "/lane-") && to != "anon_inode:[eventfd]" {
+		if kind != "socket" && !processes.ComesAndGoes(to) {
 			kinds[kind]++
 		}
 	}

@@ -112,6 +112,7 @@ func (c *Cell) Ready() error {
 // Stdio are the job's descriptors 0, 1 and 2, and further ones by their numbers.
 type Stdio struct {
 	In, Out, Err *os.File
+	Terminal     bool // the three are a terminal, which nobody has as yet
 	Further      map[int]*os.File
 }
 
@@ -149,6 +150,9 @@ func (c *Cell) Run(p *Program, io Stdio) error {
 		return err
 	}
 	h := head{kind: msgRun, a: bits, b: pack.size}
+	if io.Terminal {
+		h.c = flagTerminal
+	}
 	if err := send(pointSendJob, c.control, h.encode(make([]byte, 0, headSize)), files...); err != nil {
 		return fmt.Errorf("send job to cell: %w", gone(err))
 	}
@@ -173,6 +177,16 @@ func (c *Cell) PlaceNanos() int64 {
 	}
 	_, place := c.pack.begun()
 	return place
+}
+
+// Signal sends a signal to the process group of the job's main process, once Run has
+// returned. What has ended takes none.
+func (c *Cell) Signal(s syscall.Signal) error {
+	h := head{kind: msgSignal, a: int64(s)}
+	if _, err := c.control.Write(h.encode(make([]byte, 0, headSize))); err != nil {
+		return fmt.Errorf("signal to cell: %w", gone(err))
+	}
+	return nil
 }
 
 // End is what init told about the job before it was gone.

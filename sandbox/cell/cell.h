@@ -73,12 +73,12 @@ enum cell_step {
 	STEP_PLACE_SCRATCH, STEP_SETHOSTNAME,
 	STEP_SET_DUMPABLE, STEP_DROP_BOUNDING, STEP_CLEAR_AMBIENT, STEP_SET_SECUREBITS, STEP_CAPSET, STEP_SIGPROCMASK,
 	STEP_SIGNALFD, STEP_STAT_FILTER, STEP_MAP_FILTER, STEP_NO_NEW_PRIVS, STEP_SECCOMP, STEP_SEND_READY,
-	STEP_RECEIVE_RUN, STEP_MAP_PACK, STEP_MAP_POINTERS, STEP_DECODE_PACK, STEP_MAP_STACK, STEP_CLONE_JOB,
-	STEP_CAPSET_RUNNING, STEP_POLL, STEP_KILL_STRAYS, STEP_SEND_ENDED, STEP_SEND_STRAYS,
+	STEP_RECEIVE_RUN, STEP_TERMINAL_SETSID, STEP_TAKE_TERMINAL, STEP_MAP_PACK, STEP_MAP_POINTERS, STEP_DECODE_PACK, STEP_MAP_STACK, STEP_CLONE_JOB,
+	STEP_CAPSET_RUNNING, STEP_POLL, STEP_RECEIVE_SIGNAL, STEP_KILL_STRAYS, STEP_SEND_ENDED, STEP_SEND_STRAYS,
 	// job.c
-	STEP_JOB_SETSID, STEP_JOB_SETRESGID, STEP_JOB_SETRESUID, STEP_JOB_CAPSET, STEP_JOB_READ_BACK_IDS, STEP_CHDIR_WORK,
+	STEP_JOB_SETSID, STEP_JOB_SETPGID, STEP_JOB_SETRESGID, STEP_JOB_SETRESUID, STEP_JOB_CAPSET, STEP_JOB_READ_BACK_IDS, STEP_CHDIR_WORK,
 	STEP_MAKE_PARENT, STEP_PLACE_DIR, STEP_PLACE_LINK, STEP_PLACE_FILE, STEP_WRITE_PLACED, STEP_FCHMOD_PLACED,
-	STEP_CHMOD_DIR, STEP_LIFT_STDIO, STEP_PLACE_STDIO, STEP_CLOSE_OTHERS, STEP_SETRLIMIT, STEP_JOB_SIGPROCMASK,
+	STEP_CHMOD_DIR, STEP_LIFT_STDIO, STEP_PLACE_STDIO, STEP_CLOSE_OTHERS, STEP_FOREGROUND, STEP_SETRLIMIT, STEP_JOB_SIGPROCMASK,
 	STEP_COUNT
 };
 
@@ -113,6 +113,7 @@ enum cell_kind {
 	MSG_LAYER_SHOWN,
 	MSG_FILES,     // daemon -> server: pidfd of a waiting init, files to be shown to its cell; behind the head their paths,
 	               // each ends in NUL. The answer is MSG_LAYER_SHOWN
+	MSG_SIGNAL,    // daemon -> init: a signal for the process group of the job's main process
 };
 
 // Every message starts with this. All integers are little endian.
@@ -124,9 +125,10 @@ struct cell_head {
 	int32_t error;  // errno of the failure, else 0
 	uint32_t pid;   // MSG_CELL_MADE: host pid of init
 	int64_t a;      // of a failure: enum cell_step; MSG_CELL: first id of the range; MSG_FILES: the job's id outside; MSG_ENDED: wait status;
-	                // MSG_STRAYS: count; MSG_RUN: the numbers of the further descriptors, a bit for each
+	                // MSG_STRAYS: count; MSG_RUN: the numbers of the further descriptors, a bit for each;
+	                // MSG_SIGNAL: its number
 	int64_t b;      // MSG_CELL: cgroup fds; MSG_ENDED: CLOCK_MONOTONIC ns at the end; MSG_RUN: pack size
-	int64_t c;      // MSG_CELL: flags; MSG_ENDED: maximum resident set of main, bytes
+	int64_t c;      // MSG_CELL, MSG_RUN: flags; MSG_ENDED: maximum resident set of main, bytes
 };
 
 #define CELL_NO_STRAYS 1u // index of a MSG_ENDED after which no MSG_STRAYS comes
@@ -136,6 +138,9 @@ struct cell_head {
 #define CELL_SINGLE_ID 2  // no subordinate range: init and job share the service user's id
 #define CELL_NETWORK 4    // the last descriptor is a network namespace to be used; else one is made
 #define CELL_FLAGS (CELL_CGROUP_V2 | CELL_SINGLE_ID | CELL_NETWORK)
+
+// Flag of MSG_RUN: descriptors 0, 1 and 2 are a terminal, which the job controls.
+#define CELL_TERMINAL 1
 
 // Operations that build a mount tree, done one by one; the failing index is told.
 enum cell_op {
@@ -257,6 +262,7 @@ struct job_order {
 	int given[3 + CELL_FURTHER];     // as they came
 	int numbers[3 + CELL_FURTHER];   // under which the job has them, in their order; the first are 0, 1 and 2
 	uint64_t flags;
+	int terminal;                    // 0, 1 and 2 are one
 	// Written by the job's process, which shares this memory until it execs.
 	volatile uint32_t stage, index;
 	volatile int error;

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -237,7 +238,18 @@ static pid_t spawn(struct job_order *order)
 	return TRY(STEP_CLONE_JOB, clone(job_process, stack + SPAWN_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, order));
 }
 
-static pid_t run_job(void)
+// take_terminal makes the job's terminal that of a session which init leads. Were the job
+// its leader, the kernel would hang up with its end, and throw away what it has printed
+// and nobody has read yet (disassociate_ctty, pty_flush_buffer). Every signal but SIGCHLD
+// is blocked here, so that none of a terminal's reaches init.
+static int take_terminal(int slave)
+{
+	if (TRY(STEP_TERMINAL_SETSID, setsid()) < 0)
+		return -1;
+	return TRY(STEP_TAKE_TERMINAL, ioctl(slave, TIOCSCTTY, 0));
+}
+
+static pid_t run_job(int *terminal)
 {
 	struct cell_head head;
 	struct pack pack;
@@ -248,14 +260,18 @@ static pid_t run_job(void)
 		_exit(0); // never used: the daemon let go of this cell
 	static struct job_order order = {.numbers = {0, 1, 2}}; // not on the stack: written by the other process
 	order.count = count - 1;
-	if (n != (ssize_t)sizeof head || head.version != CELL_VERSION || head.kind != MSG_RUN ||
+	if (n != (ssize_t)sizeof head || head.version != CELL_VERSION || head.kind != MSG_RUN || head.c & ~(int64_t)CELL_TERMINAL ||
 	    decode_numbers(head.a, order.count - 3, order.numbers + 3) < 0)
 		fail(MSG_FAILED, STAGE_PROTOCOL, n < 0 ? errno : EBADMSG);
 	if (map_pack(fds[0], head.b, &pack) < 0)
 		fail(MSG_FAILED, STAGE_PROTOCOL, errno);
 	close(fds[0]);
+	*terminal = head.c & CELL_TERMINAL;
+	if (*terminal && take_terminal(fds[1]) < 0)
+		fail(MSG_FAILED, STAGE_STDIO, errno);
 	order.pack = &pack;
 	order.flags = cell_flags;
+	order.terminal = *terminal;
 	memcpy(order.given, fds + 1, (size_t)order.count * sizeof *fds);
 	pid_t job = spawn(&order);
 	if (job < 0)
@@ -289,6 +305,23 @@ static int reap(pid_t main, struct cell_head *ended)
 	return seen;
 }
 
+// pass_signal takes an order that comes while the job runs. The main process leads its
+// group, and it is not reaped yet: nobody else can have its number.
+static void pass_signal(pid_t main)
+{
+	struct cell_head head;
+	int fds[CELL_FDS_MAX], count;
+	ssize_t n = receive_message(FD_CONTROL, &head, sizeof head, fds, &count);
+	n = TRY(STEP_RECEIVE_SIGNAL, n);
+	if (n == 0)
+		_exit(0); // the daemon is gone or let go: exiting kills the namespace
+	for (int i = 0; i < count; i++)
+		close(fds[i]);
+	if (n != (ssize_t)sizeof head || head.version != CELL_VERSION || head.kind != MSG_SIGNAL || head.a < 1 || head.a >= NSIG)
+		fail(MSG_FAILED, STAGE_END, n < 0 ? errno : EBADMSG);
+	kill(-main, (int)head.a); // all of them may have left the group: then there is nobody to be told
+}
+
 static void watch_job(pid_t main, struct cell_head *ended)
 {
 	struct pollfd polled[2] = {{.fd = FD_CONTROL, .events = POLLIN}, {.fd = FD_SIGNALS, .events = POLLIN}};
@@ -297,7 +330,7 @@ static void watch_job(pid_t main, struct cell_head *ended)
 		if (TRY(STEP_POLL, poll(polled, 2, -1)) < 0 && errno != EINTR)
 			fail(MSG_FAILED, STAGE_END, errno);
 		if (polled[0].revents)
-			_exit(0); // the daemon is gone or let go: exiting kills the namespace
+			pass_signal(main);
 		while (read(FD_SIGNALS, &info, sizeof info) > 0)
 			;
 	}
@@ -326,11 +359,22 @@ static void end_strays(struct cell_head *ended)
 		_exit(1);
 }
 
+// await_reader: what the job has printed on its terminal is gone with init, which leads
+// the terminal's session. The daemon ends init when it has read all of it.
+static void await_reader(void)
+{
+	struct cell_head head;
+	int fds[CELL_FDS_MAX], count;
+	while (receive_message(FD_CONTROL, &head, sizeof head, fds, &count) > 0)
+		for (int i = 0; i < count; i++) // a signal that came too late has none
+			close(fds[i]);
+}
+
 // init_main never returns. The caller is the child of clone3 in fresh namespaces.
 _Noreturn void init_main(const struct cell_order *order)
 {
 	uint32_t stage = STAGE_CGROUP;
-	int listener = -1;
+	int listener = -1, terminal = 0;
 	struct cell_head ended = {.version = CELL_VERSION, .kind = MSG_ENDED};
 	cell_flags = order->flags;
 	signal(SIGCHLD, SIG_DFL); // the server ignores these, and ignoring is inherited
@@ -343,7 +387,9 @@ _Noreturn void init_main(const struct cell_order *order)
 	    lock_down(&stage, &listener) < 0)
 		fail(MSG_READY, stage, errno);
 	tell_ready(listener);
-	watch_job(run_job(), &ended);
+	watch_job(run_job(&terminal), &ended);
 	end_strays(&ended);
+	if (terminal)
+		await_reader();
 	_exit(0);
 }

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -211,11 +212,28 @@ static void execute(const struct pack *pack)
 	errno = best;
 }
 
+// own_session keeps the job from whatever has a terminal. One that has been given a
+// terminal is in the session of that, and has a group of its own.
+static int own_session(const struct job_order *order)
+{
+	if (order->terminal)
+		return TRY(STEP_JOB_SETPGID, setpgid(0, 0));
+	return TRY(STEP_JOB_SETSID, setsid());
+}
+
+// take_foreground makes the job's group the one to which the terminal's signals go. Out
+// of the background that is allowed while SIGTTOU is blocked, as it is until the exec.
+static int take_foreground(void)
+{
+	pid_t group = getpid();
+	return TRY(STEP_FOREGROUND, ioctl(0, TIOCSPGRP, &group));
+}
+
 static int prepare(struct job_order *order)
 {
 	sigset_t none;
 	order->stage = STAGE_JOB_IDS;
-	if (TRY(STEP_JOB_SETSID, setsid()) < 0 || become(order->flags) < 0)
+	if (own_session(order) < 0 || become(order->flags) < 0)
 		return -1;
 	order->stage = STAGE_FILES;
 	if (TRY(STEP_CHDIR_WORK, chdir("/work")) < 0)
@@ -226,7 +244,7 @@ static int prepare(struct job_order *order)
 	umask(order->pack->head->umask & 0777);
 	order->stage = STAGE_STDIO;
 	order->index = 0;
-	if (take_descriptors(order) < 0)
+	if (take_descriptors(order) < 0 || (order->terminal && take_foreground() < 0))
 		return -1;
 	order->stage = STAGE_RLIMIT;
 	if (set_rlimits(order->pack->head, &order->index) < 0)

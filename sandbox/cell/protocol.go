@@ -24,9 +24,12 @@ import (
 //	  | -- files [pidfd, file …] paths ---> | a few at a time        |
 //	  | <- layer shown -------------------- |                        |
 //	  | -- run [pack, stdin, stdout, stderr, further ones] --------> | vfork, exec
+//	  | -- signal ------------------------------------------------> | while the job runs
 //	  | <- failed (the job never ran) | ended (wait status, time) -- |
 //	  | <- strays (how many were still alive, if any) -------------- |
 //	  | <- end of file, pidfd readable ----------------------------- |
+//
+// A job with a terminal: init ends only when the daemon has read what was printed there, and lets go.
 //
 // At any moment the end of file of the daemon's side ends init, and with it
 // every process of the cell.
@@ -55,6 +58,7 @@ const (
 	msgLayer
 	msgLayerShown
 	msgFiles
+	msgSignal
 )
 
 // Flags of msgCell.
@@ -63,6 +67,9 @@ const (
 	flagSingleID = 2
 	flagNetwork  = 4
 )
+
+// flagTerminal is a flag of msgRun.
+const flagTerminal = 1
 
 // noStrays is the index of a msgEnded after which no msgStrays comes.
 const noStrays = 1

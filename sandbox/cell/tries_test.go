@@ -18,6 +18,8 @@ var parts = []string{"own_groups", "are_ids", "is_job", "take_file_ids", "write_
 var outside = []string{
 	"ssize_t n = receive_message(FD_CONTROL, &head, sizeof head, fds, &count);",
 	"ssize_t n = receive_message(FD_DAEMON, message, sizeof message, fds, &count);",
+	"while (receive_message(FD_CONTROL, &head, sizeof head, fds, &count) > 0)",
+	"kill(-main, (int)head.a); // all of them may have left the group: then there is nobody to be told",
 	"while (read(FD_SIGNALS, &info, sizeof info) > 0)",
 	"signal(SIGCHLD, SIG_DFL); // the server ignores these, and ignoring is inherited",
 	"signal(SIGINT, SIG_DFL);",
@@ -31,7 +33,7 @@ var outside = []string{
 }
 
 var (
-	call = regexp.MustCompile(`\b(syscall|prctl|mmap|open|openat|mkdir|mkdirat|chmod|fchmod|fchmodat|chdir|mount|umount2|dup3|dup2|fcntl|setsid|` +
+	call = regexp.MustCompile(`\b(syscall|prctl|mmap|open|openat|mkdir|mkdirat|chmod|fchmod|fchmodat|chdir|mount|umount2|dup3|dup2|fcntl|setsid|setpgid|` +
 		`setrlimit|sigprocmask|signalfd|unshare|setns|sethostname|clone|pipe2|write|read|symlink|symlinkat|linkat|chown|fchown|fstat|socket|ioctl|kill|` +
 		`poll|signal|send_message|receive_message|write_text|write_proc)\(`)
 	function = regexp.MustCompile(`^[a-z_].*?(\w+)\([^;]*\)$`)

@@ -32,6 +32,7 @@ const memoryOfAttack = 32 << 20
 // keep it from nothing, cost little, and leave nothing. slowhttptest is the attack
 // where an exec is not dear; clients of our own send the same everywhere.
 func TestSlowClients(t *testing.T) {
+	t.Parallel() // it waits most of the time
 	d := testkit.StartDaemon(t, "--languages", "sh")
 	s := newService(d.URL, d.Token)
 	s.run(t, object{"command": []string{"true"}}).want(t, "ok")
@@ -51,7 +52,7 @@ func TestSlowClients(t *testing.T) {
 		{"nothing", "", true},
 	} {
 		t.Run("own_"+mode.name, func(t *testing.T) {
-			withstand(t, d, s, func(ctx context.Context) { ownSlowClients(ctx, s.address(), mode.request, mode.reads) })
+			withstand(t, d, s, 12*time.Second, func(ctx context.Context) { ownSlowClients(ctx, s.address(), mode.request, mode.reads) })
 		})
 	}
 	if os.Getenv(slowVar) != "" {
@@ -67,7 +68,7 @@ func TestSlowClients(t *testing.T) {
 		{"read", []string{"-X", "-w", "1", "-y", "64", "-n", "2", "-z", "5", "-k", "10", "-u", s.url + "/openapi.yaml"}},
 	} {
 		t.Run("slowhttptest_"+mode.name, func(t *testing.T) {
-			withstand(t, d, s, func(ctx context.Context) { slowhttptest(ctx, t, mode.args) })
+			withstand(t, d, s, time.Minute, func(ctx context.Context) { slowhttptest(ctx, t, mode.args) })
 		})
 	}
 }
@@ -127,11 +128,11 @@ func answered(s *service, req *http.Request) ([]byte, error) {
 	return io.ReadAll(resp.Body)
 }
 
-// withstand asks as a good client does while an attack goes on, and looks at the
-// service before, meanwhile and afterwards.
-func withstand(t *testing.T, d *testkit.Daemon, s *service, attack func(context.Context)) {
+// withstand asks as a good client does while an attack goes on, which is so long at most,
+// and looks at the service before, meanwhile and afterwards.
+func withstand(t *testing.T, d *testkit.Daemon, s *service, long time.Duration, attack func(context.Context)) {
 	before := atRest(t, d, s)
-	ctx, stop := context.WithTimeout(t.Context(), 12*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), long)
 	defer stop()
 	var attacking sync.WaitGroup
 	attacking.Go(func() { attack(ctx); stop() })

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"cordon/internal/processes"
 	"cordon/internal/testkit"
 )
 
@@ -171,9 +172,7 @@ func observe(t *testing.T, d *testkit.Daemon, s *service) observation {
 	return o
 }
 
-// openFiles counts the daemon's descriptors, but for what is kept for cells to come:
-// network namespaces, and the lanes of cgroup v1 with an eventfd each. There are as many
-// of these as cells have needed at once.
+// openFiles counts the daemon's descriptors, but for what the service keeps for later.
 func openFiles(t *testing.T, all []testkit.Process) (n int) {
 	t.Helper()
 	daemon := 0
@@ -190,7 +189,7 @@ func openFiles(t *testing.T, all []testkit.Process) (n int) {
 	}
 	for _, e := range entries {
 		to, err := os.Readlink(filepath.Join(dir, e.Name()))
-		if err == nil && !strings.HasPrefix(to, "net:") && !strings.Contains(to, "/lane-") && to != "anon_inode:[eventfd]" {
+		if err == nil && !processes.ComesAndGoes(to) {
 			n++
 		}
 	}

@@ -18,6 +18,7 @@ func parallel(t *testing.T) {
 
 // TestService starts one daemon and runs every group of tests on it.
 func TestService(t *testing.T) {
+	t.Parallel() // beside clients that are slow
 	d := testkit.StartDaemon(t)
 	s := newService(d.URL, d.Token)
 	t.Run("languages", func(t *testing.T) { testLanguages(t, s) })

@@ -1,0 +1,171 @@
+package httpapi
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"cordon/tenants"
+)
+
+// Tenancy is what the keys of tenants, and their limits, stand on.
+type Tenancy struct {
+	Keys     *tenants.Registry
+	Meter    *tenants.Meter
+	Holdings *tenants.Holdings // nil where no files are kept
+}
+
+// caller is who has sent a request.
+type caller struct {
+	operator bool // who holds the token: everything is theirs, without limits
+	tenants.Caller
+}
+
+type callerKey struct{}
+
+// withCaller makes room for the caller, whom authenticate finds: who looks at a request
+// from further out wants to know as well.
+func withCaller(ctx context.Context) (context.Context, *caller) {
+	who := &caller{}
+	return context.WithValue(ctx, callerKey{}, who), who
+}
+
+// callerOf is who has sent the request with this context; without one, nobody.
+func callerOf(ctx context.Context) *caller {
+	if who, ok := ctx.Value(callerKey{}).(*caller); ok {
+		return who
+	}
+	return &caller{}
+}
+
+// tenantOf is the tenant behind a request, "" for the operator. A request that came by no
+// way which asks who sends it is nobody's, and above all not the operator's.
+func tenantOf(ctx context.Context) string {
+	who := callerOf(ctx)
+	if !who.operator && who.Tenant == "" {
+		panic("a request of nobody")
+	}
+	return who.Tenant
+}
+
+// KeyOf names the tenant and the id of the key behind a request; both are "" for the
+// operator.
+func KeyOf(ctx context.Context) (tenant, key string) {
+	who := callerOf(ctx)
+	return who.Tenant, who.Key
+}
+
+// authenticated finds out who has sent a request. Whatever was given goes the same way:
+// what is no bearer token at all is compared, too, with the token and as a key.
+func (s *Server) authenticated(r *http.Request) bool {
+	scheme, given, _ := strings.Cut(authorization(r), " ")
+	given = strings.TrimSpace(given)
+	operator := s.config.Token.Is(given)
+	var key tenants.Caller
+	known := false
+	if t := s.config.Tenancy; t != nil {
+		key, known = t.Keys.Authenticate(given)
+	}
+	if !strings.EqualFold(scheme, "Bearer") || !operator && !known {
+		return false
+	}
+	who := callerOf(r.Context())
+	if who.operator = operator; !operator {
+		who.Caller = key
+	}
+	return true
+}
+
+// anyKey is the scope of routes that every key may use.
+const anyKey tenants.Scope = ""
+
+// scopeOf says which scope a route wants of a key. A route that is not here is the
+// operator's alone. docs/api.md has the same table.
+var scopeOf = map[string]tenants.Scope{
+	"POST " + runPath:     tenants.Run,
+	"POST " + jobsPath:    tenants.JobsWrite,
+	"DELETE " + jobPath:   tenants.JobsWrite,
+	"GET " + jobsPath:     tenants.JobsRead,
+	"GET " + jobPath:      tenants.JobsRead,
+	"GET " + eventsPath:   tenants.JobsRead,
+	"GET " + attachPath:   tenants.Attach,
+	"PUT " + filesPath:    tenants.Files,
+	"GET " + filesPath:    tenants.Files,
+	"HEAD " + filesPath:   tenants.Files,
+	"DELETE " + filesPath: tenants.Files,
+	"GET /v1/policies":    anyKey,
+	"GET /v1/languages":   anyKey,
+	"GET /v1/doctor":      tenants.Doctor,
+	"GET /metrics":        tenants.Metrics,
+}
+
+// mayUse says why the caller may not use a route; nil when it may.
+func (s *Server) mayUse(r *http.Request, route string) *Problem {
+	who := callerOf(r.Context())
+	_, path, _ := strings.Cut(route, " ")
+	if who.operator || open[path] {
+		return nil
+	}
+	scope, given := scopeOf[route]
+	switch {
+	case !given:
+		return s.turned(r.Context(), problem(CodeMissingScope, "", "this is the operator's alone: no key has a scope for it"))
+	case scope == anyKey || who.May(scope):
+		return nil
+	}
+	return s.turned(r.Context(), problem(CodeMissingScope, "", fmt.Sprintf("this wants the scope %q; the key %s has %q", scope, who.Key, who.Scopes)))
+}
+
+// keyEnds is closed when the key behind a request is not good any more: revoked, expired,
+// or replaced. It never is for the operator. What is watched ends with ctx.
+func (s *Server) keyEnds(ctx context.Context) <-chan struct{} {
+	who := callerOf(ctx)
+	if who.operator || s.config.Tenancy == nil {
+		return nil
+	}
+	keys, ended := s.config.Tenancy.Keys, make(chan struct{})
+	go func() {
+		for {
+			changed := keys.Changed()
+			holds, until := keys.Holds(&who.Caller)
+			if !holds {
+				close(ended)
+				return
+			}
+			wait := 24 * time.Hour
+			if !until.IsZero() {
+				wait = min(wait, time.Until(until))
+			}
+			timer := time.NewTimer(wait)
+			select {
+			case <-changed:
+			case <-timer.C:
+			case <-ctx.Done():
+				timer.Stop()
+				return
+			}
+			timer.Stop()
+		}
+	}()
+	return ended
+}
+
+// mayHave: whether a policy is there at all is looked up later, so that who may not have
+// it does not learn that either.
+func (s *Server) mayHave(tenant, policy string) *Problem {
+	if tenant == "" || s.config.Tenancy == nil {
+		return nil
+	}
+	allowed := s.config.Tenancy.Keys.Limits(tenant).Policies
+	if len(allowed) == 0 {
+		return nil
+	}
+	for _, name := range allowed {
+		if name == policy {
+			return nil
+		}
+	}
+	return problem(CodePolicyNotAllowed, "policy", fmt.Sprintf("%q is not for this tenant; allowed are %q", clip(policy), allowed))
+}
