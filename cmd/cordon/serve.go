@@ -104,7 +104,7 @@ func serve(ctx context.Context, c *config, logger *slog.Logger, trace string, he
 		return err
 	}
 	e, err := newEngine(ctx, engineOptions{config: *c, audit: log, instance: instanceName(c.State), runFiles: c.runFiles(),
-		parallel: c.Parallel, warm: c.Warm, files: true, languages: true, logger: logger})
+		parallel: c.Parallel, warm: c.Warm, files: true, languages: true, logger: logger, tenants: keys})
 	if err != nil {
 		return errors.Join(err, log.Close())
 	}
