@@ -186,9 +186,9 @@ func TestTwoPlayers(t *testing.T) {
 		for _, transcript := range []int64{0, 1 << 16} {
 			t.Run(fmt.Sprintf("%s/%d", name, transcript), func(t *testing.T) {
 				job := players(t, c.first, c.second)
-				job.Limits.CPUMillis, job.Programs[0].Limits.CPUMillis = ptr[int64](300), ptr[int64](300)
+				job.Limits.CPUMillis, job.Programs[0].Limits.CPUMillis = ptr(300*slowness()), ptr(300*slowness())
 				if c.verdict == WallLimit {
-					short(job, 700)
+					short(job, 700*slowness())
 				}
 				if job.TranscriptBytes = transcript; c.first == "yes" { // the interactor is to find it first
 					job.Limits.OutputBytes = ptr[int64](4 << 20)

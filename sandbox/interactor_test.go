@@ -31,7 +31,7 @@ func talks(script string, secrets ...string) *Job {
 	}
 	j.Checker = checks(judge.Testlib, guesser)
 	j.Checker.Interactive = true
-	j.Limits.WallMillis, j.Limits.CPUMillis = ptr[int64](700), ptr[int64](300)
+	j.Limits.WallMillis, j.Limits.CPUMillis = ptr(700*slowness()), ptr(300*slowness())
 	return j
 }
 

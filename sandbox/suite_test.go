@@ -235,7 +235,7 @@ func TestChecker(t *testing.T) {
 		"[ $out -gt $answer ] && { echo fine >&2; exit 0; }; echo $out is not larger than $answer >&2; exit 1\n"
 	job := doubles(test("", "1", "1"), test("", "1", "3"), test("", "9", "1"), test("", "8", "1"), test("", "7", "1"))
 	job.Checker = checks(judge.Testlib, larger)
-	job.Checker.Limits.CPUMillis = ptr[int64](200)
+	job.Checker.Limits.CPUMillis = ptr(200 * slowness())
 	r := l.run(t, job)
 	if r.verdicts() != "ok wrong_answer checker_failed checker_failed ok" || r.Verdict != CheckerFailed {
 		t.Fatalf("%s: %s; %+v", r.Verdict, r.verdicts(), r.Message)

@@ -25,6 +25,7 @@ var specials = map[string]func(*session, context.Context, *Outcome){
 	"A-55": (*session).abstractNames,
 	"A-57": (*session).fileLocks,
 	"A-67": (*session).daemonKilled,
+	"A-68": (*session).flooded,
 	"A-69": (*session).clientLeaves,
 	"A-70": (*session).cancelled,
 	"A-71": (*session).sameKey,

@@ -65,7 +65,7 @@ func TestTenants(t *testing.T) {
 	early := testkit.Daemon{State: state}
 	command(t, &early, "tenant", "set", "one", "--limit", "concurrency=2")
 	first := command(t, &early, "key", "add", "--tenant", "one") // before the service's first start
-	d := testkit.StartDaemonIn(t, state, "--languages", "sh")
+	d := testkit.StartDaemonIn(t, state, "--languages", "sh", "--parallel", "2")
 	operator := newService(d.URL, d.Token)
 	one := operator.as(first)
 	one.soon(t, 200, "")
@@ -216,7 +216,7 @@ func sameAfterAStart(t *testing.T, d *testkit.Daemon, operator *service) {
 	before := used(operator)
 	d.Signal(t, 15)
 	d.Wait(t)
-	again := testkit.StartDaemonIn(t, d.State, "--languages", "sh")
+	again := testkit.StartDaemonIn(t, d.State, "--languages", "sh", "--parallel", "2")
 	if after := used(newService(again.URL, again.Token)); after != before || !strings.Contains(after, "stored_bytes") || strings.Contains(after, "} 0\n") {
 		t.Errorf("before:\n%safter:\n%s", before, after)
 	}
