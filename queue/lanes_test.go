@@ -255,3 +255,77 @@ func TestEachTenantWaitsByItself(t *testing.T) {
 	g.open("b2")
 	receive(t, begun, "b2")
 }
+
+// TestOffersAmongRivals: where others try for the same jobs one offers any of the first, and
+// stays with it while those before it are begun elsewhere; it is withdrawn when it does not
+// wait any more, or a more urgent one has come.
+func TestOffersAmongRivals(t *testing.T) {
+	q := open(t, inMemory{NewMemory()}, newClock(), nil)
+	q.rivals.some = 4
+	for i := range 5 {
+		q.submit(fmt.Sprint("job", i), nil)
+	}
+	behind := func() *Offer {
+		t.Helper()
+		var o *Offer
+		until(t, "one is offered that is not the first", func() bool {
+			o = q.Offer(t.Context(), "")
+			if o.ID == "job0" || o.ID == "job1" {
+				o.End()
+				return false
+			}
+			return true
+		})
+		return o
+	}
+	o := behind()
+	for _, id := range []string{"job0", "job1"} {
+		if _, err := q.Cancel(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if o.Context().Err() != nil {
+			t.Errorf("%s is withdrawn when %s is begun elsewhere", o.ID, id)
+		}
+	}
+	q.submit("job9", nil)
+	if o.Context().Err() != nil {
+		t.Error("withdrawn for one that comes behind")
+	}
+	q.submit("urgent", func(s *Submission) { s.Priority = High })
+	if o.Context().Err() == nil {
+		t.Error("not withdrawn for one that is more urgent")
+	}
+	o.End()
+	if _, err := q.Cancel(t.Context(), "urgent"); err != nil {
+		t.Fatal(err)
+	}
+	o = behind()
+	if _, err := q.Cancel(t.Context(), o.ID); err != nil {
+		t.Fatal(err)
+	}
+	if o.Context().Err() == nil {
+		t.Error("not withdrawn when it does not wait any more")
+	}
+	o.End()
+	seen := map[string]bool{}
+	for range 200 { // all that wait are in the line still, each once
+		o := q.Offer(t.Context(), "")
+		seen[o.ID] = true
+		o.End()
+	}
+	if len(seen) != 3 {
+		t.Errorf("offered: %v", seen)
+	}
+}
+
+// TestNoLineWithoutAbilities: where no jobs run none are kept in a line.
+func TestNoLineWithoutAbilities(t *testing.T) {
+	api, _ := frontend(t, newSharedHome(), "api", nil)
+	api.submit("a", nil)
+	if n, names := api.Waiting(), api.Tenants(); n != 0 || len(names) != 0 || len(api.index.lanes) != 0 {
+		t.Errorf("%d wait, of %q", n, names)
+	}
+	if n := api.Stats().Jobs[Queued]; n != 1 {
+		t.Errorf("%d jobs", n)
+	}
+}

@@ -159,6 +159,7 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, log 
 	meter := tenants.OpenMeter(filepath.Join(c.State, tenants.UsageName), logger)
 	defer meter.Close()
 	e.meter.Store(meter.Meter)
+	defer e.meter.Store(nil) // jobs may end elsewhere until the queue is closed
 	var err error
 	if settings.Tenancy, err = e.tenancy(c, meter.Meter); err != nil {
 		return err
