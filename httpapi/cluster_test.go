@@ -119,6 +119,7 @@ func TestCluster(t *testing.T) {
 	t.Run("files", c.testFiles)
 	t.Run("waiting", c.testWaiting)
 	t.Run("attach", c.testAttach)
+	t.Run("webhook", c.testWebhook)
 	t.Run("worker", c.testQuiet)
 }
 
@@ -348,6 +349,34 @@ func (c *cluster) testAttach(t *testing.T) {
 	defer c.api.mirrors.mu.Unlock()
 	if n := len(c.api.mirrors.all); n != 0 {
 		t.Errorf("%d mirrors are left", n)
+	}
+}
+
+// The services that answer tell of the end of a job that has run elsewhere: once.
+func (c *cluster) testWebhook(t *testing.T) {
+	url, got := receivers(t, func(int) int { return 204 })
+	for _, s := range []*queued{c.api, c.other} {
+		s.config.Jobs.Hooks = hooksTo(t, url)
+		s.begin()
+	}
+	c.worker.runner.does(succeed)
+	var ids []string
+	for i := range 6 {
+		j := []*queued{c.api, c.other}[i%2].submit(t, `{"command":["true"],"webhook":{"url":"`+url+`"}}`)
+		ids = append(ids, j.ID)
+	}
+	told := map[string]int{}
+	for range ids {
+		told[next(t, got).notice.Data.ID]++
+	}
+	for _, id := range ids {
+		c.other.untilTold(t, id, "delivered")
+		if told[id] != 1 {
+			t.Errorf("%s was told of %d times", id, told[id])
+		}
+	}
+	if len(got) != 0 {
+		t.Errorf("%d more have come", len(got))
 	}
 }
 

@@ -318,14 +318,28 @@ func TestOffersAmongRivals(t *testing.T) {
 	}
 }
 
-// TestNoLineWithoutAbilities: where no jobs run none are kept in a line.
-func TestNoLineWithoutAbilities(t *testing.T) {
-	api, _ := frontend(t, newSharedHome(), "api", nil)
-	api.submit("a", nil)
-	if n, names := api.Waiting(), api.Tenants(); n != 0 || len(names) != 0 || len(api.index.lanes) != 0 {
-		t.Errorf("%d wait, of %q", n, names)
+// TestThinLines: behind a job that waits for long nothing is kept that has gone, and what
+// waits keeps its order.
+func TestThinLines(t *testing.T) {
+	q := open(t, inMemory{NewMemory()}, newClock(), func(c *Config) { c.MaxJobs = 5000 })
+	q.submit("0-first", nil)
+	for i := range 1500 {
+		id := fmt.Sprintf("1-%04d", i)
+		q.submit(id, nil)
+		if _, err := q.Cancel(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if n := api.Stats().Jobs[Queued]; n != 1 {
-		t.Errorf("%d jobs", n)
+	q.submit("2-second", nil)
+	line := func() int { q.mu.Lock(); defer q.mu.Unlock(); return q.index.lanes[""].lines[Normal].Len() }
+	if n := line(); n != 1502 {
+		t.Errorf("%d are in the line", n)
 	}
+	q.sweep(t.Context())
+	if n := line(); n != 2 {
+		t.Errorf("%d are in the line", n)
+	}
+	q.finish(q.claim("0-first"), End{Done, nil})
+	q.finish(q.claim("2-second"), End{Done, nil})
+	q.claim("")
 }

@@ -29,9 +29,6 @@ func (q *Queue) share(ctx context.Context) error {
 	if q.bus = busOf(q.j); q.bus == nil {
 		return nil
 	}
-	if q.config.Abilities == nil { // so that no line is kept from which nobody takes
-		q.index.able = func(*Record) bool { return false }
-	}
 	q.watched = newWatched(q.elapsed, q.config.Lease, q.config.Follow)
 	q.lease.until = q.elapsed() + q.config.Lease // others wait longer, from the first job of a service they never heard of
 	if err := q.onlyOne(ctx); err != nil || q.config.OwnClock {
