@@ -34,7 +34,6 @@ func (c *Couriers) Serve(ctx, running context.Context) {
 	defer cut()
 	var inside sync.WaitGroup
 	defer inside.Wait()
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(c.Grace, cut) })()
 	for ctx.Err() == nil {
 		t, next, err := c.Queue.Tell(ctx, 2*c.Lease, c)
 		if t == nil {
@@ -50,6 +49,7 @@ func (c *Couriers) Serve(ctx, running context.Context) {
 			c.Give(t.Hook)
 		})
 	}
+	time.AfterFunc(c.Grace, cut)
 }
 
 func hostKey(h *Hook) string                { return "host " + h.Host }

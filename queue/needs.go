@@ -53,9 +53,6 @@ func (a *Abilities) suits(service string, n *Needs) bool {
 // words are the needs as a sentence has them.
 func (n *Needs) words() string {
 	all := (&Abilities{Memory: 1}).lacks(n)
-	if n.Service != "" {
-		all = append(all, "the name "+n.Service)
-	}
 	if len(all) == 0 {
 		return "nothing in particular"
 	}
@@ -78,6 +75,8 @@ func (q *Queue) WaitingFor(r *Record) string {
 	switch {
 	case able:
 		return ""
+	case r.Needs.Service != "": // its name is not everybody's to know
+		return "the service that took it in: it is not there, or cannot run it any more"
 	case n == 0:
 		return "a worker: none is there"
 	case n == 1:

@@ -288,6 +288,27 @@ func TestNeeds(t *testing.T) {
 	able.finish(able.next("rust"), End{Done, nil})
 	able.finish(able.next("ci"), End{Done, nil})
 	able.claim("")
+	// One that has to run in a service of this name, and one that wants more than there is.
+	api.submit("pinned", needs(Needs{Service: "able"}))
+	api.submit("large", needs(Needs{Memory: 4 << 30}))
+	until(t, "both know of it", func() bool { return able.Waiting() == 2 && worker.Waiting() == 1 })
+	worker.claim("large")
+	able.finish(able.next("pinned"), End{Done, nil})
+	small, _ := member(t, h, "small", func(c *Config) { c.Abilities = &Abilities{Arch: "amd64", Memory: 1 << 30} })
+	api.submit("larger", needs(Needs{Memory: 2 << 30, Service: "small"}))
+	if got := waits("large"); got != "" {
+		t.Errorf("%q", got)
+	}
+	if got, want := waits("larger"), "the service that took it in: it is not there, or cannot run it any more"; got != want {
+		until(t, "it is known", func() bool { return len(api.Living()) == 3 })
+		if got = waits("larger"); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	small.claim("")
+	if r := api.wants("larger", Queued, 0); !api.Away(&r) || small.Away(&r) || !worker.Away(&r) {
+		t.Errorf("%+v is not away from %q", r, api.Service())
+	}
 	// One that waits for what never comes ends like any other, in its time.
 	api.clock.add(2 * time.Hour)
 	api.sees("arm", Expired, 0)
