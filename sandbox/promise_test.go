@@ -62,7 +62,36 @@ func TestPromise(t *testing.T) {
 		if got, err := l.Promise(job); err != nil || got != (Promise{c.memory, c.cpus}) {
 			t.Errorf("%s: %+v, %v; want %d and %g", name, got, err, c.memory, c.cpus)
 		}
+		// A service that runs no jobs says the same, but for the processors there are.
+		if got, err := PromiseElsewhere(l.config.Policies, job); err != nil || got.Memory != c.memory || got.CPUs != c.cpus && (c.cpus != 6 || got.CPUs != 8) {
+			t.Errorf("%s, elsewhere: %+v, %v; want %d and %g", name, got, err, c.memory, c.cpus)
+		}
 	}
+	job := shell("true")
+	job.Programs = []Program{{Name: "b", SameAs: MainProgram}, {Name: "c", SameAs: MainProgram}, {Name: "d", SameAs: MainProgram}}
+	job.Pipes = []Pipe{{From: End{MainProgram, 1}, To: End{"b", 0}}, {From: End{"b", 1}, To: End{"c", 0}}, {From: End{"c", 1}, To: End{"d", 0}}}
+	job.Cores = Apart // on cores that only another service may have
+	if _, err := PromiseElsewhere(l.config.Policies, job); err != nil {
+		t.Error(err)
+	}
+	job.Limits = memoryAndCPUs(1<<50, 1)
+	var denied *policy.DeniedError
+	if _, err := PromiseElsewhere(l.config.Policies, job); !errors.As(err, &denied) {
+		t.Errorf("%v", err)
+	}
+}
+
+// A place that was reserved for more processors than there are here is one with all of them.
+func TestReservedElsewhere(t *testing.T) {
+	l := newLab(t, func(c *Config) { c.HostCPUs, c.CPUs = 2, 2 })
+	p, err := l.Reserve(t.Context(), "", Promise{Memory: gibi, CPUs: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := l.Stats(); s.CPUs != 2 {
+		t.Errorf("%g processors are promised", s.CPUs)
+	}
+	p.Give()
 }
 
 // What could never be let in is refused at once, by the field that asks for most, and what
