@@ -93,6 +93,11 @@ func (k *kept) Keep(ctx context.Context, size int64, r io.Reader) (string, error
 		return "", err
 	}
 	k.held = append(k.held, f)
+	if k.holdings != nil {
+		if done, err := k.holdings.Use(k.tenant, f.Sum); err == nil { // else it was given up just now
+			k.used = append(k.used, done)
+		}
+	}
 	return f.Sum, nil
 }
 

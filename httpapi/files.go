@@ -124,7 +124,9 @@ func (s *Server) putFile(w http.ResponseWriter, r *http.Request) {
 
 // getFile is GET /v1/files/{sha256}. The file is in use until it has been read.
 func (s *Server) getFile(w http.ResponseWriter, r *http.Request) {
-	f, err := s.filesOf(tenantOf(r.Context())).Get(r.PathValue("sha256"))
+	k := s.keptFor(tenantOf(r.Context()))
+	defer k.release()
+	f, err := k.use(r.PathValue("sha256"))
 	if err != nil {
 		turnAway(w, r, s.fileProblem(err, nil))
 		return

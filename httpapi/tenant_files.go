@@ -95,7 +95,8 @@ func (f *tenantFiles) Put(ctx context.Context, sum string, size int64, r io.Read
 	if err := store.CheckSum(sum); err != nil {
 		return false, err
 	}
-	if f.holdings.Has(f.tenant, sum) {
+	if done, err := f.holdings.Use(f.tenant, sum); err == nil { // it cannot be given up while it is compared
+		defer done()
 		created, err := f.files.Put(ctx, sum, size, r)
 		if !created || err != nil {
 			return created, err
@@ -129,11 +130,11 @@ func (f *tenantFiles) bring(ctx context.Context, sum string, size int64, r io.Re
 	} else {
 		r = &countedReader{r, coming}
 	}
-	file, created, err := f.files.PutUnseen(ctx, sum, size, r)
+	file, unseen, err := f.files.PutUnseen(ctx, sum, size, r)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.holdings.Take(f.tenant, file.Sum, file.Size, created); err != nil {
+	if err := f.holdings.Take(f.tenant, file.Sum, file.Size, unseen); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil

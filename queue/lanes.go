@@ -30,7 +30,15 @@ func (x *index) push(e *entry) {
 		x.lanes[e.Tenant] = l
 	}
 	e.inLine = true
-	heap.Push(l.lines[e.Priority], e)
+	waiting := l.lines[e.Priority]
+	if int64(waiting.Len()) > 2*x.part(e.Tenant).waiting+1000 { // most have left, and not by the front
+		*waiting = slices.Clip(slices.DeleteFunc(*waiting, func(e *entry) bool {
+			e.inLine = x.jobs[e.ID] == e && e.State == Queued
+			return !e.inLine
+		}))
+		heap.Init(waiting)
+	}
+	heap.Push(waiting, e)
 }
 
 // next is the job of a tenant that is to be begun, or nil. It stays where it is. Now and then

@@ -363,10 +363,23 @@ func (q *Queue) Get(ctx context.Context, id string) (Record, error) {
 		return e.Record, nil
 	}
 	q.mu.Unlock()
-	if q.j.Alone() {
+	if q.j.Alone() || !isID(id) {
 		return Record{}, ErrNotFound
 	}
 	return q.lookUp(ctx, id)
+}
+
+// maxID is more than the id of any job has.
+const maxID = 64
+
+// isID: what has another form is the id of no job, and would be more than a name in the
+// journal's subjects: one for many, or so long that servers hang up.
+func isID(id string) bool {
+	good := id != "" && len(id) <= maxID
+	for _, c := range []byte(id) {
+		good = good && (c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '_')
+	}
+	return good
 }
 
 func (q *Queue) lookUp(ctx context.Context, id string) (Record, error) {

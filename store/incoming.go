@@ -79,7 +79,7 @@ func (in *incoming) finish() error {
 
 // keep gives the file its name, unless another had the same content in the meantime. It
 // is in use until the File is closed.
-func (s *Store) keep(in *incoming, sum string) (f *File, created bool, err error) {
+func (s *Store) keep(in *incoming, sum string, unseen bool) (f *File, created bool, err error) {
 	if err := in.finish(); err != nil {
 		return nil, false, err
 	}
@@ -94,12 +94,13 @@ func (s *Store) keep(in *incoming, sum string) (f *File, created bool, err error
 			s.mu.Unlock()
 			return nil, false, fmt.Errorf("the disk refused to give %s its name: %w", sum, err)
 		}
-		e, created = &entry{sum: sum, size: in.bytes}, true
+		e, created = &entry{sum: sum, size: in.bytes, unseen: unseen}, true
 		s.index[sum] = e
 		s.whole.add(1, e.size)
 		s.writing.add(-1, -in.bytes)
 		in.kept = true
 	}
+	e.unseen = e.unseen && unseen
 	tell := s.busy(e)
 	s.mu.Unlock()
 	tell()

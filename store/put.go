@@ -34,7 +34,7 @@ func (s *Store) Put(ctx context.Context, sum string, size int64, r io.Reader) (c
 	case !errors.Is(err, ErrNotFound):
 		return false, err
 	}
-	f, created, err := s.bring(ctx, sum, size, r)
+	f, created, err := s.bring(ctx, sum, size, false, r)
 	if err != nil {
 		return false, err
 	}
@@ -43,26 +43,34 @@ func (s *Store) Put(ctx context.Context, sum string, size int64, r io.Reader) (c
 
 // PutUnseen is Put for somebody who may not know what is there: it never looks, and takes as
 // much room and as long where the file is there as where it is not. The sum may be "": it is
-// whatever r has then. The file is in use until it is closed.
-func (s *Store) PutUnseen(ctx context.Context, sum string, size int64, r io.Reader) (f *File, created bool, err error) {
+// whatever r has then. The file is in use until it is closed. unseen: nobody has brought it in
+// another way since it is there.
+func (s *Store) PutUnseen(ctx context.Context, sum string, size int64, r io.Reader) (f *File, unseen bool, err error) {
 	if sum != "" {
 		if err := CheckSum(sum); err != nil {
 			return nil, false, err
 		}
 	}
-	return s.bring(ctx, sum, size, r)
+	f, _, err = s.bring(ctx, sum, size, true, r)
+	return f, f != nil && s.unseen(f.entry), err
+}
+
+func (s *Store) unseen(e *entry) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return e.unseen
 }
 
 // Add keeps what r has, whatever its SHA-256 is; size is as for Put. The file is in use
 // until it is closed. There must be room for it even where the same is there: its name is
 // known only when it has been written.
 func (s *Store) Add(ctx context.Context, size int64, r io.Reader) (*File, error) {
-	f, _, err := s.bring(ctx, "", size, r)
+	f, _, err := s.bring(ctx, "", size, false, r)
 	return f, err
 }
 
 // bring writes a file, of which the SHA-256 is known, or "".
-func (s *Store) bring(ctx context.Context, sum string, size int64, r io.Reader) (f *File, created bool, err error) {
+func (s *Store) bring(ctx context.Context, sum string, size int64, unseen bool, r io.Reader) (f *File, created bool, err error) {
 	if size > s.maxFile() {
 		return nil, false, fmt.Errorf("%w: %d bytes given, one file may have %d", ErrTooLarge, size, s.maxFile())
 	}
@@ -84,7 +92,7 @@ func (s *Store) bring(ctx context.Context, sum string, size int64, r io.Reader) 
 	if sum != "" && got != sum {
 		return nil, false, mismatch(sum, got, in.bytes)
 	}
-	return s.keep(in, got)
+	return s.keep(in, got, unseen)
 }
 
 // compare reads what is there already.

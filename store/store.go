@@ -80,13 +80,14 @@ func (a *amount) add(files, bytes int64) { a.files, a.bytes = a.files+files, a.b
 
 // entry is a file that has its name. All but sum and size is Store.mu's.
 type entry struct {
-	sum   string
-	size  int64
-	used  time.Time
-	told  time.Time // the time of use that the disk has
-	pins  int
-	gone  bool          // no longer in the index, though somebody may still use it
-	place *list.Element // in idle; nil while it is pinned
+	sum    string
+	size   int64
+	used   time.Time
+	told   time.Time // the time of use that the disk has
+	pins   int
+	gone   bool          // no longer in the index, though somebody may still use it
+	unseen bool          // only PutUnseen has brought it, since it is there
+	place  *list.Element // in idle; nil while it is pinned
 }
 
 // Open opens the store in a directory, and makes it if it is not there. What an

@@ -18,13 +18,24 @@ func TestPutUnseen(t *testing.T) {
 		if i == 2 {
 			named = "" // whatever it is
 		}
-		f, created, err := o.PutUnseen(t.Context(), named, 40, strings.NewReader(content))
-		if err != nil || f.Sum != sum || f.Size != 40 || created != (i == 0) {
-			t.Fatalf("%d: %+v, %v, %v", i, f, created, err)
+		f, unseen, err := o.PutUnseen(t.Context(), named, 40, strings.NewReader(content))
+		if err != nil || f.Sum != sum || f.Size != 40 || !unseen {
+			t.Fatalf("%d: %+v, %v, %v", i, f, unseen, err)
 		}
 		if err := f.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+	seen, err := o.Add(t.Context(), 40, strings.NewReader(content))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, unseen, err := o.PutUnseen(t.Context(), sum, 40, strings.NewReader(content))
+	if err != nil || unseen {
+		t.Errorf("what was added, too: %v, %v", unseen, err)
+	}
+	if err := errors.Join(seen.Close(), f.Close()); err != nil {
+		t.Fatal(err)
 	}
 	if s := o.Stats(); s.Files != 1 || s.Bytes != 40 || s.WritingFiles != 0 {
 		t.Errorf("%+v", s)
@@ -42,7 +53,7 @@ func TestPutUnseen(t *testing.T) {
 		t.Error(err)
 	}
 	// The owner is told of what goes, to make room or otherwise; the store is not written to.
-	f, _, err := o.PutUnseen(t.Context(), "", 70, strings.NewReader(strings.Repeat("z", 70)))
+	f, _, err = o.PutUnseen(t.Context(), "", 70, strings.NewReader(strings.Repeat("z", 70)))
 	if err != nil {
 		t.Fatal(err)
 	}

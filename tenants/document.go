@@ -88,6 +88,13 @@ const (
 // MaxCount is the largest limit that is a number of jobs.
 const MaxCount = 1_000_000
 
+// What is less is counted as nothing, and so would be no limit, or no time to wait that can be
+// told.
+const (
+	leastRate = 1e-6
+	leastCPU  = 1e-3
+)
+
 // CheckName says what is wrong with the name of a tenant. It becomes a label and the name
 // of a directory.
 func CheckName(name string) error {
@@ -158,11 +165,11 @@ func (l *Limits) Check() error {
 		}
 	}
 	// Not "is less": a NaN is neither.
-	if !(l.Rate >= 0 && l.Rate <= MaxCount) {
-		return fmt.Errorf("rate: %v given, allowed is up to %d jobs a second, as in 0.5, or 0 for no limit", l.Rate, MaxCount)
+	if !(l.Rate == 0 || l.Rate >= leastRate && l.Rate <= MaxCount) {
+		return fmt.Errorf("rate: %v given, allowed is %v to %d jobs a second, as in 0.5, or 0 for no limit", l.Rate, leastRate, MaxCount)
 	}
-	if !(l.CPUPerHour >= 0 && l.CPUPerHour <= 1e9) {
-		return fmt.Errorf("cpu_seconds_per_hour: %v given, allowed is up to 1e9, or 0 for no limit", l.CPUPerHour)
+	if !(l.CPUPerHour == 0 || l.CPUPerHour >= leastCPU && l.CPUPerHour <= 1e9) {
+		return fmt.Errorf("cpu_seconds_per_hour: %v given, allowed is %v to 1e9, or 0 for no limit", l.CPUPerHour, leastCPU)
 	}
 	if l.Rate == 0 && l.Burst > 0 {
 		return fmt.Errorf("burst: %d given without rate, to which it belongs", l.Burst)

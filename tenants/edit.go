@@ -93,7 +93,8 @@ func (d *Document) Revoke(id string, now time.Time) (Key, error) {
 	return *k, nil
 }
 
-// Rotate gives a key a new secret. The one it has stays good for overlap.
+// Rotate gives a key a new secret. The one it has, and earlier ones, stay good for overlap at
+// most.
 func (d *Document) Rotate(id string, now time.Time, overlap time.Duration) (text string, of Key, err error) {
 	_, k, err := d.FindKey(id)
 	if err != nil {
@@ -102,9 +103,15 @@ func (d *Document) Rotate(id string, now time.Time, overlap time.Duration) (text
 	if state := k.State(now); state != "good" {
 		return "", *k, fmt.Errorf("key %s is %s; make another with cordon key add", id, state)
 	}
-	k.Previous = slices.DeleteFunc(k.Previous, func(o Old) bool { return !now.Before(o.Until) })
+	end := stampTime(now.Add(overlap).Add(time.Second - 1))
+	k.Previous = slices.DeleteFunc(k.Previous, func(o Old) bool { return overlap == 0 || !now.Before(o.Until) })
+	for i := range k.Previous {
+		if end.Before(k.Previous[i].Until) {
+			k.Previous[i].Until = end
+		}
+	}
 	if overlap > 0 {
-		k.Previous = append(k.Previous, Old{k.SHA256, stampTime(now.Add(overlap).Add(time.Second - 1))})
+		k.Previous = append(k.Previous, Old{k.SHA256, end})
 	}
 	if len(k.Previous) > maxPrevious {
 		return "", *k, fmt.Errorf("key %s has %d earlier secrets that are good still; revoke it, or wait until %v", id, maxPrevious, k.Previous[0].Until)

@@ -99,16 +99,17 @@ func (h *Holdings) Bytes(tenant string) int64 {
 	return 0
 }
 
-// Take has a tenant hold a file that is in the store, and cannot go meanwhile. created: it
-// was not there before. What was there, and no tenant's, stays the operator's as well.
-func (h *Holdings) Take(tenant, sum string, size int64, created bool) error {
+// Take has a tenant hold a file that is in the store, and cannot go meanwhile. unseen: none
+// but tenants have brought it, and this one may be the first of them. What was there, and no
+// tenant's, stays the operator's as well.
+func (h *Holdings) Take(tenant, sum string, size int64, unseen bool) error {
 	h.order.Lock()
 	defer h.order.Unlock()
 	if h.Has(tenant, sum) {
 		return nil
 	}
 	h.mu.Lock()
-	operators := !created && h.files[sum] == nil
+	operators := !unseen && h.files[sum] == nil
 	h.mu.Unlock()
 	if operators {
 		if err := h.mark(operator, sum); err != nil {

@@ -171,3 +171,33 @@ func TestRotateWithoutOverlap(t *testing.T) {
 		}
 	}
 }
+
+// Whoever has a key's secret replaced without an overlap is rid of all that it had before.
+func TestRotateEndsAllEarlier(t *testing.T) {
+	d, r, now := &Document{Version: documentVersion}, NewRegistry(), time.Now()
+	if _, err := d.Set("a", now, func(*Limits) error { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	first, k, err := d.AddKey("a", "", DefaultScopes, now, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, _, err := d.Rotate(k.ID, now, 24*time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Use(d)
+	if _, good := r.Authenticate(first); !good {
+		t.Fatal("control: the first is not good within its overlap")
+	}
+	third, _, err := d.Rotate(k.ID, now, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Use(d)
+	for text, want := range map[string]bool{first: false, second: false, third: true} {
+		if _, good := r.Authenticate(text); good != want {
+			t.Errorf("good is %t, want %t (first %t, second %t)", good, want, text == first, text == second)
+		}
+	}
+}

@@ -16,6 +16,7 @@ type Registry struct {
 	mu      sync.RWMutex
 	keys    map[string]*holder // by id
 	limits  map[string]Limits
+	removed map[string]Limits // of tenants that were there: what they have queued runs within these
 	names   []string
 	changed chan struct{} // closed when there is another document
 	broken  error         // why the file that is there now is not followed
@@ -49,6 +50,15 @@ func (r *Registry) Use(d *Document) {
 	slices.Sort(names)
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	removed := map[string]Limits{}
+	for _, before := range []map[string]Limits{r.removed, r.limits} {
+		for name, l := range before {
+			if _, there := limits[name]; !there {
+				removed[name] = l
+			}
+		}
+	}
+	r.removed = removed
 	r.keys, r.limits, r.names, r.broken = keys, limits, names, nil
 	if r.changed != nil {
 		close(r.changed)
@@ -137,11 +147,15 @@ func (r *Registry) Changed() <-chan struct{} {
 	return r.changed
 }
 
-// Limits of a tenant; none for one that is not there.
+// Limits of a tenant; of one that was removed those that it had, none for one that was not
+// there since the start.
 func (r *Registry) Limits(name string) Limits {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.limits[name]
+	if l, there := r.limits[name]; there {
+		return l
+	}
+	return r.removed[name]
 }
 
 // Has says whether there is a tenant of this name.

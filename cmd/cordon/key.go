@@ -44,7 +44,7 @@ func keyAddCommand() *cobra.Command {
 				return err
 			}
 			now, end := time.Now(), time.Time{}
-			if expires != "" {
+			if cmd.Flags().Changed("expires") { // given and empty it is no time: not a key for ever
 				d, err := days("expires", expires)
 				if err != nil {
 					return err

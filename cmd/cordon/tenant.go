@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -111,6 +112,9 @@ func tenantSetCommand() *cobra.Command {
 			file, err := tenantsFile(cmd)
 			if err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("policy") && (len(policies) == 0 || len(policies) > 1 && slices.Contains(policies, noLimit)) {
+				return fmt.Errorf("--policy: %q given; names of policies are wanted, or %s alone for all of them", policies, noLimit)
 			}
 			created := false
 			err = file.Edit(func(d *tenants.Document) (err error) {

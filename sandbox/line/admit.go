@@ -43,11 +43,16 @@ func (l *Line) next(now int64) *waiter {
 	if l.passed >= l.all.places || now-l.heldAt > passWithin {
 		return nil
 	}
-	w := l.least(func(w *waiter) bool { return w.tenant != l.held.tenant && l.fits(w) })
+	w := l.least(func(w *waiter) bool { return w.tenant != l.held.tenant && l.fits(w) && l.leaves(w) })
 	if w != nil {
 		l.passed++
 	}
 	return w
+}
+
+// leaves: it does not take the last place of the queue from a queued job for which room is gathered.
+func (l *Line) leaves(w *waiter) bool {
+	return !w.queued || !l.held.queued || l.queued+1 < l.config.Queued
 }
 
 // least is the first of the tenant that was charged least among those that may have a place
@@ -75,7 +80,11 @@ func (l *Line) head(t *tenant) *waiter {
 			first = w
 		}
 	}
-	if first == nil || !t.share.holds(t.used, first.want) {
+	if first == nil {
+		return nil
+	}
+	if !t.share.holds(t.used, first.want) { // others do not keep it waiting: nothing is owed to it
+		t.charged = max(t.charged, l.virtual)
 		return nil
 	}
 	return first

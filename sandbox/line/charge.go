@@ -14,7 +14,8 @@ import (
 // has ended.
 //
 // Who comes back, or is new, begins with what the tenant was charged that was let in last:
-// nobody saves up for times in which it has nothing to do. And what a tenant was charged
+// nobody saves up for times in which it has nothing to wait for, or only waits for its own
+// share. And what a tenant was charged
 // beyond that is halved each five minutes.
 const (
 	placeShare    = 4
@@ -63,7 +64,7 @@ func (l *Line) tenant(name string) *tenant {
 		t = &tenant{name: name, weight: 1, share: Share{}.bound(), estimate: l.estimate, rate: 1}
 		l.tenants[name] = t
 	}
-	if t.idle() {
+	if t.waiting == 0 { // also while it has jobs that run: one that sleeps is no claim to all that others use meanwhile
 		t.charged = max(t.charged, l.virtual)
 	}
 	return t

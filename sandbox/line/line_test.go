@@ -315,8 +315,8 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
-// Room that is gathered is not given where its tenant may have less by then, or the queue has
-// its places.
+// Room that is gathered is not given where its tenant may have less by then, and the queue's last
+// place is kept with it.
 func TestHeldOneMayNotYet(t *testing.T) {
 	share := Share{}
 	b := newBench(t, Config{All: Share{Places: 4, Memory: 100}, Queued: 1, Tenants: func(name string) Share {
@@ -343,10 +343,9 @@ func TestHeldOneMayNotYet(t *testing.T) {
 	first = b.in(memory("a", 50))
 	big = b.in(Want{Tenant: "big", Memory: 60, Queued: true})
 	past := b.in(Want{Tenant: "a", Memory: 10, Queued: true})
-	b.waits(big)
-	b.runs(past)
+	b.waits(big, past) // it would have the queue's last place
 	first.place.Give(0)
-	b.waits(big)
-	past.place.Give(0)
 	b.runs(big)
+	big.place.Give(0)
+	b.runs(past)
 }
