@@ -69,24 +69,6 @@ func (x *index) pop(l *line) {
 	heap.Pop(l).(*entry).inLine = false
 }
 
-// thin takes out of the lines what does not wait any more, where that is the most: a job in
-// front may wait for long, and where others run the jobs nobody takes from the front.
-func (x *index) thin() {
-	for tenant, l := range x.lanes {
-		most := 2*int(x.part(tenant).ready) + 1000
-		for _, waiting := range l.lines {
-			if waiting.Len() <= most {
-				continue
-			}
-			*waiting = slices.Clip(slices.DeleteFunc(*waiting, func(e *entry) bool {
-				e.inLine = x.waits(e)
-				return !e.inLine
-			}))
-			heap.Init(waiting)
-		}
-	}
-}
-
 // back has a job wait again that was taken.
 func (x *index) back(e *entry) {
 	if x.jobs[e.ID] == e && e.State == Queued {

@@ -317,29 +317,3 @@ func TestOffersAmongRivals(t *testing.T) {
 		t.Errorf("offered: %v", seen)
 	}
 }
-
-// TestThinLines: behind a job that waits for long nothing is kept that has gone, and what
-// waits keeps its order.
-func TestThinLines(t *testing.T) {
-	q := open(t, inMemory{NewMemory()}, newClock(), func(c *Config) { c.MaxJobs = 5000 })
-	q.submit("0-first", nil)
-	for i := range 1500 {
-		id := fmt.Sprintf("1-%04d", i)
-		q.submit(id, nil)
-		if _, err := q.Cancel(t.Context(), id); err != nil {
-			t.Fatal(err)
-		}
-	}
-	q.submit("2-second", nil)
-	line := func() int { q.mu.Lock(); defer q.mu.Unlock(); return q.index.lanes[""].lines[Normal].Len() }
-	if n := line(); n != 1502 {
-		t.Errorf("%d are in the line", n)
-	}
-	q.sweep(t.Context())
-	if n := line(); n != 2 {
-		t.Errorf("%d are in the line", n)
-	}
-	q.finish(q.claim("0-first"), End{Done, nil})
-	q.finish(q.claim("2-second"), End{Done, nil})
-	q.claim("")
-}

@@ -207,7 +207,6 @@ func (q *Queue) due() (late, old, stranded, untidy []*entry) {
 	now := q.now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.index.thin()
 	for e := range q.index.active[Queued] {
 		if !e.taken && q.keeps() && !now.Before(e.Expires) {
 			e.taken = true
