@@ -1,9 +1,11 @@
 package httpapi
 
 import (
+	"bufio"
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strconv"
@@ -92,13 +94,27 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request) {
 	s.record(r.Context(), audit.Event{Event: audit.JobAttached, Job: a.id, State: string(record.State), Watch: a.watch})
 	w.Header().Set("Connection", "close")
 	// The origin has been looked at: see ours, whose names are those of this service.
-	a.conn, err = websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{AttachProtocol}, InsecureSkipVerify: true,
+	over := &handedOver{ResponseWriter: w}
+	a.conn, err = websocket.Accept(over, r, &websocket.AcceptOptions{Subprotocols: []string{AttachProtocol}, InsecureSkipVerify: true,
 		OnPongReceived: func(context.Context, []byte) { a.hear() }})
 	if err != nil {
 		return // it has answered
 	}
+	a.below = over.conn
 	a.conn.SetReadLimit(attachMessage)
 	a.run()
+}
+
+// handedOver notes the connection that net/http gives away.
+type handedOver struct {
+	http.ResponseWriter
+	conn net.Conn
+}
+
+// Hijack is http.Hijacker's.
+func (h *handedOver) Hijack() (c net.Conn, buffered *bufio.ReadWriter, err error) {
+	h.conn, buffered, err = http.NewResponseController(h.ResponseWriter).Hijack()
+	return h.conn, buffered, err
 }
 
 // attacher reads the request.

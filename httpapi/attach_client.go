@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"errors"
+	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -15,6 +16,7 @@ import (
 type attacher struct {
 	server  *Server
 	conn    *websocket.Conn
+	below   net.Conn // what conn stands on
 	id      string
 	from    string
 	watch   bool // it may not write
@@ -58,6 +60,8 @@ func (a *attacher) leave(why *closed) {
 		_ = a.conn.CloseNow()
 		return
 	}
+	// Close waits for the rest of a message that the client has begun, for ever.
+	_ = a.below.SetDeadline(time.Now().Add(farewell))
 	_ = a.conn.Close(why.code, why.reason) // what comes of it is not known to anybody
 }
 
@@ -86,10 +90,12 @@ func (a *attacher) both() {
 	a.pings.Wait()
 }
 
-// hurry cuts off a client to which a message is still on its way when the service ends.
+// hurry cuts off a client to which a message is still on its way when the service ends, or
+// its key is not good any more.
 func (a *attacher) hurry(over <-chan struct{}) {
 	select {
 	case <-a.server.ending:
+	case <-a.keyEnds:
 	case <-over:
 		return
 	}
@@ -97,12 +103,26 @@ func (a *attacher) hurry(over <-chan struct{}) {
 	defer late.Stop()
 	select {
 	case <-late.C:
-		_ = a.conn.CloseNow()
+		_ = a.below.Close() // CloseNow does nothing to a connection that is being closed
 	case <-over:
 	}
 }
 
-// lastWords is how long a client may take for what it has been sent when the service ends.
+// farewell is how long a client may take to answer that it is let go.
+const farewell = 5 * time.Second
+
+// revoked: the key is not good any more.
+func revoked(keyEnds <-chan struct{}) bool {
+	select {
+	case <-keyEnds:
+		return true
+	default:
+		return false
+	}
+}
+
+// lastWords is how long a client may take for what it has been sent when the service, or its
+// key, ends.
 const lastWords = 2 * time.Second
 
 // closedGone: the client has gone, and needs no reason.

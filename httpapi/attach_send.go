@@ -16,6 +16,9 @@ import (
 // output sends of a stream what comes behind the cursor.
 func (a *attacher) output(stream int, all []byte) *closed {
 	for a.at.offset[stream] < len(all) {
+		if revoked(a.keyEnds) {
+			return closedKey
+		}
 		part := all[a.at.offset[stream]:]
 		part = part[:min(len(part), eventBytes)]
 		if why := a.send(websocket.MessageBinary, append([]byte{byte(channelStdout + stream)}, part...)); why != nil {
@@ -63,6 +66,9 @@ func (a *attacher) read(ctx context.Context) *closed {
 			return closedGone
 		}
 		a.hear()
+		if revoked(a.keyEnds) { // whoever serves may have a message on its way
+			return closedKey
+		}
 		frame, err := decodeFrame(kind == websocket.MessageBinary, message)
 		if err != nil {
 			return &closed{closeBadFrame, "bad_frame: " + err.Error()}

@@ -91,6 +91,15 @@ type auditedService struct {
 
 func startAudited(t testing.TB, hooks *Hooks, change func(*Config)) *auditedService {
 	t.Helper()
+	return startAuditedOn(t, hooks, func(_ *queue.Config, c *Config) {
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+func startAuditedOn(t testing.TB, hooks *Hooks, change func(*queue.Config, *Config)) *auditedService {
+	t.Helper()
 	s := &auditedService{name: filepath.Join(t.TempDir(), "audit.log")}
 	var err error
 	if s.log, err = audit.Open(s.name, "start", slog.New(slog.DiscardHandler)); err != nil {
@@ -103,9 +112,7 @@ func startAudited(t testing.TB, hooks *Hooks, change func(*Config)) *auditedServ
 		c.Audit, c.Settings = s.log, []string{"audit-log"}
 		c.Jobs.Hooks = hooks
 		q.Settled, q.Told = AuditSettled(s.log), AuditTold(s.log)
-		if change != nil {
-			change(c)
-		}
+		change(q, c)
 	})
 	return s
 }

@@ -137,6 +137,9 @@ func (e *eventReader) serve(ctx context.Context) error {
 	defer heart.Stop()
 	for {
 		news, over, err := e.tell(ctx)
+		if errors.Is(err, errKeyEnded) {
+			return e.event("closing", object{"reason": string(CodeUnauthorized)})
+		}
 		if err != nil || over {
 			return err
 		}
@@ -157,6 +160,9 @@ func (e *eventReader) serve(ctx context.Context) error {
 		}
 	}
 }
+
+// errKeyEnded: the key is not good any more, before all was told.
+var errKeyEnded = errors.New("the key is not good any more")
 
 // object is JSON of an event.
 type object map[string]any
@@ -259,6 +265,9 @@ func printed(result []byte) (streams [2][]byte, err error) {
 // of which only a part is there waits for the rest.
 func (e *eventReader) output(stream int, all []byte, whole bool) error {
 	for e.at.offset[stream] < len(all) {
+		if revoked(e.keyEnds) {
+			return errKeyEnded
+		}
 		part := all[e.at.offset[stream]:]
 		more := len(part) > eventBytes
 		part = part[:min(len(part), eventBytes)]

@@ -29,11 +29,13 @@ type patience struct {
 	reader time.Duration
 	// ping is how often an attached client is asked whether it is there.
 	ping time.Duration
+	// journal is how long the end waits for a journal that takes nothing.
+	journal time.Duration
 	// rate is how many bytes of a file make a second more, both ways.
 	rate int64
 }
 
-var defaultPatience = patience{headers: 5 * time.Second, body: 30 * time.Second, answer: time.Minute, idle: 30 * time.Second, reader: 10 * time.Second, ping: beat, rate: 128 << 10}
+var defaultPatience = patience{headers: 5 * time.Second, body: 30 * time.Second, answer: time.Minute, idle: 30 * time.Second, reader: 10 * time.Second, ping: beat, journal: 10 * time.Second, rate: 128 << 10}
 
 // Serve answers on the listeners until ctx is done. Then no new job is taken,
 // running ones get the drain time to end, and what is left is cut off: their
@@ -71,7 +73,7 @@ func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...ne
 	case err := <-failed:
 		cancelJobs(sandbox.ErrShuttingDown)
 		beginNone()
-		<-queued
+		s.lastOf(queued)
 		return errors.Join(err, server.Close())
 	case <-ctx.Done():
 	}
@@ -93,11 +95,27 @@ func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...ne
 		last, stop := context.WithTimeout(context.Background(), 10*time.Second)
 		defer stop()
 		err = server.Shutdown(last)
-		<-queued
+		s.lastOf(queued)
 	}
 	if errors.Is(err, context.DeadlineExceeded) { // clients that do not read: every job has ended
 		s.config.Logger.Warn("connections were cut off whose clients did not read their answers")
 		err = server.Close()
 	}
 	return err
+}
+
+// lastOf waits until the jobs of the queue have ended, all of which were told to. A journal
+// that takes nothing does not keep the service from ending: what it could not be told the
+// next start settles.
+func (s *Server) lastOf(queued <-chan struct{}) {
+	enough := time.NewTimer(s.patience.journal)
+	defer enough.Stop()
+	select {
+	case <-queued:
+		return
+	case <-enough.C:
+	}
+	s.config.Logger.Error("the queue's journal cannot be written; the next start settles the jobs that were running")
+	s.config.Jobs.Queue.GiveUp()
+	<-queued
 }

@@ -152,8 +152,8 @@ func (s *Server) keyEnds(ctx context.Context) <-chan struct{} {
 	return ended
 }
 
-// mayHave: whether a policy is there at all is looked up later, so that who may not have
-// it does not learn that either.
+// mayHave: a tenant that is restricted to some policies gets the others refused, whether
+// there is such a policy or not. GET /v1/policies shows all of them to everybody.
 func (s *Server) mayHave(tenant, policy string) *Problem {
 	if tenant == "" || s.config.Tenancy == nil {
 		return nil

@@ -319,13 +319,14 @@ func (q *Queue) Cancel(ctx context.Context, id string) (Record, error) {
 		}
 		r, version, claim := e.Record, e.version, e.claim
 		q.mu.Unlock()
+		writing := context.WithoutCancel(ctx) // whoever asked for it may be gone meanwhile: it is done, and told
 		switch {
 		case r.State == Queued:
 			r.State, r.Finished = Cancelled, q.now().UTC().Truncate(time.Microsecond)
-			err = q.settleAs(ctx, e, r, version, nil)
+			err = q.settleAs(writing, e, r, version, nil)
 		case r.State == Running && !r.Cancel:
 			r.Cancel = true
-			err = q.settleAs(ctx, e, r, version, nil) // so that no later start runs it again
+			err = q.settleAs(writing, e, r, version, nil) // so that no later start runs it again
 		}
 		if errors.Is(err, errConflict) {
 			if _, err = q.lookUp(ctx, id); err == nil {

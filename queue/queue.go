@@ -29,7 +29,7 @@ type Config struct {
 	Ran func(tenant string, cpu, ran, ago time.Duration)
 	// Settled is called when this service has ended a job otherwise than by Finish: it was
 	// cancelled or expired while it waited, or cut off by the end of an earlier start or of
-	// another service.
+	// another service; of the last some are queued again.
 	Settled func(*Record)
 	// Told is called when this service has delivered a webhook, or given it up.
 	Told func(*Record)
@@ -217,19 +217,31 @@ func (q *Queue) Submit(ctx context.Context, s Submission) (r Record, created boo
 	now := q.now().UTC().Truncate(time.Microsecond)
 	r = Record{ID: s.ID, Tenant: s.Tenant, State: Queued, Priority: s.Priority, RetrySafe: s.RetrySafe, Created: now, Expires: now.Add(s.TTL), Wait: s.TTL.Milliseconds(),
 		Files: s.Files, Hook: s.Hook, Bytes: int64(len(s.Request)), Memory: s.Memory, CPUs: s.CPUs, Needs: s.Needs, Brief: s.Brief, Names: s.Names}
+	if err := ctx.Err(); err != nil {
+		return r, false, err
+	}
+	// What is begun is done, though its client may be gone meanwhile: else there would be
+	// parts and keys without a job, or a job of which its caller does not know.
+	ctx = context.WithoutCancel(ctx)
+	full := q.reserve(&s)
+	if full == nil {
+		defer q.unreserve(&s)
+	}
 	if s.Key != "" {
 		r.Key = sum([]byte(keyText(&s)))
-		known, err := q.keyed(ctx, &r, sum(s.Request))
+		known, err := q.keyed(ctx, &r, sum(s.Request), full == nil)
 		if err != nil || known != nil {
 			return deref(known), false, err
 		}
 	}
-	if err := q.reserve(&s); err != nil {
-		return r, false, err
+	if full != nil {
+		return r, false, full
 	}
-	defer q.unreserve(&s)
 	var rest []byte
 	if r.Parts, rest, err = putParts(ctx, q.j, requestPart, r.ID, s.Request); err != nil {
+		if r.Key == "" { // with one, somebody else may be sending the same
+			_ = q.j.Remove(ctx, subject(requestPart, r.ID)+".>") // else the next start does
+		}
 		return r, false, err
 	}
 	number, err := q.j.Put(ctx, subject(submission, r.ID), encode(&r), rest, 0)
@@ -266,17 +278,22 @@ func sum(b []byte) string {
 	return hex.EncodeToString(s[:])
 }
 
-// keyed gives the job of a key. Where there is none yet the key is r's from now on; where
-// the key was taken but its job never came, r is to be that job.
-func (q *Queue) keyed(ctx context.Context, r *Record, request string) (*Record, error) {
+// keyed gives the job of a key. Where there is none yet, and r may come in, the key is r's
+// from now on; where the key was taken but its job never came, r is to be that job.
+func (q *Queue) keyed(ctx context.Context, r *Record, request string, room bool) (*Record, error) {
 	name := subject(keyOf, r.Key)
-	_, err := q.j.Put(ctx, name, []byte(r.ID+" "+request), nil, 0)
-	if !errors.Is(err, errConflict) {
-		return nil, err
+	if room {
+		_, err := q.j.Put(ctx, name, []byte(r.ID+" "+request), nil, 0)
+		if !errors.Is(err, errConflict) {
+			return nil, err
+		}
 	}
 	m, err := q.j.Get(ctx, name)
-	if errors.Is(err, errNone) { // its job was removed just now
-		return q.keyed(ctx, r, request)
+	if errors.Is(err, errNone) && room { // its job was removed just now
+		return q.keyed(ctx, r, request, room)
+	}
+	if errors.Is(err, errNone) { // what is refused leaves no key
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -496,6 +513,10 @@ func (q *Queue) Stats() Stats {
 	}
 	return s
 }
+
+// GiveUp ends all attempts to write down what the journal does not take. After it only Close
+// is of use.
+func (q *Queue) GiveUp() { q.stop() }
 
 // Close ends the queue, and its journal. Claims that have not ended are cut off.
 func (q *Queue) Close() error {

@@ -88,7 +88,11 @@ func (q *Queue) cutOff(ctx context.Context, e *entry) error {
 	if r.State == Queued {
 		r.again(q.now())
 	}
-	return q.settleAs(ctx, e, r, version, nil)
+	err := q.settleAs(ctx, e, r, version, nil)
+	if err == nil && r.State == Queued && q.config.Settled != nil { // this attempt has ended
+		q.config.Settled(&r)
+	}
+	return err
 }
 
 func (q *Queue) removeStrays(ctx context.Context, found *strays) error {
