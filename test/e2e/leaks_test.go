@@ -44,6 +44,7 @@ var mixed = []struct {
 // TestLeaks runs a thousand jobs, a few at a time, and looks at the service
 // before and after.
 func TestLeaks(t *testing.T) {
+	t.Parallel() // it counts what is its own
 	d := testkit.StartDaemon(t, "--policies", writePolicy(t))
 	s := newService(d.URL, d.Token)
 	runMixed(t, s, 100) // fills pools, caches and the heap
