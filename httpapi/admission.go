@@ -42,6 +42,22 @@ func (s *Server) admit(a *admission, what string, next http.Handler) http.Handle
 	})
 }
 
+// among takes a place among those of a kind, as many of them as a tenant may have. what says
+// of those that are inside what they do.
+func (s *Server) among(ctx context.Context, a *admission, what string) (leave func(), p *Problem) {
+	part, p := s.enter(ctx, a, what)
+	if p != nil {
+		return nil, s.turned(ctx, p)
+	}
+	select {
+	case a.places <- struct{}{}:
+		return func() { <-a.places; part() }, nil
+	default:
+		part()
+		return nil, problem(CodeQueueFull, "", fmt.Sprintf("%d %s already; try again later", cap(a.places), what))
+	}
+}
+
 // ticket is a job's place in the service.
 type ticket struct {
 	leave      func()

@@ -68,19 +68,12 @@ func (s *Server) attach(w http.ResponseWriter, r *http.Request) {
 		turnAway(w, r, refusal(sandbox.ErrShuttingDown))
 		return
 	}
-	leave, p := s.enter(r.Context(), s.attachers, "clients are attached to jobs")
+	leave, p := s.among(r.Context(), s.attachers, "clients are attached to jobs")
 	if p != nil {
-		turnAway(w, r, s.turned(r.Context(), p))
+		turnAway(w, r, p)
 		return
 	}
 	defer leave()
-	select {
-	case s.attachers.places <- struct{}{}:
-		defer func() { <-s.attachers.places }()
-	default:
-		turnAway(w, r, problem(CodeQueueFull, "", fmt.Sprintf("%d clients are attached to jobs already; try again later", cap(s.attachers.places))))
-		return
-	}
 	record, err := s.own(r.Context(), a.id)
 	if err != nil {
 		turnAway(w, r, s.queueProblem(err))

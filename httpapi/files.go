@@ -76,19 +76,12 @@ func (s *Server) transfer(next http.Handler) http.Handler {
 			turnAway(w, r, refusal(sandbox.ErrShuttingDown))
 			return
 		}
-		leave, p := s.enter(r.Context(), s.transfers, "files come or go")
+		leave, p := s.among(r.Context(), s.transfers, "files come or go")
 		if p != nil {
-			turnAway(w, r, s.turned(r.Context(), p))
+			turnAway(w, r, p)
 			return
 		}
 		defer leave()
-		select {
-		case s.transfers.places <- struct{}{}:
-			defer func() { <-s.transfers.places }()
-		default:
-			turnAway(w, r, problem(CodeQueueFull, "", fmt.Sprintf("%d files come or go already; try again later", cap(s.transfers.places))))
-			return
-		}
 		next.ServeHTTP(w, r)
 	})
 }

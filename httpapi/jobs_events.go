@@ -73,19 +73,12 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		turnAway(w, r, refusal(sandbox.ErrShuttingDown))
 		return
 	}
-	leave, p := s.enter(r.Context(), s.readers, "readers follow jobs")
+	leave, p := s.among(r.Context(), s.readers, "readers follow jobs")
 	if p != nil {
-		turnAway(w, r, s.turned(r.Context(), p))
+		turnAway(w, r, p)
 		return
 	}
 	defer leave()
-	select {
-	case s.readers.places <- struct{}{}:
-		defer func() { <-s.readers.places }()
-	default:
-		turnAway(w, r, problem(CodeQueueFull, "", fmt.Sprintf("%d readers follow jobs already; try again later", cap(s.readers.places))))
-		return
-	}
 	id := r.PathValue("id")
 	if _, err := s.own(r.Context(), id); err != nil {
 		turnAway(w, r, s.queueProblem(err))

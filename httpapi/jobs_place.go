@@ -27,10 +27,6 @@ func (noPlace) Give()                                                        {}
 
 // promised tells what a job will be promised, and refuses one that could never be let in.
 func (j *Jobs) promised(job *sandbox.Job, s *queue.Submission) *Problem {
-	if s.Tenant == "" {
-		s.Tenant = job.Tenant
-	}
-	job.Tenant = s.Tenant
 	if j.Promise == nil {
 		return nil
 	}

@@ -93,24 +93,9 @@ func (b natsBus) follow(ctx context.Context, tell func(*Beat)) error {
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages()
-	if err != nil {
-		return err
-	}
-	defer messages.Stop()
-	stop := context.AfterFunc(ctx, messages.Stop)
-	defer stop()
-	for {
-		m, err := messages.Next()
-		if err != nil {
-			return err
-		}
-		about, err := m.Metadata()
-		if err != nil {
-			return err
-		}
+	return each(ctx, consumer, func(m jetstream.Msg, about *jetstream.MsgMetadata) {
 		tell(&Beat{m.Headers().Get(nameHeader), uint64(about.Timestamp.UnixNano()), m.Data()})
-	}
+	})
 }
 
 // Clock is the bus's.

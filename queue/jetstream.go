@@ -153,7 +153,19 @@ func (s *stream) follow(ctx context.Context, seen *uint64, tell func(*Message), 
 	if err != nil {
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(500))
+	return each(ctx, consumer, func(m jetstream.Msg, about *jetstream.MsgMetadata) {
+		*seen = about.Sequence.Stream
+		tell(&Message{m.Subject(), *seen, about.Timestamp, []byte(m.Headers().Get(metaHeader)), nil})
+		if about.NumPending == 0 {
+			told()
+		}
+	}, jetstream.PullMaxMessages(500))
+}
+
+// each tells of a consumer's messages as they come, until ctx is done or the servers are
+// gone.
+func each(ctx context.Context, from jetstream.Consumer, tell func(jetstream.Msg, *jetstream.MsgMetadata), options ...jetstream.PullMessagesOpt) error {
+	messages, err := from.Messages(options...)
 	if err != nil {
 		return err
 	}
@@ -169,10 +181,6 @@ func (s *stream) follow(ctx context.Context, seen *uint64, tell func(*Message), 
 		if err != nil {
 			return err
 		}
-		*seen = about.Sequence.Stream
-		tell(&Message{m.Subject(), *seen, about.Timestamp, []byte(m.Headers().Get(metaHeader)), nil})
-		if about.NumPending == 0 {
-			told()
-		}
+		tell(m, about)
 	}
 }
