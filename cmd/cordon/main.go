@@ -68,7 +68,7 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(newServeCommand(), newRunCommand(), newTokenCommand(), newPolicyCommand(), newDoctorCommand(),
-		newSetupCommand(), newCalibrateCommand(), newJudgeCommand(), newBenchCommand(), newBenchPrototypeCommand(), newVerifyCommand(), newVersionCommand(), newProbeCommand())
+		newSetupCommand(), newCalibrateCommand(), newJudgeCommand(), newBenchCommand(), newBenchPrototypeCommand(), newVerifyCommand(), newImageCommand(), newVersionCommand(), newProbeCommand())
 	return root
 }
 

@@ -1,0 +1,327 @@
+package image
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Config says where a store is and what it takes.
+type Config struct {
+	Dir    string // made where it is missing; its parent is there
+	Owners Owners
+	Limits Limits // zero: DefaultLimits
+}
+
+// Store is a directory of layers and images. Several processes may use it at once.
+//
+//	layers/ID/      a layer: ID is the beginning of its digest, so that many names fit one mount
+//	  fs/           its tree, as an overlay wants it
+//	  apart/        content that a later entry of the layer has replaced
+//	  record        what its archive had besides
+//	  layer.json
+//	images/ID.json  an image: its configuration and its layers, by the configuration's digest
+//	names.json      which image has which name
+//	work/           what is being made; what a killed process has left there goes at the next start
+//	lock            held while names and images change
+type Store struct {
+	dir    string
+	root   int
+	layers int
+	work   int
+	owners Owners
+	limits Limits
+}
+
+const (
+	layersDir = "layers"
+	imagesDir = "images"
+	workDir   = "work"
+	lockName  = "lock"
+	namesName = "names.json"
+	treeDir   = "fs"
+	apartDir  = "apart"
+	layerFile = "layer.json"
+	recordArk = "record"
+)
+
+// Open opens a store, and makes it where there is none.
+func Open(c Config) (*Store, error) {
+	if c.Limits == (Limits{}) {
+		c.Limits = DefaultLimits()
+	}
+	if err := c.Limits.Check(); err != nil {
+		return nil, err
+	}
+	s := &Store{dir: c.Dir, owners: c.Owners, limits: c.Limits, root: -1, layers: -1, work: -1}
+	if err := s.open(); err != nil {
+		return nil, errors.Join(fmt.Errorf("image store %s: %w", c.Dir, err), s.Close())
+	}
+	return s, nil
+}
+
+func (s *Store) open() (err error) {
+	if err := os.Mkdir(s.dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if s.root, err = unix.Open(s.dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err != nil {
+		return err
+	}
+	for _, d := range []string{layersDir, imagesDir, workDir} {
+		if err := unix.Mkdirat(s.root, d, 0o700); err != nil && !errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("%s: %w", d, err)
+		}
+	}
+	if s.layers, err = beneath(s.root, layersDir, unix.O_RDONLY|unix.O_DIRECTORY); err != nil {
+		return err
+	}
+	if s.work, err = beneath(s.root, workDir, unix.O_RDONLY|unix.O_DIRECTORY); err != nil {
+		return err
+	}
+	_, err = s.sweep()
+	return err
+}
+
+// Close closes the store; what is in use stays so until it is closed itself.
+func (s *Store) Close() error {
+	var errs []error
+	for _, fd := range []int{s.root, s.layers, s.work} {
+		if fd >= 0 {
+			errs = append(errs, unix.Close(fd))
+		}
+	}
+	s.root, s.layers, s.work = -1, -1, -1
+	return errors.Join(errs...)
+}
+
+// Layers is the directory of the layers: what Lowers names lies below it.
+func (s *Store) Layers() string { return s.dir + "/" + layersDir }
+
+// locked does something while no other process changes names or images.
+func (s *Store) locked(do func() error) error {
+	var fd int
+	err := again(func() (err error) {
+		fd, err = unix.Openat(s.root, lockName, unix.O_RDWR|unix.O_CREAT|unix.O_CLOEXEC|unix.O_NOFOLLOW, 0o600)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("image store %s: lock: %w", s.dir, err)
+	}
+	defer unix.Close(fd)
+	if err := again(func() error { return unix.Flock(fd, unix.LOCK_EX) }); err != nil {
+		return fmt.Errorf("image store %s: lock: %w", s.dir, err)
+	}
+	return do()
+}
+
+// bench is a directory of work/ that only its owner uses. It is locked while that lives.
+type bench struct {
+	store *Store
+	name  string
+	fd    int
+}
+
+func (s *Store) bench() (*bench, error) {
+	for {
+		name := strings.ToLower(rand.Text())
+		if err := unix.Mkdirat(s.work, name, 0o700); err != nil {
+			return nil, fmt.Errorf("image store %s: work: %w", s.dir, err)
+		}
+		fd, err := beneath(s.work, name, unix.O_RDONLY|unix.O_DIRECTORY)
+		if errors.Is(err, unix.ENOENT) { // a sweep was quicker
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		err = again(func() error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
+		if err == nil && same(s.work, name, fd) {
+			return &bench{s, name, fd}, nil
+		}
+		unix.Close(fd)
+		if err != nil && err != unix.EWOULDBLOCK {
+			return nil, fmt.Errorf("image store %s: work: %w", s.dir, err)
+		}
+	}
+}
+
+// same: a name still stands for what is open.
+func same(dir int, name string, fd int) bool {
+	var named, open unix.Stat_t
+	return unix.Fstatat(dir, name, &named, unix.AT_SYMLINK_NOFOLLOW) == nil && unix.Fstat(fd, &open) == nil &&
+		named.Ino == open.Ino && named.Dev == open.Dev
+}
+
+func (b *bench) close() error {
+	err := removeAll(b.store.work, b.name)
+	return errors.Join(err, unix.Close(b.fd))
+}
+
+// file makes a file in it.
+func (b *bench) file(name string) (*os.File, error) {
+	var fd int
+	err := again(func() (err error) {
+		fd, err = unix.Openat(b.fd, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+		return err
+	})
+	if err != nil {
+		return nil, &os.PathError{Op: "create", Path: name, Err: err}
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
+// sweep removes what killed processes have left, and counts it.
+func (s *Store) sweep() (int, error) {
+	names, err := namesIn(s.work, ".")
+	if err != nil {
+		return 0, err
+	}
+	n := 0
+	for _, name := range names {
+		fd, err := beneath(s.work, name, unix.O_RDONLY|unix.O_DIRECTORY)
+		if err != nil {
+			continue // gone, or nothing of ours
+		}
+		if unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) == nil {
+			if err = removeAll(s.work, name); err == nil {
+				n++
+			}
+		}
+		unix.Close(fd)
+		if err != nil {
+			return n, fmt.Errorf("what a killed process has left cannot be removed: %w", err)
+		}
+	}
+	return n, nil
+}
+
+// namesIn lists a directory below another.
+func namesIn(dir int, name string) ([]string, error) {
+	fd, err := beneath(dir, name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fd), name)
+	defer f.Close()
+	return f.Readdirnames(-1)
+}
+
+// removeAll removes a name and all below it, by descriptors. Directories whose owner may
+// not do so are changed first.
+func removeAll(dir int, name string) error {
+	err := again(func() error { return unix.Unlinkat(dir, name, 0) })
+	if err == nil || errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	var st unix.Stat_t
+	if unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) != nil || st.Mode&unix.S_IFMT != unix.S_IFDIR {
+		return &os.PathError{Op: "unlinkat", Path: name, Err: err}
+	}
+	if st.Mode&0o700 != 0o700 {
+		if err := unix.Fchmodat(dir, name, 0o700, 0); err != nil { // it is a directory: nothing is followed
+			return &os.PathError{Op: "chmod", Path: name, Err: err}
+		}
+	}
+	fd, err := beneath(dir, name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	f := os.NewFile(uintptr(fd), name)
+	defer f.Close()
+	for {
+		names, err := f.Readdirnames(1000)
+		for _, n := range names {
+			if err := removeAll(fd, n); err != nil {
+				return err
+			}
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := f.Seek(0, io.SeekStart); err != nil { // what was removed moves what is left
+			return err
+		}
+	}
+	if err := again(func() error { return unix.Unlinkat(dir, name, unix.AT_REMOVEDIR) }); err != nil {
+		return &os.PathError{Op: "rmdir", Path: name, Err: err}
+	}
+	return nil
+}
+
+// writeJSON puts a document where it belongs: whole, or not at all.
+func (s *Store) writeJSON(name string, v any) error {
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	b, err := s.bench()
+	if err != nil {
+		return err
+	}
+	err = b.write("new", append(text, '\n'))
+	if err == nil {
+		err = unix.Renameat(b.fd, "new", s.root, name)
+	}
+	if err == nil {
+		err = syncDir(s.root, parentOf(name))
+	}
+	if err = errors.Join(err, b.close()); err != nil {
+		return fmt.Errorf("image store %s: %s: %w", s.dir, name, err)
+	}
+	return nil
+}
+
+func parentOf(name string) string {
+	if dir, _, ok := strings.Cut(name, "/"); ok {
+		return dir
+	}
+	return "."
+}
+
+// write makes a file that is on the disk when it returns.
+func (b *bench) write(name string, text []byte) error {
+	f, err := b.file(name)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+func syncDir(dir int, name string) error {
+	fd, err := beneath(dir, name, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.NewSyscallError("fsync", again(func() error { return unix.Fsync(fd) })), unix.Close(fd))
+}
+
+// readJSON reads a document of the store's.
+func readJSON(dir int, name string, to any) error {
+	f, err := openFile(dir, name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 8*documentMax))
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, to); err != nil {
+		return fmt.Errorf("%w: %s: %w", ErrDamaged, name, err)
+	}
+	return nil
+}
