@@ -131,7 +131,7 @@ func (t *tree) apply(e *entry) error {
 		return nil
 	}
 	was := t.nodes[e.path]
-	if e.path != "." {
+	if e.path != "." && e.kind != isDropped {
 		if err := t.directory(path.Dir(e.path)); err != nil {
 			return err
 		}

@@ -199,12 +199,24 @@ func (u *unpacking) content(f *os.File, r io.Reader, size int64, holes bool) (ui
 }
 
 func (u *unpacking) write(f *os.File, piece []byte, holes bool) error {
-	if holes && allZero(piece) {
-		_, err := f.Seek(int64(len(piece)), io.SeekCurrent)
+	if !holes {
+		_, err := f.Write(piece)
 		return err
 	}
-	_, err := f.Write(piece)
-	return err
+	for len(piece) > 0 { // page by page
+		page := piece[:min(len(piece), os.Getpagesize())]
+		piece = piece[len(page):]
+		var err error
+		if allZero(page) {
+			_, err = f.Seek(int64(len(page)), io.SeekCurrent)
+		} else {
+			_, err = f.Write(page)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func allZero(p []byte) bool {
