@@ -20,37 +20,53 @@ type shown struct {
 	layer *Layer
 }
 
+// stack is what layers show together, the upper ones taken first.
+type stack struct {
+	all     map[string]shown
+	blocked map[string]bool // names below which no lower layer shows anything
+}
+
 // flatten puts an image's layers on each other as an overlay does.
 func (s *Store) flatten(ctx context.Context, h *Held) (map[string]shown, error) {
-	all := map[string]shown{}
+	k := &stack{map[string]shown{}, map[string]bool{}}
 	for _, l := range slices.Backward(h.layers) {
 		t, err := s.treeOf(ctx, &l.Layer)
 		if err != nil {
 			return nil, inLayer(l.DiffID, err)
 		}
-		more := map[string]shown{}
-		for name, n := range t.nodes {
-			if n.kind != isDropped && visible(all, name) {
-				more[name] = shown{n, &l.Layer}
-			}
-		}
-		maps.Copy(all, more)
+		k.add(t, &l.Layer)
 		if l.Opaque {
 			break
 		}
 	}
-	maps.DeleteFunc(all, func(_ string, e shown) bool { return e.node.kind == isWhiteout })
-	return all, nil
+	maps.DeleteFunc(k.all, func(_ string, e shown) bool { return e.node.kind == isWhiteout })
+	return k.all, nil
+}
+
+// add puts a layer below those that there are.
+func (k *stack) add(t *tree, l *Layer) {
+	more := map[string]shown{}
+	for name, n := range t.nodes {
+		if n.kind != isDropped && k.visible(name) {
+			more[name] = shown{n, l}
+		}
+	}
+	maps.Copy(k.all, more)
+	for name, n := range t.nodes {
+		// Also where an upper layer has a directory of this name: what it hides is below both.
+		if n.kind != isDropped && (!n.isDir() || n.opaque) {
+			k.blocked[name] = true
+		}
+	}
 }
 
 // visible: no layer above has the name, or hides it.
-func visible(above map[string]shown, name string) bool {
-	if _, taken := above[name]; taken {
+func (k *stack) visible(name string) bool {
+	if _, taken := k.all[name]; taken {
 		return false
 	}
 	for name != "." {
-		name = path.Dir(name)
-		if e, ok := above[name]; ok && (!e.node.isDir() || e.node.opaque) {
+		if name = path.Dir(name); k.blocked[name] {
 			return false
 		}
 	}

@@ -120,7 +120,7 @@ func (g *ingestion) unpack(ctx context.Context, c coming) (*held, error) {
 	on := "layer" + strconv.Itoa(len(g.layers))
 	before := g.budget.bytes
 	l := openBlob(ctx, r, c.size, c.want, g.budget)
-	layer, err := g.store.stack(ctx, g.bench, on, l)
+	layer, err := g.store.unstack(ctx, g.bench, on, l)
 	if err == nil {
 		err = l.check(c.size, c.digest, c.diffID)
 	}

@@ -285,7 +285,7 @@ func listing(t testing.TB, top string) []string {
 	t.Helper()
 	out := []string{}
 	err := filepath.WalkDir(top, func(name string, d fs.DirEntry, err error) error {
-		if err != nil {
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 		rel, err := filepath.Rel(top, name)
@@ -293,7 +293,12 @@ func listing(t testing.TB, top string) []string {
 			return err
 		}
 		var st unix.Stat_t
-		if err := unix.Lstat(name, &st); err != nil {
+		if err := unix.Lstat(name, &st); err == unix.ENOENT {
+			// An overlay lists a whiteout in a directory that no other layer has, and then
+			// says that there is nothing.
+			out = append(out, "? "+rel)
+			return nil
+		} else if err != nil {
 			return err
 		}
 		line := fmt.Sprintf("%s %o", rel, st.Mode&0o7777)

@@ -69,9 +69,9 @@ func (s *Store) hold(diffID string) (*held, error) {
 	}
 }
 
-// stack unpacks an archive of a layer below a directory of work, and gives the digest of
+// unstack unpacks an archive of a layer below a directory of work, and gives the digest of
 // its bytes unpacked.
-func (s *Store) stack(ctx context.Context, b *bench, name string, l *blob) (*Layer, error) {
+func (s *Store) unstack(ctx context.Context, b *bench, name string, l *blob) (*Layer, error) {
 	if err := unix.Mkdirat(b.fd, name, 0o700); err != nil {
 		return nil, os.NewSyscallError("mkdirat", err)
 	}
