@@ -203,7 +203,7 @@ func (l *blob) blame(err error) error {
 	case errors.As(err, &r):
 		return err
 	case l.packed.broken != nil && l.packed.most >= 0 && l.packed.n >= l.packed.most:
-		return rejected("%v", l.packed.broken) // all has come, and whoever brought it found it wrong
+		return rejected("digest mismatch: %v", l.packed.broken) // all has come, and whoever brought it found it wrong
 	case l.packed.broken != nil:
 		return l.packed.broken
 	}

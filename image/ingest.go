@@ -192,12 +192,13 @@ func (g *ingestion) placeAll(a *Added) error {
 	for _, l := range g.layers {
 		if l.on != "" {
 			h, err := g.store.place(g.bench, l.on, l.held)
-			l.held = h
 			if err != nil {
 				return err
 			}
-			l.on = ""
-			a.New++
+			if h == l.held {
+				a.New++
+			}
+			l.held, l.on = h, ""
 		}
 		a.Notes = append(a.Notes, l.Notes[:min(len(l.Notes), notesMax-len(a.Notes))]...)
 		a.Noted += l.Noted

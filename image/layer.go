@@ -161,14 +161,17 @@ func (s *Store) place(b *bench, name string, h *held) (*held, error) {
 			return h, nil
 		}
 		if !errors.Is(err, unix.EEXIST) {
-			return h, &os.PathError{Op: "rename", Path: id, Err: err}
+			return nil, &os.PathError{Op: "rename", Path: id, Err: err}
 		}
 		other, err := s.hold(h.DiffID)
 		if err == nil {
-			return other, h.close()
+			if err := h.close(); err != nil {
+				return nil, errors.Join(err, other.close())
+			}
+			return other, nil
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
-			return h, err
+			return nil, err
 		}
 	}
 }
