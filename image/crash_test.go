@@ -278,3 +278,61 @@ func TestNames(t *testing.T) {
 	}
 	o.empty(t)
 }
+
+// TestOrder: an image's layers are on the disk before they have their places, and have
+// these before there is an image of them.
+func TestOrder(t *testing.T) {
+	o := open(t, Limits{})
+	layer := archive(t, file("a", "x"))
+	var steps []string
+	o.sync = func(fd int) error {
+		if !same(o.work, o.only(t), fd) {
+			t.Error("another file system may be asked")
+		}
+		if names, err := namesIn(o.work, o.only(t)+"/layer0/"+treeDir); err != nil || len(names) != 1 {
+			t.Errorf("%q, %v", names, err)
+		}
+		steps = append(steps, "sync")
+		o.unseen(t)
+		return nil
+	}
+	o.brings(t, "x:1", layer)
+	o.sync = func(int) error { return unix.EIO }
+	if _, err := o.Build(context.Background(), "-", strings.NewReader(string(archive(t, file("b", "x")))), BuildOptions{}); !errors.Is(err, unix.EIO) {
+		t.Errorf("%v", err)
+	}
+	if len(steps) != 1 {
+		t.Errorf("%q", steps)
+	}
+	o.clean(t)
+	all, err := o.List()
+	if err != nil || len(all) != 1 {
+		t.Errorf("%d images, %v", len(all), err)
+	}
+}
+
+// only is the one bench with a layer on it.
+func (o *opened) only(t *testing.T) string {
+	t.Helper()
+	names, err := namesIn(o.work, ".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range names {
+		if _, err := os.Stat(filepath.Join(o.dir, workDir, n, "layer0")); err == nil {
+			return n
+		}
+	}
+	t.Fatal("no layer is being made")
+	return ""
+}
+
+// unseen: nobody sees anything yet.
+func (o *opened) unseen(t *testing.T) {
+	t.Helper()
+	for _, d := range []string{layersDir, imagesDir} {
+		if names, err := namesIn(o.root, d); err != nil || len(names) > 0 {
+			t.Errorf("%s: %q, %v", d, names, err)
+		}
+	}
+}

@@ -185,7 +185,7 @@ func (g *ingestion) placeAll(a *Added) error {
 	fresh := slices.ContainsFunc(g.layers, func(l *stacked) bool { return l.on != "" })
 	if fresh {
 		// Once for all files of all layers: to ask for each costs more than to write it.
-		if err := unix.Syncfs(g.bench.fd); err != nil {
+		if err := g.store.sync(g.bench.fd); err != nil {
 			return fmt.Errorf("the disk refused to keep the image: %w", err)
 		}
 	}

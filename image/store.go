@@ -38,6 +38,7 @@ type Store struct {
 	work   int
 	owners Owners
 	limits Limits
+	sync   func(fd int) error // forces a file system to the disk
 }
 
 const (
@@ -60,7 +61,7 @@ func Open(c Config) (*Store, error) {
 	if err := c.Limits.Check(); err != nil {
 		return nil, err
 	}
-	s := &Store{dir: c.Dir, owners: c.Owners, limits: c.Limits, root: -1, layers: -1, work: -1}
+	s := &Store{dir: c.Dir, owners: c.Owners, limits: c.Limits, sync: unix.Syncfs, root: -1, layers: -1, work: -1}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("image store %s: %w", c.Dir, err), s.Close())
 	}
