@@ -81,6 +81,16 @@ var forbidden = []rule{
 		reason:  "where jobs are kept is the queue's own matter; everybody else knows records",
 	},
 	{
+		except:  []string{"image"},
+		imports: []string{"archive", "compress", "github.com/klauspost/compress", "github.com/google/go-containerregistry"},
+		reason:  "what is packed is unpacked in one room, within limits and beneath one descriptor",
+	},
+	{
+		rooms:   []string{"image"},
+		imports: []string{"os/exec"},
+		reason:  "nothing that an image says is executed to bring it in",
+	},
+	{
 		except:  []string{"internal/testkit", "test"},
 		imports: []string{"testing", modulePath + "internal/testkit", "go.uber.org/goleak", "pgregory.net/rapid"},
 		reason:  "the program does not carry its tests",
@@ -108,6 +118,9 @@ var only = []allowance{
 	{"store", func(i string) bool {
 		return standard(i) && !in(i, "C", "net", "unsafe", "plugin") || in(i, "golang.org/x/sys")
 	}, "files by content are kept the same way for whoever brings and wants them"},
+	{"image", func(i string) bool {
+		return standard(i) && !in(i, "C", "unsafe", "plugin") || in(i, "golang.org/x/sys", "github.com/klauspost/compress", "github.com/cespare/xxhash", "github.com/google/go-containerregistry")
+	}, "images are brought in the same way for whoever wants them, and nothing of a job is known here"},
 	{"internal/undo", func(i string) bool { return standard(i) && i != "C" }, "a stack of functions needs nothing"},
 }
 
@@ -122,6 +135,7 @@ var arrows = map[string][]string{
 	"policies":           {"policy"},
 	"languages":          {"policy"},
 	"builds":             {},
+	"image":              {},
 	"judge":              {},
 	"judge/problem":      {},
 	"userns":             {},
