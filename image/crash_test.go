@@ -226,7 +226,7 @@ func TestInUse(t *testing.T) {
 	if err != nil || len(gone.Layers) != 0 || len(gone.Busy) != 1 || len(gone.Images) != 1 {
 		t.Errorf("%+v, %v", gone, err)
 	}
-	for _, lower := range h.Lowers() {
+	for _, lower := range lowers(t, h) {
 		if _, err := os.Stat(filepath.Join(o.Layers(), lower)); err != nil {
 			t.Error(err)
 		}

@@ -214,4 +214,19 @@ func TestOwners(t *testing.T) {
 		}
 	}
 	o.verified(t, a.Image)
+	// With another range the layer's files would be somebody else's.
+	o.owners.First += 10
+	h, err := o.Hold(Ref{Name: "x:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if got, err := h.Lowers(); err == nil || !strings.Contains(err.Error(), "another subordinate range") {
+		t.Errorf("%q, %v", got, err)
+	}
+	l := newLayout(t)
+	l.image("y:1", layer)
+	if _, err := o.Import(context.Background(), l.write(), nil, ImportOptions{}); err == nil || !strings.Contains(err.Error(), "another subordinate range") {
+		t.Error(err)
+	}
 }

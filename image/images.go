@@ -130,6 +130,7 @@ func (i *Image) hasName(name string) bool {
 type Held struct {
 	*Image
 	layers []*held
+	owners Owners // of the store
 }
 
 // Close lets them go.
@@ -148,7 +149,7 @@ func (s *Store) Hold(r Ref) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &Held{Image: i}
+	h := &Held{Image: i, owners: s.owners}
 	for _, l := range i.Layers {
 		layer, err := s.hold(l.DiffID)
 		if err != nil {
@@ -160,10 +161,14 @@ func (s *Store) Hold(r Ref) (*Held, error) {
 }
 
 // Lowers are the directories below Store.Layers that an overlay stacks to show the image,
-// the topmost first. The overlay is to be mounted with userxattr.
-func (h *Held) Lowers() []string {
+// the topmost first. The overlay is to be mounted with userxattr, and with Store.Layers as
+// the working directory, so that all of them fit its options.
+func (h *Held) Lowers() ([]string, error) {
 	var out []string
 	for _, l := range slices.Backward(h.layers) {
+		if l.Owners != h.owners {
+			return nil, otherIDs(&l.Layer)
+		}
 		// An overlay does not take a directory twice. Where a layer comes again above,
 		// there is nothing that it would add below.
 		if dir := layerID(l.DiffID) + "/" + treeDir; !slices.Contains(out, dir) {
@@ -173,7 +178,12 @@ func (h *Held) Lowers() []string {
 			break
 		}
 	}
-	return out
+	return out, nil
+}
+
+// otherIDs: the range of this user's ids was another one when the layer came.
+func otherIDs(l *Layer) error {
+	return fmt.Errorf("layer %s: its files have the ids of another subordinate range; remove the images that have it, and import them again", short(l.DiffID))
 }
 
 var _ json.Marshaler = (*imageJSON)(nil)

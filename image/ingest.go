@@ -72,6 +72,9 @@ func (g *ingestion) layer(ctx context.Context, c coming) (*held, error) {
 			return h.held, nil
 		}
 		h, err := g.store.hold(c.diffID)
+		if err == nil && h.Owners != g.store.owners {
+			return nil, errors.Join(otherIDs(&h.Layer), h.close())
+		}
 		if err == nil {
 			g.layers = append(g.layers, &stacked{h, ""})
 			return h, nil

@@ -393,3 +393,12 @@ func sparseArchive(t testing.TB, size int64) []byte {
 		Format: tar.FormatPAX, PAXRecords: records}, content}, file("behind", "it"))
 	return bytes.ReplaceAll(text, []byte("XXX.sparse."), []byte("GNU.sparse."))
 }
+
+func lowers(t testing.TB, h *Held) []string {
+	t.Helper()
+	all, err := h.Lowers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}

@@ -24,7 +24,7 @@ const (
 	mostLayers  = 160     // beyond it the names do not fit an overlay's options (mount(2): one page)
 	documentMax = 4 << 20 // bytes of an index, a manifest or a config
 	depthMax    = 128     // directories in directories: as many descriptors are open when a tree is removed
-	pathMax     = 4095
+	pathMax     = 4000    // below what the kernel takes, so that a prefix of ours fits
 	nameMax     = 255
 	ratioFrom   = 16 << 20 // unpacked bytes from which the ratio counts
 	windowMax   = 128 << 20

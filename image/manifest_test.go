@@ -209,7 +209,7 @@ func TestSaved(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := h.Lowers(); len(got) != 2 || got[0] != layerID(digestOf(layer))+"/fs" {
+			if got := lowers(t, h); len(got) != 2 || got[0] != layerID(digestOf(layer))+"/fs" {
 				t.Errorf("%q", got)
 			}
 			if err := h.Close(); err != nil {

@@ -21,7 +21,6 @@ type replay struct {
 	payload *os.File
 	left    int64
 	hash    *xxhash.Digest
-	buffer  []byte
 	// problem is told of a file that is not what it was; nil: it is an error. What is
 	// missing of a file is told as zeros, so that the rest can be looked at.
 	problem func(path, what string)

@@ -86,8 +86,9 @@ func (s *Store) open() (err error) {
 	if s.work, err = beneath(s.root, workDir, unix.O_RDONLY|unix.O_DIRECTORY); err != nil {
 		return err
 	}
-	_, err = s.sweep()
-	return err
+	// What cannot be removed is in nobody's way; Prune tries again, and tells.
+	_, _ = s.sweep()
+	return nil
 }
 
 // Close closes the store; what is in use stays so until it is closed itself.

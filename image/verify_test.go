@@ -181,7 +181,7 @@ func TestOverlay(t *testing.T) {
 		}()
 		return tidy(listing(t, at))
 	}
-	got := shows(h.Lowers())
+	got := shows(lowers(t, h))
 	var flat bytes.Buffer
 	if err := o.ExportFlat(context.Background(), Ref{Name: "x:1"}, &flat); err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func TestOverlay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer held.Close()
-	if got := shows(held.Lowers()); len(got) != mostLayers {
+	if got := shows(lowers(t, held)); len(got) != mostLayers {
 		t.Errorf("%d files of %d layers", len(got), mostLayers)
 	}
 }
@@ -247,7 +247,7 @@ func TestOpaqueRoot(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer h.Close()
-	if n := len(h.Lowers()); n != 2 {
+	if n := len(lowers(t, h)); n != 2 {
 		t.Errorf("%d lowers, want the upper two", n)
 	}
 	var flat bytes.Buffer

@@ -80,8 +80,17 @@ func withImages(cmd *cobra.Command, limits *image.Limits, do func(ctx context.Co
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(ctx, s), s.Close())
+	if err := errors.Join(do(ctx, s), s.Close()); err != nil {
+		return plainError{err}
+	}
+	return nil
 }
+
+// plainError may hold what an image or a registry says.
+type plainError struct{ error }
+
+func (e plainError) Error() string { return plainText(e.error.Error()) }
+func (e plainError) Unwrap() error { return e.error }
 
 // openImages opens the store of a state directory.
 func openImages(c *config, limits *image.Limits) (*image.Store, error) {
