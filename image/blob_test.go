@@ -113,7 +113,7 @@ func (zeroReader) Read(p []byte) (int, error) { clear(p); return len(p), nil }
 // TestBombs: a limit ends each at its bound, names it, and leaves nothing on the disk.
 // Just below the bound the same is taken.
 func TestBombs(t *testing.T) {
-	small := Limits{Layers: 3, Entries: 50, Bytes: 40 << 20, FileBytes: 1 << 20, Ratio: 100, ArchiveBytes: 64 << 20}
+	small := Limits{Layers: 3, Entries: 50, Bytes: 20 << 20, FileBytes: 1 << 20, Ratio: 100, ArchiveBytes: 64 << 20}
 	many := func(n int) []byte {
 		var all []item
 		for i := range n {
@@ -143,11 +143,11 @@ func TestBombs(t *testing.T) {
 		"one layer more":             {[][]byte{many(1), many(2), many(3), many(4)}, small, "more than 3 layers"},
 		"a file as long as allowed":  {[][]byte{archive(t, file("a", strings.Repeat("x", 1<<20)))}, small, ""},
 		"a longer file":              {[][]byte{archive(t, file("a", strings.Repeat("x", 1<<20+1)))}, small, "a file of 1048577 bytes"},
-		"ratio":                      {[][]byte{append(archive(t, file("a", "x")), zero(30<<20)...)}, small, "more than 100 for each"},
-		"the same ratio, allowed":    {[][]byte{append(archive(t, file("a", "x")), zero(30<<20)...)}, Limits{3, 50, 40 << 20, 1 << 20, 2000, 64 << 20}, ""},
-		"bytes":                      {[][]byte{append(archive(t, file("a", "x")), zero(41<<20)...)}, Limits{3, 50, 40 << 20, 1 << 20, 2000, 64 << 20}, "bytes unpacked"},
-		"bytes of two layers":        {[][]byte{append(archive(t, file("a", "x")), zero(21<<20)...), append(archive(t, file("b", "x")), zero(21<<20)...)}, Limits{3, 50, 40 << 20, 1 << 20, 2000, 64 << 20}, "bytes unpacked"},
-		"headers without entries":    {[][]byte{pax(9500)}, Limits{3, 50, 40 << 20, 1 << 20, 1 << 20, 64 << 20}, "bytes unpacked"},
+		"ratio":                      {[][]byte{append(archive(t, file("a", "x")), zero(17<<20)...)}, small, "more than 100 for each"},
+		"the same ratio, allowed":    {[][]byte{append(archive(t, file("a", "x")), zero(17<<20)...)}, Limits{3, 50, 20 << 20, 1 << 20, 2000, 64 << 20}, ""},
+		"bytes":                      {[][]byte{append(archive(t, file("a", "x")), zero(5<<20)...)}, Limits{3, 50, 4 << 20, 1 << 20, 2000, 64 << 20}, "bytes unpacked"},
+		"bytes of two layers":        {[][]byte{append(archive(t, file("a", "x")), zero(3<<20)...), append(archive(t, file("b", "x")), zero(3<<20)...)}, Limits{3, 50, 4 << 20, 1 << 20, 2000, 64 << 20}, "bytes unpacked"},
+		"headers without entries":    {[][]byte{pax(1000)}, Limits{3, 50, 4 << 20, 1 << 20, 1 << 20, 64 << 20}, "bytes unpacked"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := open(t, c.limits)

@@ -113,7 +113,10 @@ func archive(t testing.TB, items ...item) []byte {
 func gzipped(t testing.TB, text []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	w := gzip.NewWriter(&b)
+	w, err := gzip.NewWriterLevel(&b, gzip.BestSpeed)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if _, err := w.Write(text); err != nil {
 		t.Fatal(err)
 	}
