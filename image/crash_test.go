@@ -336,3 +336,44 @@ func (o *opened) unseen(t *testing.T) {
 		}
 	}
 }
+
+// TestDamagedImage: an image whose own file is broken is told, and can be got rid of or
+// brought in again; nothing else of the store is lost by it.
+func TestDamagedImage(t *testing.T) {
+	o := open(t, Limits{})
+	layer := archive(t, file("a", "x"))
+	l := newLayout(t)
+	l.image("x:1", layer)
+	from := l.write()
+	a := o.imports(t, from)
+	o.brings(t, "y:1", archive(t, file("b", "y")))
+	name := filepath.Join(o.dir, imageName(a.ID))
+	for what, text := range map[string]string{"no JSON": "{", "another configuration": `{"id":"` + a.ID + `","config":"e30K"}`, "another image": `{"id":"x"}`} {
+		for how, mend := range map[string]func() error{
+			"by its name": func() error { _, err := o.Remove(Ref{Name: "x:1"}); return err },
+			"by its id":   func() error { _, err := o.Remove(Ref{Prefix: strings.TrimPrefix(a.ID, "sha256:")}); return err },
+			"again":       func() error { o.imports(t, from); return nil },
+		} {
+			o.imports(t, from)
+			if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := o.List(); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), a.ID) {
+				t.Errorf("%s: %v", what, err)
+			}
+			if _, err := o.Prune(); !errors.Is(err, ErrDamaged) { // whose layers are whose is not known
+				t.Errorf("%s: prune: %v", what, err)
+			}
+			if _, err := o.Get(Ref{Name: "y:1"}); err != nil {
+				t.Errorf("%s: the other image: %v", what, err)
+			}
+			if err := mend(); err != nil {
+				t.Errorf("%s, %s: %v", what, how, err)
+			}
+			if _, err := o.Prune(); err != nil {
+				t.Errorf("%s, %s: %v", what, how, err)
+			}
+			o.clean(t)
+		}
+	}
+}

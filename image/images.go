@@ -65,7 +65,11 @@ func (s *Store) List() ([]*Image, error) {
 	}
 	all := []*Image{}
 	for _, f := range files {
-		i, err := s.image("sha256:"+strings.TrimSuffix(f, ".json"), names)
+		id := "sha256:" + strings.TrimSuffix(f, ".json")
+		if !digestForm.MatchString(id) { // nothing of ours
+			continue
+		}
+		i, err := s.image(id, names)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // removed meanwhile
 		}
@@ -81,10 +85,13 @@ func (s *Store) List() ([]*Image, error) {
 func (s *Store) image(id string, names map[string]named) (*Image, error) {
 	i := &Image{}
 	if err := readJSON(s.root, imageName(id), i); err != nil {
+		if errors.Is(err, ErrDamaged) {
+			err = fmt.Errorf("image %s: %w; import it again, or remove it by its whole id", id, err)
+		}
 		return nil, err
 	}
 	if got := digestOf(i.Config); i.ID != id || got != id {
-		return nil, fmt.Errorf("%w: image %s: its configuration has the digest %s; import it again", ErrDamaged, id, got)
+		return nil, fmt.Errorf("%w: image %s: its configuration has the digest %s; import it again, or remove it by its whole id", ErrDamaged, id, got)
 	}
 	i.Names = namesOf(names, id)
 	return i, nil

@@ -107,11 +107,25 @@ func newRegistry(ref name.Reference, o PullOptions) (*registry, error) {
 	if o.Username != "" || o.Password != "" {
 		auth = remote.WithAuth(&authn.Basic{Username: o.Username, Password: o.Password})
 	}
-	puller, err := remote.NewPuller(auth, remote.WithTransport(transport), remote.WithUserAgent(o.UserAgent))
+	puller, err := remote.NewPuller(auth, remote.WithTransport(&guarded{transport, o.Plain}), remote.WithUserAgent(o.UserAgent))
 	if err != nil {
 		return nil, err
 	}
 	return &registry{puller, ref.Context(), idle}, nil
+}
+
+// guarded keeps to TLS: the library would go on without it where it takes a registry for
+// a near one, and give it the login, too.
+type guarded struct {
+	next  http.RoundTripper
+	plain bool
+}
+
+func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme != "https" && !g.plain {
+		return nil, fmt.Errorf("%s does not speak TLS as it should; --plain-http goes on without it", r.URL.Host)
+	}
+	return g.next.RoundTrip(r)
 }
 
 func (r *registry) document(ctx context.Context, d descriptor) ([]byte, error) {
@@ -157,6 +171,7 @@ type lively struct {
 
 func (l *lively) Read(p []byte) (int, error) {
 	l.timer.Reset(l.idle)
+	defer l.timer.Stop() // how long the reader takes is not the registry's matter
 	return l.ReadCloser.Read(p)
 }
 

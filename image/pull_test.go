@@ -108,7 +108,7 @@ func TestPull(t *testing.T) {
 		s := serve(t, false, nil)
 		index := s.push(t, l)
 		o := open(t, Limits{})
-		a, err := o.Pull(ctx, s.host+"/tools/x:1", PullOptions{Platform: amd64})
+		a, err := o.Pull(ctx, s.host+"/tools/x:1", PullOptions{Plain: true, Platform: amd64})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -116,14 +116,14 @@ func TestPull(t *testing.T) {
 			t.Errorf("%+v", a)
 		}
 		o.verified(t, a.Image)
-		again, err := o.Pull(ctx, s.host+"/tools/x@"+index.Digest, PullOptions{Platform: amd64, Name: "short:1"})
+		again, err := o.Pull(ctx, s.host+"/tools/x@"+index.Digest, PullOptions{Plain: true, Platform: amd64, Name: "short:1"})
 		if err != nil || again.ID != a.ID || again.New != 0 || len(again.Names) != 2 {
 			t.Errorf("%+v, %v", again, err)
 		}
-		if _, err := o.Pull(ctx, s.host+"/tools/x:1", PullOptions{Platform: v1.Platform{OS: "linux", Architecture: "riscv64"}}); err == nil || !strings.Contains(err.Error(), "linux/s390x") {
+		if _, err := o.Pull(ctx, s.host+"/tools/x:1", PullOptions{Plain: true, Platform: v1.Platform{OS: "linux", Architecture: "riscv64"}}); err == nil || !strings.Contains(err.Error(), "linux/s390x") {
 			t.Errorf("a platform that is not there: %v", err)
 		}
-		if _, err := o.Pull(ctx, s.host+"/tools/x:2", PullOptions{}); err == nil || !strings.Contains(err.Error(), "404") && !strings.Contains(err.Error(), "MANIFEST_UNKNOWN") {
+		if _, err := o.Pull(ctx, s.host+"/tools/x:2", PullOptions{Plain: true}); err == nil || !strings.Contains(err.Error(), "404") && !strings.Contains(err.Error(), "MANIFEST_UNKNOWN") {
 			t.Errorf("a tag that is not there: %v", err)
 		}
 		o.clean(t)
@@ -150,10 +150,23 @@ func TestPull(t *testing.T) {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		// 127.0.0.1 may be asked without TLS, so that a name is wanted whose certificate is looked at.
-		if _, err := o.Pull(ctx, strings.Replace(name, "127.0.0.1", "localhost", 1), PullOptions{Platform: amd64, Username: "me", Password: "secret"}); err == nil {
-			t.Error("an unknown certificate is taken")
+		if _, err := o.Pull(ctx, name, PullOptions{Platform: amd64, Username: "me", Password: "secret"}); err == nil || !strings.Contains(err.Error(), "certificate") {
+			t.Errorf("an unknown certificate: %v", err)
 		}
+	})
+	t.Run("without TLS where it is wanted", func(t *testing.T) {
+		s := serve(t, false, func(_ http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodGet {
+				t.Errorf("it was asked without TLS, with %q", r.Header.Get("Authorization"))
+			}
+			return false
+		})
+		s.push(t, l)
+		o := open(t, Limits{})
+		if _, err := o.Pull(ctx, s.host+"/tools/x:1", PullOptions{Platform: amd64, Username: "me", Password: "secret"}); err == nil || !strings.Contains(err.Error(), "--plain-http") {
+			t.Errorf("%v", err)
+		}
+		o.empty(t)
 	})
 	t.Run("a registry that lies", func(t *testing.T) {
 		var change func(path string, body []byte) []byte
@@ -218,7 +231,7 @@ func TestPull(t *testing.T) {
 		} {
 			o := open(t, Limits{})
 			change = c
-			if _, err := o.Pull(ctx, s.host+"/tools/x:1", PullOptions{Platform: amd64}); err == nil {
+			if _, err := o.Pull(ctx, s.host+"/tools/x:1", PullOptions{Plain: true, Platform: amd64}); err == nil {
 				t.Errorf("%s is taken", what)
 			} else if what == "another layer" && !strings.Contains(err.Error(), "digest mismatch") {
 				t.Errorf("%s: %v", what, err)
@@ -246,12 +259,12 @@ func TestPull(t *testing.T) {
 		s.push(t, l)
 		silent = true
 		o := open(t, Limits{})
-		if _, err := o.Pull(ctx, s.host+"/tools/x:1", PullOptions{Platform: amd64, Idle: 200 * time.Millisecond}); err == nil {
+		if _, err := o.Pull(ctx, s.host+"/tools/x:1", PullOptions{Plain: true, Platform: amd64, Idle: 200 * time.Millisecond}); err == nil {
 			t.Error("it came to an end")
 		}
 		ended, cancel := context.WithCancelCause(ctx)
 		cancel(errors.New("enough"))
-		if _, err := o.Pull(ended, s.host+"/tools/x:1", PullOptions{Platform: amd64}); err == nil {
+		if _, err := o.Pull(ended, s.host+"/tools/x:1", PullOptions{Plain: true, Platform: amd64}); err == nil {
 			t.Error("it came to an end")
 		}
 		o.empty(t)

@@ -25,7 +25,7 @@ type Removed struct {
 func (s *Store) Remove(r Ref) (*Removed, error) {
 	out := &Removed{Names: []string{}, Images: []string{}, Layers: []string{}}
 	err := s.locked(func() error {
-		i, err := s.Get(r)
+		i, err := s.removable(r)
 		if err != nil {
 			return err
 		}
@@ -50,6 +50,27 @@ func (s *Store) Remove(r Ref) (*Removed, error) {
 		return nil, err
 	}
 	return out, s.collect(out)
+}
+
+// removable finds an image, also one whose own file is damaged, so that it can be got rid of.
+func (s *Store) removable(r Ref) (*Image, error) {
+	i, err := s.Get(r)
+	if !errors.Is(err, ErrDamaged) {
+		return i, err
+	}
+	names, e := s.names()
+	if e != nil {
+		return nil, errors.Join(err, e)
+	}
+	id := names[r.Name].ID
+	if r.Name == "" && len(r.Prefix) == 64 {
+		id = "sha256:" + r.Prefix
+	}
+	var st unix.Stat_t
+	if id == "" || unix.Fstatat(s.root, imageName(id), &st, unix.AT_SYMLINK_NOFOLLOW) != nil {
+		return nil, err
+	}
+	return &Image{ID: id, Names: namesOf(names, id)}, nil
 }
 
 func (s *Store) removeImage(id string, out *Removed) error {
