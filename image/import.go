@@ -54,7 +54,7 @@ func (s *Store) Import(ctx context.Context, from string, stdin io.Reader, o Impo
 		return s.importSaved(ctx, src, o)
 	}
 	return nil, fmt.Errorf("%s: neither an OCI layout (index.json) nor what docker save writes (manifest.json); "+
-		"for a plain directory of files there is cordon image build-from-dir", from)
+		"for a directory of files, or a tar archive of a root, there is cordon image build-from-dir", from)
 }
 
 // source opens what is to be imported. A packed archive is unpacked on the bench first:
