@@ -311,7 +311,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// only is the one bench with a layer on it.
+// only is the one desk with a layer on it.
 func (o *opened) only(t *testing.T) string {
 	t.Helper()
 	names, err := namesIn(o.work, ".")
@@ -335,6 +335,31 @@ func (o *opened) unseen(t *testing.T) {
 			t.Errorf("%s: %q, %v", d, names, err)
 		}
 	}
+}
+
+// TestDamagedLayer: what is left of a layer that somebody has broken is not taken for one,
+// and goes with its image.
+func TestDamagedLayer(t *testing.T) {
+	o := open(t, Limits{})
+	layer := archive(t, file("a", "x"))
+	l := newLayout(t)
+	l.image("x:1", layer)
+	from := l.write()
+	o.imports(t, from)
+	if err := os.Remove(filepath.Join(o.Layers(), layerID(digestOf(layer)), layerFile)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := o.Import(context.Background(), from, nil, ImportOptions{}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("%v", err)
+	}
+	if _, err := o.Hold(Ref{Name: "x:1"}); err == nil {
+		t.Error("it can be used")
+	}
+	if gone, err := o.Remove(Ref{Name: "x:1"}); err != nil || len(gone.Layers) != 1 {
+		t.Errorf("%+v, %v", gone, err)
+	}
+	o.verified(t, o.imports(t, from).Image)
+	o.clean(t)
 }
 
 // TestDamagedImage: an image whose own file is broken is told, and can be got rid of or

@@ -102,7 +102,7 @@ func (s *Store) exportLayout(ctx context.Context, r Ref, to sink) (err error) {
 	if err != nil {
 		return err
 	}
-	b, err := s.bench()
+	b, err := s.desk()
 	if err != nil {
 		return errors.Join(err, h.Close())
 	}
@@ -163,7 +163,7 @@ func finishLayout(to sink, m *manifest, h *Held, p *v1.Platform) error {
 }
 
 // pack tells a layer's archive again, holds it against its digest, and packs it.
-func (s *Store) pack(ctx context.Context, b *bench, name string, l *Layer, to sink) (d descriptor, err error) {
+func (s *Store) pack(ctx context.Context, b *desk, name string, l *Layer, to sink) (d descriptor, err error) {
 	f, err := b.file(name)
 	if err != nil {
 		return d, err

@@ -29,7 +29,7 @@ func (s *Store) Import(ctx context.Context, from string, stdin io.Reader, o Impo
 			return nil, err
 		}
 	}
-	b, err := s.bench()
+	b, err := s.desk()
 	if err != nil {
 		return nil, err
 	}
@@ -57,9 +57,9 @@ func (s *Store) Import(ctx context.Context, from string, stdin io.Reader, o Impo
 		"for a directory of files, or a tar archive of a root, there is cordon image build-from-dir", from)
 }
 
-// source opens what is to be imported. A packed archive is unpacked on the bench first:
+// source opens what is to be imported. A packed archive is unpacked on the desk first:
 // its members are not in the order in which they are needed.
-func (s *Store) source(ctx context.Context, b *bench, from string, stdin io.Reader) (source, error) {
+func (s *Store) source(ctx context.Context, b *desk, from string, stdin io.Reader) (source, error) {
 	if from == "-" {
 		return s.spool(ctx, b, stdin)
 	}
@@ -90,8 +90,8 @@ func (s *Store) source(ctx context.Context, b *bench, from string, stdin io.Read
 	return nil, errors.Join(err, f.Close())
 }
 
-// spool writes an archive to the bench, unpacked.
-func (s *Store) spool(ctx context.Context, b *bench, r io.Reader) (source, error) {
+// spool writes an archive to the desk, unpacked.
+func (s *Store) spool(ctx context.Context, b *desk, r io.Reader) (source, error) {
 	packed := &counted{from: r, hash: sha256.New(), most: s.limits.ArchiveBytes}
 	l := s.limits
 	l.Bytes = l.ArchiveBytes

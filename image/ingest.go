@@ -35,23 +35,23 @@ type coming struct {
 // ingestion brings an image in. Nothing of it is seen before it is whole.
 type ingestion struct {
 	store  *Store
-	bench  *bench
+	desk  *desk
 	budget *budget
 	layers []*stacked
 }
 
-// stacked is a layer of the image: one that was there, or one on the bench.
+// stacked is a layer of the image: one that was there, or one on the desk.
 type stacked struct {
 	*held
-	on string // the bench, "": it has its place
+	on string // the desk, "": it has its place
 }
 
 func (s *Store) ingest() (*ingestion, error) {
-	b, err := s.bench()
+	b, err := s.desk()
 	if err != nil {
 		return nil, err
 	}
-	return &ingestion{store: s, bench: b, budget: &budget{Limits: s.limits}}, nil
+	return &ingestion{store: s, desk: b, budget: &budget{Limits: s.limits}}, nil
 }
 
 func (g *ingestion) close() error {
@@ -59,7 +59,7 @@ func (g *ingestion) close() error {
 	for _, l := range g.layers {
 		errs = append(errs, l.close())
 	}
-	return errors.Join(append(errs, g.bench.close())...)
+	return errors.Join(append(errs, g.desk.close())...)
 }
 
 // layer adds the next layer, and brings it in where it is not there.
@@ -123,7 +123,7 @@ func (g *ingestion) unpack(ctx context.Context, c coming) (*held, error) {
 	on := "layer" + strconv.Itoa(len(g.layers))
 	before := g.budget.bytes
 	l := openBlob(ctx, r, c.size, c.want, g.budget)
-	layer, err := g.store.unstack(ctx, g.bench, on, l)
+	layer, err := g.store.unstack(ctx, g.desk, on, l)
 	if err == nil {
 		err = l.check(c.size, c.digest, c.diffID)
 	}
@@ -134,7 +134,7 @@ func (g *ingestion) unpack(ctx context.Context, c coming) (*held, error) {
 		return nil, err
 	}
 	layer.Archive = g.budget.bytes - before
-	h, err := g.bench.seal(on, layer)
+	h, err := g.desk.seal(on, layer)
 	if err != nil {
 		return nil, err
 	}
@@ -188,13 +188,13 @@ func (g *ingestion) placeAll(a *Added) error {
 	fresh := slices.ContainsFunc(g.layers, func(l *stacked) bool { return l.on != "" })
 	if fresh {
 		// Once for all files of all layers: to ask for each costs more than to write it.
-		if err := g.store.sync(g.bench.fd); err != nil {
+		if err := g.store.sync(g.desk.fd); err != nil {
 			return fmt.Errorf("the disk refused to keep the image: %w", err)
 		}
 	}
 	for _, l := range g.layers {
 		if l.on != "" {
-			h, err := g.store.place(g.bench, l.on, l.held)
+			h, err := g.store.place(g.desk, l.on, l.held)
 			if err != nil {
 				return err
 			}

@@ -71,7 +71,7 @@ func (s *Store) hold(diffID string) (*held, error) {
 
 // unstack unpacks an archive of a layer below a directory of work, and gives the digest of
 // its bytes unpacked.
-func (s *Store) unstack(ctx context.Context, b *bench, name string, l *blob) (*Layer, error) {
+func (s *Store) unstack(ctx context.Context, b *desk, name string, l *blob) (*Layer, error) {
 	if err := unix.Mkdirat(b.fd, name, 0o700); err != nil {
 		return nil, os.NewSyscallError("mkdirat", err)
 	}
@@ -93,7 +93,7 @@ func (s *Store) unstack(ctx context.Context, b *bench, name string, l *blob) (*L
 }
 
 // prepare makes the places of a layer.
-func (s *Store) prepare(ctx context.Context, b *bench, name string, budget *budget) (*unpacking, func(), error) {
+func (s *Store) prepare(ctx context.Context, b *desk, name string, budget *budget) (*unpacking, func(), error) {
 	m := &made{root: -1, apart: -1, owners: s.owners, dirs: map[string]int{}}
 	done := func() {
 		m.close()
@@ -133,7 +133,7 @@ func (s *Store) prepare(ctx context.Context, b *bench, name string, budget *budg
 }
 
 // seal writes what is known of a layer beside it, and gives it held.
-func (b *bench) seal(name string, l *Layer) (*held, error) {
+func (b *desk) seal(name string, l *Layer) (*held, error) {
 	text, err := json.MarshalIndent(l, "", "  ")
 	if err != nil {
 		return nil, err
@@ -153,9 +153,9 @@ func (b *bench) seal(name string, l *Layer) (*held, error) {
 
 // place gives a sealed layer its place. Where another process was quicker, its layer is
 // held instead.
-func (s *Store) place(b *bench, name string, h *held) (*held, error) {
+func (s *Store) place(b *desk, name string, h *held) (*held, error) {
 	id := layerID(h.DiffID)
-	for {
+	for tries := 0; ; tries++ {
 		err := unix.Renameat2(b.fd, name, s.layers, id, unix.RENAME_NOREPLACE)
 		if err == nil {
 			return h, nil
@@ -170,8 +170,14 @@ func (s *Store) place(b *bench, name string, h *held) (*held, error) {
 			}
 			return other, nil
 		}
+		if tries == mostTries && errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: the directory of layer %s holds none; remove the images that have it, and import them again", ErrDamaged, short(h.DiffID))
+		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
 	}
 }
+
+// mostTries: that others remove a layer each time between two calls is not to be believed.
+const mostTries = 10

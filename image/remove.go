@@ -111,7 +111,7 @@ func (s *Store) Prune() (*Removed, error) {
 // collect takes away layers that no image has and nobody uses. What is taken away has no
 // place at once, and is removed behind that.
 func (s *Store) collect(out *Removed) (err error) {
-	b, err := s.bench()
+	b, err := s.desk()
 	if err != nil {
 		return err
 	}
@@ -152,7 +152,7 @@ func (s *Store) wanted() (map[string]bool, error) {
 	return wanted, nil
 }
 
-func (s *Store) discard(b *bench, id string, out *Removed) error {
+func (s *Store) discard(b *desk, id string, out *Removed) error {
 	var l Layer
 	f, err := openFile(s.layers, id+"/"+layerFile)
 	switch {

@@ -128,7 +128,7 @@ func (s *Store) writeJSON(name string, v any) error {
 	if err != nil {
 		return err
 	}
-	b, err := s.bench()
+	b, err := s.desk()
 	if err != nil {
 		return err
 	}

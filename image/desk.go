@@ -11,14 +11,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// bench is a directory of work/ that only its owner uses. It is locked while that lives.
-type bench struct {
+// desk is a directory of work/ that only its owner uses. It is locked while that lives.
+type desk struct {
 	store *Store
 	name  string
 	fd    int
 }
 
-func (s *Store) bench() (*bench, error) {
+func (s *Store) desk() (*desk, error) {
 	for {
 		name := strings.ToLower(rand.Text())
 		if err := unix.Mkdirat(s.work, name, 0o700); err != nil {
@@ -33,7 +33,7 @@ func (s *Store) bench() (*bench, error) {
 		}
 		err = again(func() error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
 		if err == nil && same(s.work, name, fd) {
-			return &bench{s, name, fd}, nil
+			return &desk{s, name, fd}, nil
 		}
 		unix.Close(fd)
 		if err != nil && err != unix.EWOULDBLOCK {
@@ -49,13 +49,13 @@ func same(dir int, name string, fd int) bool {
 		named.Ino == open.Ino && named.Dev == open.Dev
 }
 
-func (b *bench) close() error {
+func (b *desk) close() error {
 	err := removeAll(b.store.work, b.name)
 	return errors.Join(err, unix.Close(b.fd))
 }
 
 // file makes a file in it.
-func (b *bench) file(name string) (*os.File, error) {
+func (b *desk) file(name string) (*os.File, error) {
 	var fd int
 	err := again(func() (err error) {
 		fd, err = unix.Openat(b.fd, name, unix.O_RDWR|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
@@ -149,7 +149,7 @@ func removeAll(dir int, name string) error {
 }
 
 // write makes a file that is on the disk when it returns.
-func (b *bench) write(name string, text []byte) error {
+func (b *desk) write(name string, text []byte) error {
 	f, err := b.file(name)
 	if err != nil {
 		return err
