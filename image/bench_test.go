@@ -102,7 +102,7 @@ func byStore(b *testing.B, packed string, synced bool) time.Duration {
 	b.Helper()
 	o := open(b, Limits{})
 	if synced {
-		o.sync = unix.Syncfs
+		o.sync, o.flush = unix.Syncfs, unix.Fsync
 	}
 	settle(b)
 	began := time.Now()

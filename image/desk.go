@@ -156,7 +156,7 @@ func (b *desk) write(name string, text []byte) error {
 	}
 	_, err = f.Write(text)
 	if err == nil {
-		err = f.Sync()
+		err = os.NewSyscallError("fsync", again(func() error { return b.store.flush(int(f.Fd())) }))
 	}
 	return errors.Join(err, f.Close())
 }

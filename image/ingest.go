@@ -35,7 +35,7 @@ type coming struct {
 // ingestion brings an image in. Nothing of it is seen before it is whole.
 type ingestion struct {
 	store  *Store
-	desk  *desk
+	desk   *desk
 	budget *budget
 	layers []*stacked
 }
@@ -209,7 +209,7 @@ func (g *ingestion) placeAll(a *Added) error {
 	if !fresh {
 		return nil
 	}
-	return syncDir(g.store.root, layersDir)
+	return g.store.syncDir(layersDir)
 }
 
 // image is what is known of the image by its layers.

@@ -48,7 +48,8 @@ func openIn(t testing.TB, top string, l Limits) *opened {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.sync = func(int) error { return nil } // the whole machine's disk, for each of some hundred layers
+	// The whole machine's disk, for each of some hundred images.
+	s.sync, s.flush = func(int) error { return nil }, func(int) error { return nil }
 	o := &opened{s, top}
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {

@@ -78,7 +78,7 @@ func (s *Store) removeImage(id string, out *Removed) error {
 		return &os.PathError{Op: "unlink", Path: imageName(id), Err: err}
 	}
 	out.Images = append(out.Images, id)
-	return syncDir(s.root, imagesDir)
+	return s.syncDir(imagesDir)
 }
 
 // Prune takes away images without a name, layers of no image, and what killed processes

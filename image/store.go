@@ -38,6 +38,7 @@ type Store struct {
 	owners Owners
 	limits Limits
 	sync   func(fd int) error // forces a file system to the disk
+	flush  func(fd int) error // forces a file, or the names in a directory, there
 }
 
 const (
@@ -60,7 +61,7 @@ func Open(c Config) (*Store, error) {
 	if err := c.Limits.Check(); err != nil {
 		return nil, err
 	}
-	s := &Store{dir: c.Dir, owners: c.Owners, limits: c.Limits, sync: unix.Syncfs, root: -1, layers: -1, work: -1}
+	s := &Store{dir: c.Dir, owners: c.Owners, limits: c.Limits, sync: unix.Syncfs, flush: unix.Fsync, root: -1, layers: -1, work: -1}
 	if err := s.open(); err != nil {
 		return nil, errors.Join(fmt.Errorf("image store %s: %w", c.Dir, err), s.Close())
 	}
@@ -137,7 +138,7 @@ func (s *Store) writeJSON(name string, v any) error {
 		err = unix.Renameat(b.fd, "new", s.root, name)
 	}
 	if err == nil {
-		err = syncDir(s.root, parentOf(name))
+		err = s.syncDir(parentOf(name))
 	}
 	if err = errors.Join(err, b.close()); err != nil {
 		return fmt.Errorf("image store %s: %s: %w", s.dir, name, err)
@@ -152,12 +153,12 @@ func parentOf(name string) string {
 	return "."
 }
 
-func syncDir(dir int, name string) error {
-	fd, err := beneath(dir, name, unix.O_RDONLY|unix.O_DIRECTORY)
+func (s *Store) syncDir(name string) error {
+	fd, err := beneath(s.root, name, unix.O_RDONLY|unix.O_DIRECTORY)
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.NewSyscallError("fsync", again(func() error { return unix.Fsync(fd) })), unix.Close(fd))
+	return errors.Join(os.NewSyscallError("fsync", again(func() error { return s.flush(fd) })), unix.Close(fd))
 }
 
 // readJSON reads a document of the store's.
