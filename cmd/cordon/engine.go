@@ -119,7 +119,7 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 		if err != nil {
 			return nil, err
 		}
-		ranges = userns.NewRanges(mapped, claim)
+		ranges = userns.NewRanges(userns.ForCells(mapped), claim)
 	}
 	left := leftovers{runFiles: sweepRunFiles(o.runFiles), roots: sweepRoots()}
 	if e.cgroups, err = cgroup.Discover(cgroup.Options{Path: o.config.Cgroup, Name: o.instance, Stale: staleInstance,

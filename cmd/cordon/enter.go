@@ -37,6 +37,11 @@ func enterNamespace(command, private string, c *config) error {
 	if err := cgroup.Settle(c.Cgroup); err != nil {
 		return err
 	}
+	return enterIDs(private, "every job has the user's own id; policies that ask for more refuse to run")
+}
+
+// enterIDs enters the namespace of this user's ids. lost is what it means to have but one.
+func enterIDs(private, lost string) error {
 	if err := os.MkdirAll(filepath.Dir(private), 0o700); err != nil {
 		return fmt.Errorf("state: %w", err)
 	}
@@ -45,8 +50,7 @@ func enterNamespace(command, private string, c *config) error {
 	}
 	single := !hasRange()
 	if single {
-		fmt.Fprintf(os.Stderr, "cordon: %v for this user: every job has the user's own id; policies that ask for more refuse to run. "+
-			"cordon doctor tells how to get a range\n", userns.ErrNoRange)
+		fmt.Fprintf(os.Stderr, "cordon: %v for this user: %s. cordon doctor tells how to get a range\n", userns.ErrNoRange, lost)
 	}
 	err := userns.Enter(private, single, os.Stderr)
 	var exit *userns.ExitError

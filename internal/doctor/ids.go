@@ -83,7 +83,7 @@ func subordinateRow(h *host) Row {
 	if !found {
 		r.Fix = "sudo cordon setup"
 	}
-	jobs := n / userns.IDsPerCell
+	jobs := userns.ForCells(n) / userns.IDsPerCell
 	switch {
 	case err != nil:
 		r.Status, r.Found = Missing, errText(err)

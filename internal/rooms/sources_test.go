@@ -72,8 +72,8 @@ func broken(s source) (out []string) {
 		out = append(out, s.set.Position(n.Pos()).String()+": "+fmt.Sprintf(format, args...))
 	}
 	for _, i := range s.imports {
-		if in(i, "archive", "compress") {
-			tell(s.file, "imports %s: nothing is unpacked", i)
+		if in(i, "archive", "compress") && s.room != "image" {
+			tell(s.file, "imports %s: only images are unpacked, in their room", i)
 		}
 	}
 	calls(s, func(pkg, name string, call *ast.CallExpr) {
@@ -86,6 +86,8 @@ func broken(s source) (out []string) {
 		case system && opens && !slices.Contains(all, flag), system && slices.Contains(open, name),
 			system && name == "FcntlInt" && slices.Contains(all, "F_DUPFD"):
 			tell(call, "%s without close on exec", name)
+		case in(s.room, "image") && pkg == "os" && slices.Contains([]string{"RemoveAll", "Chown", "Lchown", "Chmod", "Rename", "Link", "Symlink"}, name):
+			tell(call, "%s by a name: what an image has is only reached by descriptors", name)
 		case pkg == "os" && in(s.room, jobRooms...) && slices.Contains([]string{"RemoveAll", "Chown", "Lchown", "Chmod", "Rename", "Link", "Symlink"}, name),
 			pkg == "path/filepath" && in(s.room, jobRooms...) && (name == "Walk" || name == "WalkDir" || name == "Glob"):
 			tell(call, "%s by a name: what a job wrote is only reached by descriptors", name)

@@ -91,6 +91,16 @@ var forbidden = []rule{
 		reason:  "which addresses may be dialled for strangers is decided in one room, where it is tried",
 	},
 	{
+		except:  []string{"image"},
+		imports: []string{"archive", "compress", "github.com/klauspost/compress", "github.com/google/go-containerregistry"},
+		reason:  "what is packed is unpacked in one room, within limits and beneath one descriptor",
+	},
+	{
+		rooms:   []string{"image"},
+		imports: []string{"os/exec"},
+		reason:  "nothing that an image says is executed to bring it in",
+	},
+	{
 		except:  []string{"internal/testkit", "test"},
 		imports: []string{"testing", modulePath + "internal/testkit", "go.uber.org/goleak", "pgregory.net/rapid"},
 		reason:  "the program does not carry its tests",
@@ -130,6 +140,9 @@ var only = []allowance{
 	{"audit", func(i string) bool {
 		return standard(i) && !in(i, "C", "net", "unsafe", "plugin") || in(i, "golang.org/x/sys")
 	}, "what is written down for others to rely on is made by little"},
+	{"image", func(i string) bool {
+		return standard(i) && !in(i, "C", "unsafe", "plugin") || in(i, "golang.org/x/sys", "github.com/klauspost/compress", "github.com/cespare/xxhash", "github.com/google/go-containerregistry")
+	}, "images are brought in the same way for whoever wants them, and nothing of a job is known here"},
 	{"internal/undo", func(i string) bool { return standard(i) && i != "C" }, "a stack of functions needs nothing"},
 }
 
@@ -149,6 +162,7 @@ var arrows = map[string][]string{
 	"policies":           {"policy"},
 	"languages":          {"policy"},
 	"builds":             {},
+	"image":              {},
 	"judge":              {},
 	"judge/problem":      {},
 	"userns":             {},

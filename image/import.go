@@ -1,0 +1,112 @@
+package image
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"golang.org/x/sys/unix"
+)
+
+// ImportOptions say how images of an archive or a layout are taken.
+type ImportOptions struct {
+	Platform v1.Platform // zero: this machine's
+	Name     string      // the image's name; "": those that the archive gives it
+	Only     string      // of several images the one that the archive calls so
+}
+
+const mostImages = 64 // in an archive
+
+// Import brings in the images of a file or a directory: an OCI layout, or what docker
+// save writes, as a directory or as an archive, packed or not. "-" is stdin.
+func (s *Store) Import(ctx context.Context, from string, stdin io.Reader, o ImportOptions) (all []*Added, err error) {
+	if o.Platform.OS == "" {
+		if o.Platform, err = ParsePlatform(""); err != nil {
+			return nil, err
+		}
+	}
+	b, err := s.desk()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	src, err := s.source(ctx, b, from, stdin)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
+	defer func() { err = errors.Join(err, src.close()) }()
+	layout, err := has(src, "index.json")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
+	if layout {
+		return s.importLayout(ctx, src, o)
+	}
+	saved, err := has(src, "manifest.json")
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from, err)
+	}
+	if saved {
+		return s.importSaved(ctx, src, o)
+	}
+	return nil, fmt.Errorf("%s: neither an OCI layout (index.json) nor what docker save writes (manifest.json); "+
+		"for a directory of files, or a tar archive of a root, there is cordon image build-from-dir", from)
+}
+
+// source opens what is to be imported. A packed archive is unpacked on the desk first:
+// its members are not in the order in which they are needed.
+func (s *Store) source(ctx context.Context, b *desk, from string, stdin io.Reader) (source, error) {
+	if from == "-" {
+		return s.spool(ctx, b, stdin)
+	}
+	f, err := os.OpenFile(from, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+	case info.IsDir():
+		return openFolder(from) // f is closed below
+	case !info.Mode().IsRegular():
+		return s.spool(ctx, b, f)
+	default:
+		var start [4]byte
+		n, _ := f.ReadAt(start[:], 0)
+		if packingOf(start[:n]) != plain {
+			defer f.Close()
+			return s.spool(ctx, b, f)
+		}
+		a, err := openArk(f)
+		if err != nil {
+			return nil, errors.Join(err, f.Close())
+		}
+		return a, nil
+	}
+	return nil, errors.Join(err, f.Close())
+}
+
+// spool writes an archive to the desk, unpacked.
+func (s *Store) spool(ctx context.Context, b *desk, r io.Reader) (source, error) {
+	packed := &counted{from: r, hash: sha256.New(), most: s.limits.ArchiveBytes}
+	l := s.limits
+	l.Bytes = l.ArchiveBytes
+	unpacked := openBlob(ctx, packed, -1, anyhow, &budget{Limits: l})
+	defer unpacked.Close()
+	f, err := b.file("archive")
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(f, unpacked); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	a, err := openArk(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return a, nil
+}

@@ -1,0 +1,182 @@
+package image
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+)
+
+// PullOptions say how a registry is talked to.
+type PullOptions struct {
+	Platform           v1.Platform // zero: this machine's
+	Name               string      // the image's name in the store; "": as it was asked for
+	Username, Password string      // both empty: as docker login has left them
+	Roots              *x509.CertPool
+	Plain              bool // speak HTTP, not HTTPS
+	UserAgent          string
+	Idle               time.Duration // how long nothing may come; 0: a minute
+}
+
+// registry are the blobs of a repository.
+type registry struct {
+	puller *remote.Puller
+	repo   name.Repository
+	idle   time.Duration
+}
+
+// Pull brings in an image of a registry.
+func (s *Store) Pull(ctx context.Context, from string, o PullOptions) (*Added, error) {
+	if o.Platform.OS == "" {
+		var err error
+		if o.Platform, err = ParsePlatform(""); err != nil {
+			return nil, err
+		}
+	}
+	var options []name.Option
+	if o.Plain {
+		options = append(options, name.Insecure)
+	}
+	ref, err := name.ParseReference(from, options...)
+	if err != nil {
+		return nil, fmt.Errorf("image %s: %w", quoted(from), err)
+	}
+	names, err := pulledNames(from, o.Name)
+	if err != nil {
+		return nil, err
+	}
+	r, err := newRegistry(ref, o)
+	if err != nil {
+		return nil, err
+	}
+	top, err := r.puller.Get(ctx, ref)
+	if err != nil {
+		return nil, fmt.Errorf("pull %s: %w", from, err)
+	}
+	if len(top.Manifest) > documentMax {
+		return nil, rejected("manifest: longer than %d bytes", documentMax)
+	}
+	d := descriptor{MediaType: top.MediaType, Digest: digestOf(top.Manifest), Size: int64(len(top.Manifest))}
+	if want, ok := ref.(name.Digest); ok && want.DigestStr() != d.Digest {
+		return nil, rejected("manifest: digest mismatch: its bytes have %s", d.Digest)
+	}
+	a, err := s.take(ctx, r, d, o.Platform, names, true)
+	if err != nil {
+		return nil, fmt.Errorf("pull %s: %w", from, err)
+	}
+	return a, nil
+}
+
+// pulledNames: what was asked for by its digest gets a name only when one is given.
+func pulledNames(from, given string) ([]string, error) {
+	if given != "" {
+		return []string{given}, nil
+	}
+	r, err := ParseRef(from)
+	if err != nil {
+		return nil, fmt.Errorf("%w; or say with --name what it is to be called", err)
+	}
+	if r.Digest != "" || r.Name == "" {
+		return nil, nil
+	}
+	return []string{r.Name}, nil
+}
+
+func newRegistry(ref name.Reference, o PullOptions) (*registry, error) {
+	transport, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return nil, errors.New("the transport of net/http was replaced")
+	}
+	transport = transport.Clone()
+	transport.TLSClientConfig = &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12}
+	idle := o.Idle
+	if idle == 0 {
+		idle = time.Minute
+	}
+	transport.ResponseHeaderTimeout = idle
+	auth := remote.WithAuthFromKeychain(authn.DefaultKeychain)
+	if o.Username != "" || o.Password != "" {
+		auth = remote.WithAuth(&authn.Basic{Username: o.Username, Password: o.Password})
+	}
+	puller, err := remote.NewPuller(auth, remote.WithTransport(&guarded{transport, o.Plain}), remote.WithUserAgent(o.UserAgent))
+	if err != nil {
+		return nil, err
+	}
+	return &registry{puller, ref.Context(), idle}, nil
+}
+
+// guarded keeps to TLS: the library would go on without it where it takes a registry for
+// a near one, and give it the login, too.
+type guarded struct {
+	next  http.RoundTripper
+	plain bool
+}
+
+func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme != "https" && !g.plain {
+		return nil, fmt.Errorf("%s does not speak TLS as it should; --plain-http goes on without it", r.URL.Host)
+	}
+	return g.next.RoundTrip(r)
+}
+
+func (r *registry) document(ctx context.Context, d descriptor) ([]byte, error) {
+	if d.MediaType.IsConfig() {
+		b, err := r.blob(ctx, d)
+		if err != nil {
+			return nil, err
+		}
+		defer b.Close()
+		return document(b, "configuration")
+	}
+	got, err := r.puller.Get(ctx, r.repo.Digest(d.Digest))
+	if err != nil {
+		return nil, err
+	}
+	return got.Manifest, nil
+}
+
+func (r *registry) blob(ctx context.Context, d descriptor) (io.ReadCloser, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	l, err := r.puller.Layer(ctx, r.repo.Digest(d.Digest))
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	body, err := l.Compressed()
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	return &lively{body, r.idle, time.AfterFunc(r.idle, func() {
+		cancel(fmt.Errorf("nothing has come for %v", r.idle))
+	}), func() { cancel(nil) }}, nil
+}
+
+// lively ends a download from which nothing comes any more.
+type lively struct {
+	io.ReadCloser
+	idle   time.Duration
+	timer  *time.Timer
+	cancel func()
+}
+
+func (l *lively) Read(p []byte) (int, error) {
+	l.timer.Reset(l.idle)
+	defer l.timer.Stop() // how long the reader takes is not the registry's matter
+	return l.ReadCloser.Read(p)
+}
+
+func (l *lively) Close() error {
+	l.timer.Stop()
+	l.cancel()
+	return l.ReadCloser.Close()
+}
