@@ -1,0 +1,133 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"cordon/internal/testkit"
+)
+
+// far is a way that takes 40 to 60 ms, and loses a packet of fifty.
+var far = testkit.Fault{Delay: 40 * time.Millisecond, Jitter: 20 * time.Millisecond, Lost: 0.02}
+
+// counting is a job for the left one, which has the language, and what it prints.
+func counting(lines int) (job object, printed string) {
+	for i := range lines {
+		printed += strings.Repeat("x", 200) + string(rune('a'+i%26)) + "\n"
+	}
+	return object{"language": "python", "stdin": printed, "source": "import sys, time\nfor line in sys.stdin:\n    print(line, end='', flush=True)\n    time.sleep(.03)\n"}, printed
+}
+
+// testSlow: over ways that are slow and lose packets everything takes longer, and nothing
+// else changes.
+func (c *cluster) testSlow(t *testing.T) {
+	for _, n := range []*node{c.left, c.right} {
+		c.network.Both(c.front.machine, n.machine, far)
+	}
+	defer c.network.Heal()
+	for _, language := range []string{"python", "sh"} { // of the left one, and of the right one
+		for range 3 {
+			r := c.front.await(t, c.front.submit(t, object{"language": language, "source": map[string]string{"python": "print(1)", "sh": "echo 1"}[language]}).ID, "done")
+			c.total++
+			if r.Result.Stdout != "1\n" || r.Attempts != 1 {
+				t.Errorf("%s: %d attempts, %s", language, r.Attempts, r.Result.step)
+			}
+		}
+	}
+	for _, by := range []*node{c.front, c.left} {
+		b := c.block(t, false)
+		at := c.at(t, b)
+		began := time.Now()
+		if status, _, answer := by.send(t, http.MethodDelete, "/v1/jobs/"+b.id, by.token, nil); status != http.StatusOK || queuedOf(t, answer).State != "cancelled" {
+			t.Errorf("%d: %s", status, answer)
+		}
+		t.Logf("asked at machine %d, a job at machine %d was cancelled within %v", by.machine.Number, at.machine.Number, time.Since(began).Round(time.Millisecond))
+		waitFor(t, "its program ends", func() bool { return len(at.runs(t, b.line)) == 0 })
+	}
+	c.testReader(t)
+	if _, lost := c.front.machine.Counts(); lost == 0 {
+		t.Error("no packet was lost")
+	}
+	c.atRest(t)
+}
+
+// testReader: who follows a job goes on at another service again and again, and has every
+// byte once.
+func (c *cluster) testReader(t *testing.T) {
+	job, want := counting(100)
+	id := c.front.submit(t, job).ID
+	c.total++
+	after, got, turns := "", "", 0
+	for over := false; !over; turns++ {
+		at := []*node{c.front, c.left}[turns%2]
+		if turns == 2 { // the one that runs it is not heard for a moment
+			c.network.Disturb(c.left.machine, c.front.machine, testkit.Cut)
+			time.AfterFunc(fleetLease/4, func() { c.network.Disturb(c.left.machine, c.front.machine, far) })
+		}
+		var part string
+		part, after, over = at.readSome(t, id, after, 4)
+		got += part
+		if turns > 1000 {
+			t.Fatal("it does not end")
+		}
+	}
+	if got != want {
+		t.Errorf("%d bytes were read, %d are wanted, in %d turns", len(got), len(want), turns)
+	}
+	if j := c.front.await(t, id, "done"); j.Result.Stdout != want || j.Attempts != 1 {
+		t.Errorf("%d attempts, %d bytes", j.Attempts, len(j.Result.Stdout))
+	}
+	t.Logf("%d bytes in %d turns, each at the other service", len(got), turns)
+}
+
+// readSome follows a job's events behind one of them, for a number of them: what the
+// program has printed by them, the last of them, and whether that was the end.
+func (n *node) readSome(t *testing.T, id, after string, events int) (out, last string, over bool) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+	defer stop()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, n.url+"/v1/jobs/"+id+"/events", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+n.token)
+	r.Header.Set("Last-Event-ID", after)
+	answer, err := n.client.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("status %d", answer.StatusCode)
+	}
+	lines := bufio.NewScanner(answer.Body)
+	lines.Buffer(nil, 1<<20)
+	name := ""
+	last = after
+	for events > 0 && !over && lines.Scan() {
+		field, value, _ := strings.Cut(lines.Text(), ": ")
+		switch field {
+		case "id":
+			last = value
+		case "event":
+			name = value
+		case "data":
+			over = name == "result"
+			if name == "stdout" {
+				var chunk struct{ Text string }
+				if err := json.Unmarshal([]byte(value), &chunk); err != nil {
+					t.Fatal(err)
+				}
+				out += chunk.Text
+			}
+		case "": // the event is whole
+			events--
+		}
+	}
+	return out, last, over
+}
