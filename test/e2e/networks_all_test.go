@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,8 +22,9 @@ func networkJobs() int {
 	return 300
 }
 
-// trouble is what happens one after the other while jobs come and run.
-func (c *cluster) trouble(t *testing.T) []func() {
+// trouble is what happens one after the other while jobs come and run: of many jobs three
+// times, of few once, and without the kind that takes longest.
+func (c *cluster) trouble(t *testing.T, jobs int) []func() {
 	front, left, right := c.front.machine, c.left.machine, c.right.machine
 	fenced := func(n *node, break_ func()) func() {
 		return func() {
@@ -34,7 +36,7 @@ func (c *cluster) trouble(t *testing.T) []func() {
 			n.says(t, back, strings.Count(log, back))
 		}
 	}
-	return []func(){
+	all := []func(){
 		func() { c.network.Both(front, right, far); time.Sleep(time.Second); c.network.Heal() },
 		fenced(c.left, func() { c.network.Both(front, left, testkit.Cut) }),
 		func() { c.right.kill(t); c.right.start(t) },
@@ -42,6 +44,10 @@ func (c *cluster) trouble(t *testing.T) []func() {
 		func() { c.front.kill(t); c.front.start(t) },
 		fenced(c.left, func() { c.network.Disturb(front, left, testkit.Cut) }),
 	}
+	if jobs < 1000 {
+		return all[:len(all)-1]
+	}
+	return slices.Repeat(all, 3)
 }
 
 // troubled is job number i of many: every second one may be run again, and every tenth runs for
@@ -73,7 +79,7 @@ func (c *cluster) testFaults(t *testing.T) {
 		})
 	}
 	began := time.Now()
-	all := c.trouble(t)
+	all := c.trouble(t, n)
 	for i := range n {
 		next <- i
 		if every := n / (len(all) + 1); (i+1)%every == 0 && (i+1)/every <= len(all) {
@@ -83,23 +89,23 @@ func (c *cluster) testFaults(t *testing.T) {
 	close(next)
 	senders.Wait()
 	c.total += n
-	ends := c.settled(t, ids)
+	attempts, ends := c.settled(t, ids)
 	took := time.Since(began)
-	c.counted(t, ids)
+	c.counted(t, ids, attempts)
 	c.atRest(t)
-	t.Logf("%d jobs, %d kinds of trouble: %s in %v", n, len(all), ends, took.Round(time.Millisecond))
+	t.Logf("%d jobs, trouble %d times: %s in %v", n, len(all), ends, took.Round(time.Millisecond))
 }
 
 // settled waits for every job's end, and holds it against what it was to print.
-func (c *cluster) settled(t *testing.T, ids []string) string {
+func (c *cluster) settled(t *testing.T, ids []string) (attempts map[string]int, ends string) {
 	t.Helper()
-	seen := map[string]bool{}
-	states, attempts := map[string]int{}, map[int]int{}
+	attempts = map[string]int{}
+	states, times := map[string]int{}, map[int]int{}
 	for i, id := range ids {
 		var j *queuedJob
 		waitFor(t, "job "+id+" ends", func() bool { j = c.front.job(t, id); return j.final() })
 		switch {
-		case seen[id]:
+		case attempts[id] > 0:
 			t.Errorf("job %d is another one, too: %s", i, id)
 		case j.State == "done" && j.Result.Stdout == fmt.Sprintln(i):
 		case j.State == "interrupted": // also one that may be run again, when that happened three times
@@ -112,16 +118,16 @@ func (c *cluster) settled(t *testing.T, ids []string) string {
 		if i%2 == 1 && j.Attempts != 1 {
 			t.Errorf("job %d was begun %d times", i, j.Attempts)
 		}
-		seen[id] = true
+		attempts[id] = j.Attempts
 		states[j.State]++
-		attempts[j.Attempts]++
+		times[j.Attempts]++
 	}
-	return fmt.Sprintf("%d results, %v, by attempts %v", len(seen), states, attempts)
+	return attempts, fmt.Sprintf("%d results, %v, by attempts %v", len(attempts), states, times)
 }
 
 // counted holds what the services' audit logs say of starts against what may be, and how many
 // jobs the queue has against how many were taken.
-func (c *cluster) counted(t *testing.T, ids []string) {
+func (c *cluster) counted(t *testing.T, ids []string, attempts map[string]int) {
 	t.Helper()
 	left, right := c.left.begun(t), c.right.begun(t)
 	at := [2]int{}
@@ -129,11 +135,8 @@ func (c *cluster) counted(t *testing.T, ids []string) {
 		times := left[id] + right[id]
 		at[0] += left[id]
 		at[1] += right[id]
-		if i%2 == 1 && times > 1 {
-			t.Errorf("job %d, %s, was started %d times", i, id, times)
-		}
-		if times > 3 {
-			t.Errorf("job %d, %s, was started %d times, more than ever is tried", i, id, times)
+		if times > attempts[id] { // those that may not be run again have one
+			t.Errorf("job %d, %s, was started %d times, and its record tells of %d", i, id, times, attempts[id])
 		}
 	}
 	if at[0] == 0 || at[1] == 0 {

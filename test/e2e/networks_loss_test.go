@@ -8,6 +8,13 @@ import (
 	"time"
 )
 
+// submitted is a job that was taken.
+func (c *cluster) submitted(t *testing.T, job object) (id string) {
+	t.Helper()
+	c.total++
+	return c.front.submit(t, job).ID
+}
+
 // blocker is a job that runs until it is ended, with a command line of its own.
 type blocker struct {
 	id, line string
@@ -17,10 +24,9 @@ type blocker struct {
 func (c *cluster) block(t *testing.T, retrySafe bool) *blocker {
 	t.Helper()
 	c.blockers++
-	c.total++
 	seconds := fmt.Sprintf("1000.%04d", c.blockers)
-	j := c.front.submit(t, object{"command": []string{"sleep", seconds}, "retry_safe": retrySafe, "limits": object{"wall_ms": 300_000}})
-	return &blocker{j.ID, "sleep\x00" + seconds + "\x00"}
+	id := c.submitted(t, object{"command": []string{"sleep", seconds}, "retry_safe": retrySafe, "limits": object{"wall_ms": 300_000}})
+	return &blocker{id, "sleep\x00" + seconds + "\x00"}
 }
 
 // at is where it runs.
@@ -84,14 +90,13 @@ func (c *cluster) testLoss(t *testing.T, l loss) {
 	places := c.fill(t)
 	c.cancel(t, places[l.victim]...)
 	safe, unsafe := c.block(t, true), c.block(t, false)
-	brief := c.front.submit(t, object{"command": shell("sleep 1; echo late")}) // ends while its service cannot tell
-	c.total++
+	brief := c.submitted(t, object{"command": shell("sleep 1; echo late")}) // ends while its service cannot tell
 	for _, b := range []*blocker{safe, unsafe} {
 		if c.at(t, b) != l.victim {
 			t.Fatal("there was no place elsewhere, and yet")
 		}
 	}
-	c.front.await(t, brief.ID, "running")
+	c.front.await(t, brief, "running")
 	pid, log := l.victim.runs(t, safe.line)[0], l.victim.log()
 	_, lost := l.victim.machine.Counts()
 	_, more := c.front.machine.Counts()
@@ -110,12 +115,12 @@ func (c *cluster) testLoss(t *testing.T, l loss) {
 			t.Fatalf("it is not begun again: %+v", c.front.job(t, safe.id))
 		}
 	}
-	if over == 0 {
+	if lives(pid) {
 		t.Errorf("begun again after %v, while it still ran", began)
 	}
 	c.front.await(t, unsafe.id, "interrupted")
-	ended := c.front.job(t, brief.ID)
-	for ; !ended.final(); ended = c.front.job(t, brief.ID) {
+	ended := c.front.job(t, brief)
+	for ; !ended.final(); ended = c.front.job(t, brief) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	t.Logf("ended after %v, begun elsewhere after %v; the short one was %s", over.Round(time.Millisecond), began.Round(time.Millisecond), ended.State)
@@ -124,8 +129,8 @@ func (c *cluster) testLoss(t *testing.T, l loss) {
 			t.Error("nothing was lost on the way: the network was whole")
 		}
 	}
-	c.recover(t, &l, log, safe, unsafe, brief.ID)
-	if j := c.front.job(t, brief.ID); j.State != ended.State || j.Attempts != 1 || ended.State != "interrupted" && ended.State != "done" {
+	c.recover(t, &l, log, safe, unsafe, brief)
+	if j := c.front.job(t, brief); j.State != ended.State || j.Attempts != 1 || ended.State != "interrupted" && ended.State != "done" {
 		t.Errorf("it was %s, and is %s after %d attempts", ended.State, j.State, j.Attempts)
 	}
 	if j := c.front.job(t, unsafe.id); j.State != "interrupted" || j.Attempts != 1 {

@@ -30,13 +30,15 @@ func (c *cluster) testSlow(t *testing.T) {
 		c.network.Both(c.front.machine, n.machine, far)
 	}
 	defer c.network.Heal()
-	for _, language := range []string{"python", "sh"} { // of the left one, and of the right one
+	var ids []string
+	for language, source := range map[string]string{"python": "print(1)", "sh": "echo 1"} { // of the left one, and of the right one
 		for range 3 {
-			r := c.front.await(t, c.front.submit(t, object{"language": language, "source": map[string]string{"python": "print(1)", "sh": "echo 1"}[language]}).ID, "done")
-			c.total++
-			if r.Result.Stdout != "1\n" || r.Attempts != 1 {
-				t.Errorf("%s: %d attempts, %s", language, r.Attempts, r.Result.step)
-			}
+			ids = append(ids, c.submitted(t, object{"language": language, "source": source}))
+		}
+	}
+	for _, id := range ids {
+		if j := c.front.await(t, id, "done"); j.Result.Stdout != "1\n" || j.Attempts != 1 {
+			t.Errorf("%d attempts, %s", j.Attempts, j.Result.step)
 		}
 	}
 	for _, by := range []*node{c.front, c.left} {
@@ -46,7 +48,11 @@ func (c *cluster) testSlow(t *testing.T) {
 		if status, _, answer := by.send(t, http.MethodDelete, "/v1/jobs/"+b.id, by.token, nil); status != http.StatusOK || queuedOf(t, answer).State != "cancelled" {
 			t.Errorf("%d: %s", status, answer)
 		}
-		t.Logf("asked at machine %d, a job at machine %d was cancelled within %v", by.machine.Number, at.machine.Number, time.Since(began).Round(time.Millisecond))
+		took := time.Since(began)
+		t.Logf("asked at machine %d, a job at machine %d was cancelled within %v", by.machine.Number, at.machine.Number, took.Round(time.Millisecond))
+		if took < 2*far.Delay {
+			t.Error("the way to it and back was not slow")
+		}
 		waitFor(t, "its program ends", func() bool { return len(at.runs(t, b.line)) == 0 })
 	}
 	c.testReader(t)
@@ -59,9 +65,8 @@ func (c *cluster) testSlow(t *testing.T) {
 // testReader: who follows a job goes on at another service again and again, and has every
 // byte once.
 func (c *cluster) testReader(t *testing.T) {
-	job, want := counting(100)
-	id := c.front.submit(t, job).ID
-	c.total++
+	job, want := counting(60)
+	id := c.submitted(t, job)
 	after, got, turns := "", "", 0
 	for over := false; !over; turns++ {
 		at := []*node{c.front, c.left}[turns%2]
