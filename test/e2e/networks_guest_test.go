@@ -81,6 +81,9 @@ func (c *cluster) startGuest(t *testing.T) *guest {
 
 // stop ends it as an operator would.
 func (g *guest) stop(t *testing.T, group int) {
+	for began := time.Now(); !strings.Contains(g.log(t), "msg=ready") && len(g.ended) == 0 && time.Since(began) < time.Minute; {
+		time.Sleep(20 * time.Millisecond) // a start that is broken off has no good end
+	}
 	if err := os.WriteFile(filepath.Join(g.dir, "stop"), nil, 0o600); err != nil {
 		t.Error(err)
 	}

@@ -90,6 +90,40 @@ func (c *cluster) testReader(t *testing.T) {
 	t.Logf("%d bytes in %d turns, each at the other service", len(got), turns)
 }
 
+// testFrontKilled: the service with the queue is killed while a job runs elsewhere, and is
+// started anew. If that takes no longer than a lease the job goes on; who reads along at
+// another service misses nothing of what there was.
+func (c *cluster) testFrontKilled(t *testing.T) {
+	job, want := counting(60)
+	id := c.submitted(t, job)
+	got, after, over := c.left.readSome(t, id, "", 4)
+	if over || got == want {
+		t.Fatal("it has ended before anything could happen")
+	}
+	fenced := strings.Count(c.left.log(), "longer than the lease: no job is begun")
+	c.front.kill(t)
+	killed := time.Now()
+	c.front.start(t)
+	away := time.Since(killed)
+	for turns := 0; !over; turns++ {
+		var part string
+		part, after, over = []*node{c.left, c.front}[turns%2].readSome(t, id, after, 4)
+		got += part
+		if turns > 1000 {
+			t.Fatal("it does not end")
+		}
+	}
+	j := c.front.job(t, id)
+	switch {
+	case j.State == "done" && j.Attempts == 1 && got == want && j.Result.Stdout == want:
+	case j.State == "interrupted" && strings.Count(c.left.log(), "longer than the lease: no job is begun") > fenced && strings.HasPrefix(want, got):
+	default:
+		t.Errorf("%s after %d attempts, %d bytes were read of %d", j.State, j.Attempts, len(got), len(want))
+	}
+	t.Logf("the queue was away for %v; the job was %s, and %d of its %d bytes were read", away.Round(time.Millisecond), j.State, len(got), len(want))
+	c.atRest(t)
+}
+
 // readSome follows a job's events behind one of them, for a number of them: what the
 // program has printed by them, the last of them, and whether that was the end.
 func (n *node) readSome(t *testing.T, id, after string, events int) (out, last string, over bool) {

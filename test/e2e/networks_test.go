@@ -75,6 +75,7 @@ func TestNetworks(t *testing.T) {
 	t.Run("killed", func(t *testing.T) {
 		c.testLoss(t, loss{victim: c.left, other: c.right, strike: func() { c.left.kill(t) }, killed: true})
 	})
+	t.Run("front killed", c.testFrontKilled)
 	t.Run("another date", func(t *testing.T) { guest.test(t, c) })
 	t.Run("all of it", c.testFaults)
 	c.atRest(t)
