@@ -23,7 +23,7 @@ func networkJobs() int {
 }
 
 // trouble is what happens one after the other while jobs come and run: of many jobs three
-// times, of few once, and without the kind that takes longest.
+// times, of few once, and without the last two, which testLoss has as well.
 func (c *cluster) trouble(t *testing.T, jobs int) []func() {
 	front, left, right := c.front.machine, c.left.machine, c.right.machine
 	fenced := func(n *node, break_ func()) func() {
@@ -37,15 +37,15 @@ func (c *cluster) trouble(t *testing.T, jobs int) []func() {
 		}
 	}
 	all := []func(){
-		func() { c.network.Both(front, right, far); time.Sleep(time.Second); c.network.Heal() },
+		func() { c.network.Both(front, right, far); time.Sleep(fleetLease / 4); c.network.Heal() },
 		fenced(c.left, func() { c.network.Both(front, left, testkit.Cut) }),
 		func() { c.right.kill(t); c.right.start(t) },
-		fenced(c.right, func() { c.network.Disturb(right, front, testkit.Cut) }),
 		func() { c.front.kill(t); c.front.start(t) },
+		fenced(c.right, func() { c.network.Disturb(right, front, testkit.Cut) }),
 		fenced(c.left, func() { c.network.Disturb(front, left, testkit.Cut) }),
 	}
 	if jobs < 1000 {
-		return all[:len(all)-1]
+		return all[:4]
 	}
 	return slices.Repeat(all, 3)
 }

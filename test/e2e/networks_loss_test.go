@@ -103,21 +103,7 @@ func (c *cluster) testLoss(t *testing.T, l loss) {
 	l.strike()
 	struck := time.Now()
 	c.cancel(t, places[l.other][0]) // a place for what may run again
-	var began, over time.Duration
-	for ; began == 0; time.Sleep(2 * time.Millisecond) {
-		if over == 0 && !lives(pid) {
-			over = time.Since(struck)
-		}
-		if len(l.other.runs(t, safe.line)) > 0 {
-			began = time.Since(struck)
-		}
-		if time.Since(struck) > 2*time.Minute {
-			t.Fatalf("it is not begun again: %+v", c.front.job(t, safe.id))
-		}
-	}
-	if lives(pid) {
-		t.Errorf("begun again after %v, while it still ran", began)
-	}
+	over, began := l.moves(t, safe, pid, struck)
 	c.front.await(t, unsafe.id, "interrupted")
 	ended := c.front.job(t, brief)
 	for ; !ended.final(); ended = c.front.job(t, brief) {
@@ -141,6 +127,27 @@ func (c *cluster) testLoss(t *testing.T, l loss) {
 	}
 	c.cancel(t, append(places[l.other][1:], safe)...)
 	c.atRest(t)
+}
+
+// moves waits until a job runs at the other service: when it had ended at the first, and
+// when it was seen to begin.
+func (l *loss) moves(t *testing.T, b *blocker, pid int, struck time.Time) (over, began time.Duration) {
+	t.Helper()
+	for ; began == 0; time.Sleep(2 * time.Millisecond) {
+		if over == 0 && !lives(pid) {
+			over = time.Since(struck)
+		}
+		if len(l.other.runs(t, b.line)) > 0 {
+			began = time.Since(struck)
+		}
+		if time.Since(struck) > 2*time.Minute {
+			t.Fatalf("%s is not begun again", b.id)
+		}
+	}
+	if lives(pid) {
+		t.Errorf("begun again after %v, while it still ran", began)
+	}
+	return over, began
 }
 
 // recover has the victim come back, and waits until it has said what it had to say.

@@ -15,6 +15,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -102,7 +103,25 @@ func startCluster(t *testing.T) *cluster {
 	for _, n := range []*node{c.front, c.left, c.right} {
 		n.start(t)
 	}
+	c.apart(t)
 	return c
+}
+
+// apart: the services are where they are meant to be.
+func (c *cluster) apart(t *testing.T) {
+	t.Helper()
+	seen := map[string]bool{}
+	for _, pid := range []int{os.Getpid(), c.front.daemon.Pid, c.left.daemon.Pid, c.right.daemon.Pid} {
+		name, err := os.Readlink(fmt.Sprintf("/proc/%d/ns/net", pid))
+		if err != nil || seen[name] {
+			t.Fatalf("process %d is in %s, like another: %v", pid, name, err)
+		}
+		seen[name] = true
+	}
+	offsets, err := os.ReadFile(fmt.Sprintf("/proc/%d/timens_offsets", c.left.daemon.Pid))
+	if err != nil || !regexp.MustCompile(`(?m)^boottime +8640000 `).Match(offsets) {
+		t.Fatalf("its clocks are not ahead: %v: %s", err, offsets)
+	}
 }
 
 // certificate is one for an address, signed by itself, that holds on every date that a
