@@ -323,7 +323,7 @@ func TestClocksDiffer(t *testing.T) {
 		}
 	}
 	api, _ := frontend(t, h, "api", wrong(-25*time.Hour))
-	ahead, _ := frontend(t, h, "ahead", wrong(30*time.Hour))
+	ahead, its := frontend(t, h, "ahead", wrong(30*time.Hour))
 	worker, _ := member(t, h, "worker", wrong(1000*time.Hour))
 	for _, id := range []string{"a", "b"} {
 		if r := api.submit(id, nil); r.Created.Sub(truth.Now()).Abs() > time.Second {
@@ -339,10 +339,38 @@ func TestClocksDiffer(t *testing.T) {
 	}
 	ahead.wants("b", Queued, 0)
 	truth.add(59 * time.Minute)
+	its.pass(59 * time.Minute)
 	ahead.sweep(t.Context())
 	ahead.wants("b", Queued, 0)
 	truth.add(2 * time.Minute)
+	its.pass(2 * time.Minute)
 	ahead.sweep(t.Context())
+	api.sees("b", Expired, 0)
+}
+
+// TestDateJumps: a machine's date is set while its service runs, as when it first hears of a
+// server of time. No job expires for that, and none is kept for longer.
+func TestDateJumps(t *testing.T) {
+	h := newSharedHome()
+	truth, date := newClock(), newClock()
+	h.bus.now = truth.Now
+	set := func(c *Config) { c.OwnClock, c.Now = false, date.Now }
+	api, passes := frontend(t, h, "api", set)
+	worker, _ := member(t, h, "worker", set)
+	api.submit("a", nil)
+	api.submit("b", nil)
+	date.add(20 * 365 * 24 * time.Hour)
+	a := worker.next("a")
+	worker.finish(a, End{Done, nil})
+	if r := worker.wants("a", Done, 1); r.Finished.Sub(truth.Now()).Abs() > time.Minute {
+		t.Errorf("it is %v: %+v", truth.Now(), r)
+	}
+	api.sweep(t.Context())
+	api.wants("b", Queued, 0)
+	date.add(-40 * 365 * 24 * time.Hour)
+	truth.add(61 * time.Minute)
+	passes.pass(61 * time.Minute)
+	api.sweep(t.Context())
 	api.sees("b", Expired, 0)
 }
 

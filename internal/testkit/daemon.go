@@ -81,6 +81,12 @@ func StartDaemon(tb testing.TB, args ...string) *Daemon {
 // service's before.
 func StartDaemonIn(tb testing.TB, state string, args ...string) *Daemon {
 	tb.Helper()
+	return StartDaemonOn(tb, nil, state, args...)
+}
+
+// StartDaemonOn is StartDaemonIn on a machine of a network; nil: here.
+func StartDaemonOn(tb testing.TB, m *Machine, state string, args ...string) *Daemon {
+	tb.Helper()
 	d := &Daemon{State: state, log: &logBuffer{ready: make(chan string, 1)}, ended: make(chan struct{})}
 	cache := os.Getenv("CORDON_GO_CACHE")
 	if cache == "" {
@@ -95,6 +101,9 @@ func StartDaemonIn(tb testing.TB, state string, args ...string) *Daemon {
 		args = append([]string{"--warm", "2", "--warm-most", "2"}, args...)
 	}
 	d.command = exec.Command(Binary(tb), append([]string{"serve", "--listen", "127.0.0.1:0", "--state", d.State, "--go-cache", cache}, args...)...)
+	if m != nil {
+		m.Enter(d.command)
+	}
 	d.command.Stderr = d.log
 	d.command.Stdout = d.log
 	if err := d.command.Start(); err != nil {

@@ -332,7 +332,12 @@ func sumOf(text string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(t
 
 // tryKeyed submits a job to a service that may be ending; "" where it was not taken.
 func (s *service) tryKeyed(i int) string {
-	body, err := json.Marshal(object{"command": []string{"echo", strconv.Itoa(i)}})
+	return s.tryJob(fmt.Sprint("job-", i), object{"command": []string{"echo", strconv.Itoa(i)}})
+}
+
+// tryJob submits one under a key likewise.
+func (s *service) tryJob(key string, job object) string {
+	body, err := json.Marshal(job)
 	if err != nil {
 		return ""
 	}
@@ -342,7 +347,7 @@ func (s *service) tryKeyed(i int) string {
 	}
 	r.Header.Set("Authorization", "Bearer "+s.token)
 	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("Idempotency-Key", fmt.Sprint("job-", i))
+	r.Header.Set("Idempotency-Key", key)
 	answer, err := s.client.Do(r)
 	if err != nil {
 		return ""
