@@ -27,7 +27,7 @@ func TestPoliciesOfATenant(t *testing.T) {
 	if len(all) < 3 || !slices.Equal(shown(s.keys["a"]), all) {
 		t.Fatalf("control: the operator sees %v, a tenant without a restriction %v", all, shown(s.keys["a"]))
 	}
-	s.limit(t, "a", tenants.Limits{Policies: []string{"judge", "ci", "not there"}})
+	s.limit(t, "a", tenants.Limits{Policies: []string{"judge", "ci"}})
 	if got := shown(s.keys["a"]); !slices.Equal(got, []string{"ci", "judge"}) {
 		t.Errorf("restricted: %v", got)
 	}
