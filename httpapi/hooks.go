@@ -26,10 +26,11 @@ const (
 	// in memory, and receivers want small ones.
 	noticeBytes = 256 << 10
 
-	hooksPerHost  = 4
-	hooksPerEntry = 8 // of the list
-	hooksGrace    = 2 * time.Second
+	hooksGrace = 2 * time.Second
 )
+
+// hookPlaces: a quarter is always left to other tenants.
+var hookPlaces = queue.Places{All: 128, PerHost: 4, PerTenant: 96}
 
 // WebhookRequest says who is to be told of a job's end.
 type WebhookRequest struct {
@@ -104,15 +105,7 @@ func hostOf(h *queue.Hook) string {
 
 // couriers deliver what is to be told.
 func (s *Server) couriers() *queue.Couriers {
-	hosts := s.config.Jobs.Hooks.Hosts
-	return &queue.Couriers{Queue: s.config.Jobs.Queue, Send: s.tell, Lease: webhook.Within + 5*time.Second, PerHost: hooksPerHost, PerGroup: hooksPerEntry,
-		Grace: hooksGrace, Logger: s.config.Logger,
-		Group: func(h *queue.Hook) string {
-			if target, err := hosts.Check(h.URL); err == nil {
-				return target.Entry
-			}
-			return "" // which is not sent anyway
-		}}
+	return &queue.Couriers{Queue: s.config.Jobs.Queue, Send: s.tell, Lease: webhook.Within + 5*time.Second, Places: hookPlaces, Grace: hooksGrace, Logger: s.config.Logger}
 }
 
 // tell makes an attempt.

@@ -64,10 +64,10 @@ type index struct {
 	ready    int64              // that wait, and can run here
 	brief    []*entry           // in the order in which they ended, as ended
 
-	worker, boot string               // of this start
-	hooks        map[string]*hookLine // deliveries by host
-	untold       map[*entry]bool      // jobs of whose end somebody is to be told
-	hookWake     chan struct{}        // signalled when there is another
+	worker, boot string          // of this start
+	calls        calls           // deliveries that are to be attempted
+	untold       map[*entry]bool // jobs of whose end somebody is to be told
+	hookWake     chan struct{}   // signalled when there is another to be attempted, or a place for it
 }
 
 // can says whether a job can run here. Its record always answers the same.
@@ -89,10 +89,12 @@ func (x *index) part(tenant string) part {
 	return part{}
 }
 
-func newIndex(worker, boot string) index {
-	return index{jobs: map[string]*entry{}, lanes: map[string]*lane{}, count: map[State]int64{}, tenants: map[string]*part{},
+func newIndex(worker, boot string) *index {
+	x := &index{jobs: map[string]*entry{}, lanes: map[string]*lane{}, count: map[State]int64{}, tenants: map[string]*part{},
 		active: map[State]map[*entry]bool{Queued: {}, Running: {}}, untidy: map[*entry]bool{}, watchers: map[string][]chan struct{}{},
-		worker: worker, boot: boot, hooks: map[string]*hookLine{}, untold: map[*entry]bool{}, hookWake: make(chan struct{}, 1)}
+		worker: worker, boot: boot, untold: map[*entry]bool{}, hookWake: make(chan struct{}, 1)}
+	x.calls = newCalls(x.callable, func() { signal(x.hookWake) })
+	return x
 }
 
 // recordBytes is what a record is counted for besides its result: so their number is

@@ -54,7 +54,7 @@ type Queue struct {
 	now    func() time.Time
 
 	mu       sync.Mutex
-	index    index
+	index    *index
 	coming   int64             // jobs that are being submitted
 	comingOf map[string]amount // of them, those of each tenant
 	incoming int64             // and their bytes
