@@ -222,6 +222,68 @@ func TestTerminalLosesNothing(t *testing.T) {
 	}
 }
 
+// late is a reader who does nothing for a while with the first that comes.
+type late struct {
+	screen
+	wait  time.Duration
+	first sync.Once
+	then  func()
+}
+
+func (s *late) Write(b []byte) (int, error) {
+	s.first.Do(func() { time.Sleep(s.wait); s.then() })
+	return s.screen.Write(b)
+}
+
+// Nor is it when a limit, or somebody, ends the job before it was read: init, which leads the
+// session, is there until then. Only a program that leaves its group takes it along.
+func TestKilledTerminalLosesNothing(t *testing.T) {
+	l := newLab(t)
+	const text = 8000 // nearly what a terminal holds
+	moment := 400 * time.Millisecond
+	if os.Getenv("CORDON_TEST_SLOW") != "" {
+		moment *= 4
+	}
+	wall := policy.LimitRequest{WallMillis: ptr(moment.Milliseconds())}
+	for name, c := range map[string]struct {
+		program string
+		limit   policy.LimitRequest
+		verdict Verdict
+	}{
+		"cpu":              {"while :; do :; done", policy.LimitRequest{CPUMillis: ptr(moment.Milliseconds())}, CPULimit},
+		"wall":             {"exec sleep 1000", wall, WallLimit},
+		"wall with others": {"trap '' HUP; sleep 1000 & setsid sleep 1000 & sleep 1000", wall, WallLimit},
+		"in another group": {"exec perl -e 'setpgrp(0, getppid); sleep 1000'", wall, WallLimit},
+		"cancelled":        {"exec sleep 1000", policy.LimitRequest{}, Cancelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var init int
+			lives := false
+			out := &late{wait: 3 * moment, then: func() { lives = syscall.Kill(init, 0) == nil }}
+			j := limited(shell("stty raw; printf first; head -c 8000 /dev/zero | tr '\\0' x; "+c.program), c.limit)
+			j.Stdout, j.Interactive = out, &Interactive{Terminal: true, Size: WindowSize{24, 80}, Began: func(s *Session) { init = s.cell.Pid() }}
+			ctx, cancel := context.WithCancel(context.Background())
+			defer cancel()
+			if c.verdict == Cancelled {
+				time.AfterFunc(moment, cancel)
+			}
+			r, err := l.Run(ctx, &j)
+			if err != nil || r.Verdict != c.verdict || r.Signal != "SIGKILL" {
+				t.Fatalf("%v: %s %s %s", err, r.Verdict, r.Message, r.Signal)
+			}
+			if left := strings.Contains(c.program, "setpgrp"); left == lives {
+				t.Errorf("init lives: %t", lives)
+			} else if left {
+				return
+			}
+			if want := "first" + strings.Repeat("x", text); string(r.Stdout) != want || out.String() != want {
+				t.Errorf("%d bytes of %d", len(r.Stdout), len(want))
+			}
+		})
+	}
+}
+
 func TestFloodOfATerminal(t *testing.T) {
 	l := newLab(t)
 	j := limited(shell("stty raw; cat /dev/zero"), policy.LimitRequest{OutputBytes: ptr[int64](100_000)})
