@@ -156,6 +156,10 @@ func (q *Queue) toldDelivery(id string, m *Message) {
 
 // applied brings a record into memory. The caller holds mu.
 func (q *Queue) applied(kind string, r *Record, number uint64) {
+	var before Record
+	if e := q.index.jobs[r.ID]; e != nil {
+		before = e.Record
+	}
 	if !q.index.apply(kind, r, number) {
 		return
 	}
@@ -166,21 +170,13 @@ func (q *Queue) applied(kind string, r *Record, number uint64) {
 	if e.State.Final() && q.onEnd != nil {
 		q.onEnd(e.ID)
 	}
-	q.ran(e)
+	q.ran(&before, &e.Record)
 	if e.claim != nil && e.State == Running && e.Cancel { // by another service
 		e.claim.cancel(ErrCancelled)
 	}
 	if e.claim != nil && !e.claim.same(&e.Record) { // others thought that this service was dead
 		e.claim.cancel(errLost)
 	}
-}
-
-// ran tells of a job that has run elsewhere.
-func (q *Queue) ran(e *entry) {
-	if q.config.Ran == nil || !e.State.Final() || e.Started.IsZero() || e.Worker == q.config.Worker && e.Boot == q.config.Boot {
-		return
-	}
-	q.config.Ran(e.Tenant, e.CPU, e.Finished.Sub(e.Started), q.now().Sub(e.Finished))
 }
 
 // OnEnd has f called when a job ends. f may not call the queue, and has to be quick.
