@@ -9,16 +9,8 @@ import (
 	"time"
 )
 
-// clockOf is the clock of the journal's servers: what it said when no time had passed, by
-// elapsed. So this machine's date is not asked, which may be set at any moment.
-type clockOf struct {
-	zero atomic.Int64
-	told time.Duration // how far ahead of this machine's it was when that was measured last
-}
-
-func (c *clockOf) after(elapsed time.Duration) time.Time {
-	return time.Unix(0, c.zero.Load()).Add(elapsed)
-}
+// clockOf is how much the clock of the journal's servers is ahead of this service's.
+type clockOf struct{ ahead atomic.Int64 }
 
 // clockEvery is how often that is measured.
 const clockEvery = time.Minute
@@ -43,7 +35,7 @@ func (q *Queue) share(ctx context.Context) error {
 		return err
 	}
 	own := q.now
-	q.now = func() time.Time { return q.clock.after(q.elapsed()) }
+	q.now = func() time.Time { return own().Add(time.Duration(q.clock.ahead.Load())) }
 	_, err := patiently(ctx, func() (any, error) { return nil, q.measureClock(ctx, own) })
 	return err
 }
@@ -94,18 +86,16 @@ func (q *Queue) onlyOne(ctx context.Context) error {
 // measureClock: a job waits for as long as it may by one clock, whoever took it in and
 // whoever looks.
 func (q *Queue) measureClock(ctx context.Context, own func() time.Time) error {
-	began := q.elapsed()
+	before, began := own(), q.elapsed()
 	there, err := q.bus.Clock(ctx)
 	if err != nil {
 		return err
 	}
-	ended := q.elapsed()
-	q.clock.zero.Store(there.Add(-(began + ended) / 2).UnixNano())
-	ahead := q.clock.after(ended).Sub(own())
-	if off := ahead.Abs(); off > 10*time.Second && off-q.clock.told.Abs() > time.Second {
+	ahead := there.Sub(before.Add((q.elapsed() - began) / 2))
+	if off := ahead.Abs(); off > 10*time.Second && off-time.Duration(q.clock.ahead.Load()).Abs() > time.Second {
 		q.log.Warn("this machine's clock is not that of the queue's servers, which counts for jobs", "servers_are_ahead_by", ahead)
 	}
-	q.clock.told = ahead
+	q.clock.ahead.Store(int64(ahead))
 	return nil
 }
 

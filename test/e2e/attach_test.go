@@ -160,7 +160,7 @@ func attachToTheEnd(t *testing.T, d *testkit.Daemon, s *service) {
 		return strings.Contains(d.Log(), "id="+alone) && strings.Contains(d.Log(), "verdict=interrupted")
 	})
 	a.types("echo still-$((1+1))\r")
-	at = a.shows(at, "still-2\r\n")
+	a.shows(at, "still-2\r\n")
 	a.types("exit 5\r")
 	if j := a.ends(websocket.StatusNormalClosure); j == nil || j.State != "done" || *j.Result.ExitCode != 5 {
 		t.Errorf("%+v", j)
