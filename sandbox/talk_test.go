@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -258,11 +259,11 @@ func TestKilledTerminalLosesNothing(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var init int
-			lives := false
-			out := &late{wait: 3 * moment, then: func() { lives = syscall.Kill(init, 0) == nil }}
+			var init atomic.Int64
+			var lives atomic.Bool
+			out := &late{wait: 3 * moment, then: func() { lives.Store(syscall.Kill(int(init.Load()), 0) == nil) }}
 			j := limited(shell("stty raw; printf first; head -c 8000 /dev/zero | tr '\\0' x; "+c.program), c.limit)
-			j.Stdout, j.Interactive = out, &Interactive{Terminal: true, Size: WindowSize{24, 80}, Began: func(s *Session) { init = s.cell.Pid() }}
+			j.Stdout, j.Interactive = out, &Interactive{Terminal: true, Size: WindowSize{24, 80}, Began: func(s *Session) { init.Store(int64(s.cell.Pid())) }}
 			ctx, cancel := context.WithCancel(context.Background())
 			defer cancel()
 			if c.verdict == Cancelled {
@@ -272,8 +273,8 @@ func TestKilledTerminalLosesNothing(t *testing.T) {
 			if err != nil || r.Verdict != c.verdict || r.Signal != "SIGKILL" {
 				t.Fatalf("%v: %s %s %s", err, r.Verdict, r.Message, r.Signal)
 			}
-			if left := strings.Contains(c.program, "setpgrp"); left == lives {
-				t.Errorf("init lives: %t", lives)
+			if left := strings.Contains(c.program, "setpgrp"); left == lives.Load() {
+				t.Errorf("init lives: %t", lives.Load())
 			} else if left {
 				return
 			}
