@@ -29,6 +29,7 @@ type attacher struct {
 	given   bool
 	heard   atomic.Int64 // when it last said something, in ns
 	waiting atomic.Bool  // its reading side waits for the program
+	staying atomic.Bool  // the service ends, and it has the time that its job has
 	pinging atomic.Bool
 	pings   sync.WaitGroup
 	lost    chan struct{}   // closed when a ping could not be sent
@@ -90,24 +91,6 @@ func (a *attacher) both() {
 	a.pings.Wait()
 }
 
-// hurry cuts off a client to which a message is still on its way when the service ends, or
-// its key is not good any more.
-func (a *attacher) hurry(over <-chan struct{}) {
-	select {
-	case <-a.server.ending:
-	case <-a.keyEnds:
-	case <-over:
-		return
-	}
-	late := time.NewTimer(lastWords)
-	defer late.Stop()
-	select {
-	case <-late.C:
-		_ = a.below.Close() // CloseNow does nothing to a connection that is being closed
-	case <-over:
-	}
-}
-
 // farewell is how long a client may take to answer that it is let go.
 const farewell = 5 * time.Second
 
@@ -135,6 +118,7 @@ func (a *attacher) serve(ctx context.Context, read chan *closed) *closed {
 	defer func() { a.server.mirrors.leave(a.mirror) }()
 	heart := time.NewTicker(a.server.patience.ping)
 	defer heart.Stop()
+	ending, over, late := a.server.ending, (<-chan struct{})(nil), (<-chan time.Time)(nil)
 	for {
 		news, why := a.tell(ctx)
 		if why != nil {
@@ -154,7 +138,14 @@ func (a *attacher) serve(ctx context.Context, read chan *closed) *closed {
 		case why := <-read:
 			read <- nil
 			return why
-		case <-a.server.ending:
+		case <-ending:
+			ending, over = nil, a.server.over
+			if stays, why := a.stays(); !stays || why != nil {
+				return why
+			}
+		case <-over: // its job is ended now
+			over, late = nil, time.After(lastWords)
+		case <-late:
 			return closedShutting
 		}
 	}

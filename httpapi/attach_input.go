@@ -28,6 +28,7 @@ type liveInput struct {
 	mu      sync.Mutex
 	session session
 	ended   bool
+	shut    bool // nothing comes any more
 	timer   *time.Timer
 }
 
@@ -56,7 +57,25 @@ func (i *liveInput) hangUp() {
 		_ = i.session.Signal("HUP") // a job that has ended needs none
 		return
 	}
-	_ = i.session.CloseInput()
+	_ = i.closeInput(i.session)
+}
+
+// closeInput has the program read the end of its input.
+func (i *liveInput) closeInput(of session) error {
+	err := of.CloseInput()
+	if err == nil {
+		i.mu.Lock()
+		defer i.mu.Unlock()
+		i.shut = true
+	}
+	return err
+}
+
+// closed: nothing comes any more.
+func (i *liveInput) closed() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return i.shut
 }
 
 // end is called when the job has ended.

@@ -108,7 +108,7 @@ func (a *attacher) apply(ctx context.Context, to *liveInput, frame *attachFrame)
 	case frame.signal != "":
 		err = program.Signal(frame.signal)
 	case frame.closing:
-		err = program.CloseInput()
+		err = to.closeInput(program)
 	}
 	switch {
 	case err == nil, errors.Is(err, os.ErrDeadlineExceeded):

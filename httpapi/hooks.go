@@ -26,10 +26,11 @@ const (
 	// in memory, and receivers want small ones.
 	noticeBytes = 256 << 10
 
-	hooksPerHost  = 4
-	hooksPerEntry = 8 // of the list
-	hooksGrace    = 2 * time.Second
+	hooksGrace = 2 * time.Second
 )
+
+// hookPlaces: a quarter is always left to other tenants.
+var hookPlaces = queue.Places{All: 128, PerHost: 4, PerTenant: 96}
 
 // WebhookRequest says who is to be told of a job's end.
 type WebhookRequest struct {
@@ -43,7 +44,7 @@ type WebhookStatus struct {
 	State     string     `json:"state" enum:"waiting,pending,delivered,failed" doc:"waiting: the job has not ended; pending: it is tried until it is delivered, or failed: given up"`
 	Attempts  int        `json:"attempts" doc:"That were begun"`
 	Status    int        `json:"last_status,omitempty" doc:"What the receiver has answered last"`
-	Error     string     `json:"last_error,omitempty" doc:"Why the last attempt failed: host_not_allowed, address_not_allowed, name_unknown, cannot_connect, tls, timeout, bad_answer, status, gone, interrupted, unavailable, or forgotten"`
+	Error     string     `json:"last_error,omitempty" doc:"Why the last attempt failed: host_not_allowed, address_not_allowed, name_unknown, cannot_connect, tls, timeout, bad_answer, status, gone, interrupted, tenant_removed, unavailable, or forgotten"`
 	Next      *time.Time `json:"next_attempt_at,omitempty" doc:"When the next one is made, or this one is over at the latest"`
 	EndedTime *time.Time `json:"ended_at,omitempty" doc:"When it was delivered, or given up"`
 }
@@ -104,25 +105,26 @@ func hostOf(h *queue.Hook) string {
 
 // couriers deliver what is to be told.
 func (s *Server) couriers() *queue.Couriers {
-	hosts := s.config.Jobs.Hooks.Hosts
-	return &queue.Couriers{Queue: s.config.Jobs.Queue, Send: s.tell, Lease: webhook.Within + 5*time.Second, PerHost: hooksPerHost, PerGroup: hooksPerEntry,
-		Grace: hooksGrace, Logger: s.config.Logger,
-		Group: func(h *queue.Hook) string {
-			if target, err := hosts.Check(h.URL); err == nil {
-				return target.Entry
-			}
-			return "" // which is not sent anyway
-		}}
+	return &queue.Couriers{Queue: s.config.Jobs.Queue, Send: s.tell, Lease: webhook.Within + 5*time.Second, Places: hookPlaces, Grace: hooksGrace, Logger: s.config.Logger}
 }
 
 // tell makes an attempt.
 func (s *Server) tell(ctx context.Context, t *queue.Telling) queue.Attempt {
+	if !s.known(t.Tenant) {
+		return s.judged(t, webhook.Outcome{Reason: webhook.ReasonTenant})
+	}
 	body, err := s.notice(ctx, &t.Record)
 	if err != nil {
 		s.config.Logger.Warn("what a webhook is to tell cannot be read", "id", t.ID, "error", err)
 		return s.judged(t, webhook.Outcome{Reason: "unavailable"})
 	}
 	return s.judged(t, s.config.Jobs.Hooks.Sender.Send(ctx, webhook.Message{ID: t.ID, Tenant: t.Tenant, URL: t.Hook.URL, Body: body}))
+}
+
+// known: there is a tenant of this name. One that this service has never had may be known to
+// another, or come with a file that is on its way: its webhooks are tried again.
+func (s *Server) known(tenant string) bool {
+	return tenant == "" || s.config.Tenancy == nil || s.config.Tenancy.Keys.Has(tenant)
 }
 
 // judged says what follows from the outcome of an attempt.
@@ -143,7 +145,7 @@ func (s *Server) judged(t *queue.Telling, o webhook.Outcome) queue.Attempt {
 		out.State = queue.Delivered
 	case o.Reason == webhook.ReasonStopped:
 		out.Next = time.Now()
-	case o.Reason == webhook.ReasonGone, out.Next.After(t.Finished.Add(hooks.For)):
+	case o.Reason == webhook.ReasonGone, o.Reason == webhook.ReasonTenant && s.config.Tenancy.Keys.Removed(t.Tenant), out.Next.After(t.Finished.Add(hooks.For)):
 		out.State = queue.Undelivered
 	}
 	s.config.Logger.Info("webhook", "id", t.ID, "host", t.Hook.Host, "attempt", t.Delivery.Attempts, "state", out.State, "status", o.Status, "reason", outcome)

@@ -118,7 +118,13 @@ func (s *Server) tryClaim(c *queue.Claim, place Place) (*sandbox.Result, *Proble
 	s.live.begin(c.ID, c.Attempts, input).follow(job)
 	ctx, stop := endedBy(c.Context())
 	defer stop()
+	if input != nil {
+		attended, let := s.whileAttended(ctx, c.ID, input)
+		defer let()
+		ctx = attended
+	}
 	result, err := place.Run(ctx, job)
+	explained(ctx, result)
 	switch {
 	case err == nil:
 		return result, nil

@@ -35,9 +35,13 @@ type PolicyRow struct {
 	Reason  string `json:"reason"`
 }
 
-func (s *Server) listPolicies(context.Context, *empty) (*answer[PolicyList], error) {
+// listPolicies is GET /v1/policies: those that the caller may name in a job.
+func (s *Server) listPolicies(ctx context.Context, _ *empty) (*answer[PolicyList], error) {
 	out := PolicyList{Policies: []PolicyInfo{}}
 	for _, i := range s.config.Policies.List() {
+		if s.mayHave(tenantOf(ctx), i.Name) != nil {
+			continue
+		}
 		p, err := s.config.Policies.Get(i.Name)
 		if err != nil {
 			return nil, problem(CodeInternal, "", err.Error())

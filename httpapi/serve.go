@@ -79,8 +79,11 @@ func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...ne
 	}
 	s.config.Audit.Ending()
 	s.draining.Store(true)
+	s.drained = time.Now().Add(drain)
 	close(s.ending)
 	defer s.attached.Wait() // each learns why it is let go; that takes some seconds at most
+	over := sync.OnceFunc(func() { close(s.over) })
+	defer over()
 	soon, stop := context.WithTimeout(jobs, drain)
 	defer stop()
 	err := server.Shutdown(soon)
@@ -92,6 +95,7 @@ func (s *Server) Serve(ctx context.Context, drain time.Duration, listeners ...ne
 	if errors.Is(err, context.DeadlineExceeded) {
 		// Each job gets its account as far as it came: cancelled jobs still answer.
 		cancelJobs(sandbox.ErrShuttingDown)
+		over()
 		last, stop := context.WithTimeout(context.Background(), 10*time.Second)
 		defer stop()
 		err = server.Shutdown(last)

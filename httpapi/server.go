@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -93,6 +94,8 @@ type Server struct {
 	live      lives
 	mirrors   mirrors
 	ending    chan struct{} // closed when the service begins to end
+	drained   time.Time     // until when jobs may run then; set before
+	over      chan struct{} // closed when those that still run are ended
 	api       huma.API
 	handler   http.Handler
 	openapi   []byte
@@ -120,7 +123,7 @@ func New(c Config) (*Server, error) {
 	s := &Server{config: c, admission: newAdmission(max(c.MaxJobs, 1)), transfers: newAdmission(transfers(c.MaxConns)),
 		incoming: newAdmission(min(maxSubmissions, max(1, c.MaxConns/4))), readers: newAdmission(max(1, c.MaxConns/4)),
 		attachers: newAdmission(max(1, c.MaxConns/4)), writers: newWriters(),
-		pins: pins{held: map[string]*kept{}}, live: newLives(), mirrors: newMirrors(), ending: make(chan struct{}),
+		pins: pins{held: map[string]*kept{}}, live: newLives(), mirrors: newMirrors(), ending: make(chan struct{}), over: make(chan struct{}),
 		attempts: newAttempts(), strangers: newStrangers(), patience: defaultPatience}
 	s.config.Hosts = nil
 	for _, host := range c.Hosts {

@@ -153,7 +153,7 @@ func (s *Server) keyEnds(ctx context.Context) <-chan struct{} {
 }
 
 // mayHave: a tenant that is restricted to some policies gets the others refused, whether
-// there is such a policy or not. GET /v1/policies shows all of them to everybody.
+// there is such a policy or not.
 func (s *Server) mayHave(tenant, policy string) *Problem {
 	if tenant == "" || s.config.Tenancy == nil {
 		return nil

@@ -1,7 +1,6 @@
 package queue
 
 import (
-	"container/heap"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -77,36 +76,6 @@ func (e *entry) due(worker, boot string) time.Time {
 	}
 }
 
-// hookLine are deliveries to one host, the first that is due in front. Of a job the item
-// counts that has its due time; others are left over.
-type hookLine []hookItem
-
-type hookItem struct {
-	e  *entry
-	at time.Time
-}
-
-// Len is heap's.
-func (l hookLine) Len() int { return len(l) }
-
-// Less is heap's.
-func (l hookLine) Less(a, b int) bool { return l[a].at.Before(l[b].at) }
-
-// Swap is heap's.
-func (l hookLine) Swap(a, b int) { l[a], l[b] = l[b], l[a] }
-
-// Push is heap's.
-func (l *hookLine) Push(x any) { *l = append(*l, x.(hookItem)) }
-
-// Pop is heap's.
-func (l *hookLine) Pop() any {
-	last := len(*l) - 1
-	item := (*l)[last]
-	(*l)[last] = hookItem{}
-	*l = (*l)[:last]
-	return item
-}
-
 // applyDelivery takes over what a message says of a delivery. It may come more than once.
 func (x *index) applyDelivery(id string, d *Delivery, number uint64) {
 	e := x.jobs[id]
@@ -131,42 +100,21 @@ func (x *index) hook(e *entry) {
 	if e.telling {
 		return
 	}
-	l := x.hooks[e.Hook.Host]
-	if l == nil {
-		l = &hookLine{}
-		x.hooks[e.Hook.Host] = l
-	}
-	heap.Push(l, hookItem{e, e.due(x.worker, x.boot)})
-	signal(x.hookWake)
+	x.calls.add(e, e.due(x.worker, x.boot))
 }
 
-// nextTelling takes the delivery out that is to be attempted, or says when there may be
-// one; zero: when something changes.
-func (x *index) nextTelling(now time.Time, free func(*Hook) bool) (found *entry, next time.Time) {
-	for host, l := range x.hooks { // in any order: no host is before another
-		for l.Len() > 0 {
-			item := (*l)[0]
-			e := item.e
-			if x.jobs[e.ID] != e || !e.Untold() || e.telling || e.leaving || !e.due(x.worker, x.boot).Equal(item.at) {
-				heap.Pop(l)
-				continue
-			}
-			if item.at.After(now) {
-				if next.IsZero() || item.at.Before(next) {
-					next = item.at
-				}
-				break
-			}
-			if !free(e.Hook) {
-				break // somebody gives a place back, and looks again
-			}
-			heap.Pop(l)
-			e.telling = true
-			return e, time.Time{}
-		}
-		if l.Len() == 0 {
-			delete(x.hooks, host)
-		}
+// callable: a delivery is still to be attempted when its line has it.
+func (x *index) callable(i *callItem) bool {
+	e := i.e
+	return x.jobs[e.ID] == e && e.Untold() && !e.telling && !e.leaving && e.due(x.worker, x.boot).Equal(i.at)
+}
+
+// nextCall takes the delivery out that is to be attempted, or says when there may be one;
+// zero: when something changes.
+func (x *index) nextCall(now time.Time, places *Places) (*entry, time.Time) {
+	e, next := x.calls.next(now, places)
+	if e != nil {
+		e.telling = true
 	}
-	return nil, next
+	return e, next
 }

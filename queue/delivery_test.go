@@ -11,17 +11,14 @@ import (
 )
 
 // anyDoor has a place for everybody.
-type anyDoor struct{}
-
-func (anyDoor) Take(*Hook) bool { return true }
-func (anyDoor) Give(*Hook)      {}
+var anyDoor = Places{1000, 1000, 1000}
 
 const attemptTime = time.Minute
 
 // tell begins an attempt for a job, or must find none for "".
 func (o *opened) tell(id string) *Telling {
 	o.t.Helper()
-	t, _, err := o.Tell(context.Background(), attemptTime, anyDoor{})
+	t, _, err := o.Tell(context.Background(), attemptTime, anyDoor)
 	if err != nil || t == nil && id != "" || t != nil && t.ID != id {
 		o.t.Fatalf("told of %+v, want %q: %v", t, id, err)
 	}
@@ -100,7 +97,7 @@ func TestDeliveryOutlastsRestarts(t *testing.T) {
 
 		q = open(t, h, clock, nil)
 		q.tell("")
-		if _, when, err := q.Tell(t.Context(), attemptTime, anyDoor{}); err != nil || !when.Equal(next.UTC().Truncate(time.Microsecond)) {
+		if _, when, err := q.Tell(t.Context(), attemptTime, anyDoor); err != nil || !when.Equal(next.UTC().Truncate(time.Microsecond)) {
 			t.Errorf("next at %v, want %v: %v", when, next, err)
 		}
 		clock.add(time.Hour)
@@ -200,7 +197,7 @@ func TestDeathWhileTelling(t *testing.T) {
 		submitted, sent, noted := err == nil, 0, false
 		if c, err := q.claimNext(t.Context()); err == nil && c != nil && c.finish(End{Done, []byte("r")}) == nil {
 			for _, state := range []DeliveryState{Pending, Delivered} {
-				told, _, err := q.Tell(t.Context(), attemptTime, anyDoor{})
+				told, _, err := q.Tell(t.Context(), attemptTime, anyDoor)
 				if err != nil || told == nil {
 					break
 				}
@@ -260,7 +257,7 @@ func TestDeadHostDelaysNobody(t *testing.T) {
 	var mu sync.Mutex
 	now, most, live := map[string]int{}, map[string]int{}, make(chan string, 2)
 	release := make(chan struct{})
-	c := Couriers{Queue: q.Queue, Lease: time.Minute, PerHost: 3, PerGroup: 5, Group: func(h *Hook) string { return "all" }, Logger: slog.New(slog.DiscardHandler),
+	c := Couriers{Queue: q.Queue, Lease: time.Minute, Places: Places{All: 5, PerHost: 3, PerTenant: 5}, Logger: slog.New(slog.DiscardHandler),
 		Send: func(ctx context.Context, told *Telling) Attempt {
 			host := told.Hook.Host
 			mu.Lock()
@@ -315,7 +312,7 @@ func TestCouriersEnd(t *testing.T) {
 	q := open(t, h, newClock(), nil)
 	q.ended("job")
 	began := make(chan struct{})
-	c := Couriers{Queue: q.Queue, Lease: time.Hour, PerHost: 1, PerGroup: 1, Group: func(*Hook) string { return "" }, Logger: slog.New(slog.DiscardHandler),
+	c := Couriers{Queue: q.Queue, Lease: time.Hour, Places: Places{1, 1, 1}, Logger: slog.New(slog.DiscardHandler),
 		Send: func(ctx context.Context, told *Telling) Attempt {
 			close(began)
 			<-ctx.Done()

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -49,7 +48,7 @@ func (l *line) Pop() any {
 // index has every record. All of it is Queue.mu's.
 type index struct {
 	jobs     map[string]*entry
-	ids      []string         // in their order, which is that of time
+	shelf    shelf
 	lanes    map[string]*lane // by tenant; those that have had jobs waiting
 	count    map[State]int64
 	tenants  map[string]*part          // by tenant
@@ -64,10 +63,10 @@ type index struct {
 	ready    int64              // that wait, and can run here
 	brief    []*entry           // in the order in which they ended, as ended
 
-	worker, boot string               // of this start
-	hooks        map[string]*hookLine // deliveries by host
-	untold       map[*entry]bool      // jobs of whose end somebody is to be told
-	hookWake     chan struct{}        // signalled when there is another
+	worker, boot string          // of this start
+	calls        calls           // deliveries that are to be attempted
+	untold       map[*entry]bool // jobs of whose end somebody is to be told
+	hookWake     chan struct{}   // signalled when there is another to be attempted, or a place for it
 }
 
 // can says whether a job can run here. Its record always answers the same.
@@ -75,7 +74,7 @@ func (x *index) can(e *entry) bool { return x.able == nil || x.able(&e.Record) }
 
 // part is what one tenant has of the queue.
 type part struct {
-	ids      []string // in their order
+	shelf    shelf
 	waiting  int64
 	ready    int64 // of these, that can run here
 	requests int64 // bytes of those that are not final
@@ -89,10 +88,12 @@ func (x *index) part(tenant string) part {
 	return part{}
 }
 
-func newIndex(worker, boot string) index {
-	return index{jobs: map[string]*entry{}, lanes: map[string]*lane{}, count: map[State]int64{}, tenants: map[string]*part{},
+func newIndex(worker, boot string) *index {
+	x := &index{jobs: map[string]*entry{}, shelf: newShelf(), lanes: map[string]*lane{}, count: map[State]int64{}, tenants: map[string]*part{},
 		active: map[State]map[*entry]bool{Queued: {}, Running: {}}, untidy: map[*entry]bool{}, watchers: map[string][]chan struct{}{},
-		worker: worker, boot: boot, hooks: map[string]*hookLine{}, untold: map[*entry]bool{}, hookWake: make(chan struct{}, 1)}
+		worker: worker, boot: boot, untold: map[*entry]bool{}, hookWake: make(chan struct{}, 1)}
+	x.calls = newCalls(x.callable, func() { signal(x.hookWake) })
+	return x
 }
 
 // recordBytes is what a record is counted for besides its result: so their number is
@@ -117,6 +118,13 @@ func (x *index) weigh(e *entry, by int64) {
 		x.requests += by * e.Bytes
 	}
 	own := x.tenants[e.Tenant]
+	for _, shelf := range []*shelf{&x.shelf, &own.shelf} {
+		if by > 0 {
+			shelf.put(e)
+		} else {
+			shelf.leave(e)
+		}
+	}
 	if e.State == Queued {
 		own.waiting += by
 		if x.can(e) {
@@ -141,13 +149,11 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 	case e == nil:
 		e = &entry{Record: *r}
 		x.jobs[r.ID] = e
-		x.ids = insert(x.ids, r.ID)
 		own := x.tenants[r.Tenant]
 		if own == nil {
-			own = &part{}
+			own = &part{shelf: newShelf()}
 			x.tenants[r.Tenant] = own
 		}
-		own.ids = insert(own.ids, r.ID)
 	case kind == submission:
 		e.order = number // its record was known before
 		if e.State.Final() {
@@ -189,36 +195,16 @@ func (x *index) apply(kind string, r *Record, number uint64) (changed bool) {
 	return true
 }
 
-// insert keeps ids in their order. They mostly come in it.
-func insert(ids []string, id string) []string {
-	if n := len(ids); n == 0 || ids[n-1] < id {
-		return append(ids, id)
-	}
-	at, found := slices.BinarySearch(ids, id)
-	if !found {
-		ids = slices.Insert(ids, at, id)
-	}
-	return ids
-}
-
-func without(ids []string, id string) []string {
-	if at, found := slices.BinarySearch(ids, id); found {
-		return slices.Delete(ids, at, at+1)
-	}
-	return ids
-}
-
 // drop forgets a job.
 func (x *index) drop(e *entry) {
 	x.weigh(e, -1)
 	delete(x.jobs, e.ID)
 	delete(x.untidy, e)
 	delete(x.untold, e)
-	x.ids = without(x.ids, e.ID)
-	if own := x.tenants[e.Tenant]; len(own.ids) == 1 {
+	x.shelf.drop(e)
+	own := x.tenants[e.Tenant]
+	if own.shelf.drop(e); own.shelf.all.Len() == 0 {
 		delete(x.tenants, e.Tenant)
-	} else {
-		own.ids = without(own.ids, e.ID)
 	}
 	x.look(e.Tenant)
 	for _, w := range x.watchers[e.ID] {
@@ -260,26 +246,16 @@ func (x *index) compact() {
 }
 
 // page lists records behind an id; state "" is any, and so is no tenant.
-func (x *index) page(state State, tenant *string, after string, limit int) (out []Record, more bool) {
-	ids := x.ids
+func (x *index) page(state State, tenant *string, after string, limit int) ([]Record, bool) {
+	of := &x.shelf
 	if tenant != nil {
-		ids = x.part(*tenant).ids
-	}
-	at, found := slices.BinarySearchFunc(ids, after, strings.Compare)
-	if found {
-		at++
-	}
-	for _, id := range ids[at:] {
-		e := x.jobs[id]
-		if state != "" && e.State != state {
-			continue
+		own := x.tenants[*tenant]
+		if own == nil {
+			return nil, false
 		}
-		if len(out) == limit {
-			return out, true
-		}
-		out = append(out, e.Record)
+		of = &own.shelf
 	}
-	return out, false
+	return of.page(state, after, limit)
 }
 
 // signal wakes whoever waits for it, now or at its next look.

@@ -22,19 +22,13 @@ func (q *Queue) Untold() int {
 	return len(q.index.untold)
 }
 
-// Doors are places for attempts to tell.
-type Doors interface {
-	Take(*Hook) bool // has a place, or not
-	Give(*Hook)      // gives it back
-}
-
-// Tell begins an attempt that is due, in a place of its own, which is the caller's then.
+// Tell begins an attempt that is due, in a place of its own, which HangUp gives back.
 // lease is within what time it is over. Where none is due, next says when one will be;
 // zero: not known.
-func (q *Queue) Tell(ctx context.Context, lease time.Duration, doors Doors) (t *Telling, next time.Time, err error) {
+func (q *Queue) Tell(ctx context.Context, lease time.Duration, places Places) (t *Telling, next time.Time, err error) {
 	for ctx.Err() == nil && q.ctx.Err() == nil {
 		q.mu.Lock()
-		e, next := q.index.nextTelling(q.now(), doors.Take)
+		e, next := q.index.nextCall(q.now(), &places)
 		if e == nil {
 			q.mu.Unlock()
 			return nil, next, nil
@@ -52,13 +46,22 @@ func (q *Queue) Tell(ctx context.Context, lease time.Duration, doors Doors) (t *
 			r.Delivery = &d
 			return &Telling{r, q, e}, time.Time{}, nil
 		}
-		doors.Give(r.Hook)
+		q.hangUp(&r)
 		q.release(e)
 		if !errors.Is(err, errConflict) {
 			return nil, time.Time{}, err
 		}
 	}
 	return nil, time.Time{}, ErrClosed
+}
+
+// HangUp gives the place of the attempt back, when what came of it is noted.
+func (t *Telling) HangUp() { t.queue.hangUp(&t.Record) }
+
+func (q *Queue) hangUp(r *Record) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.index.calls.give(callKey{r.Tenant, r.Hook.Host})
 }
 
 // moment is now, as records have it.

@@ -26,6 +26,9 @@ func (b *builder) dirsRoot(dirs []string) error {
 		} else if !info.IsDir() {
 			return fmt.Errorf("root directory %s: not a directory", d)
 		}
+		if err := b.host.layer(d); err != nil {
+			return err
+		}
 	}
 	top := b.base
 	b.add(cell.Op{Kind: cell.OpTmpfs, Target: top, Data: "mode=0755,size=8m", Flags: noSuid | noDev})

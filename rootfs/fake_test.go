@@ -116,6 +116,9 @@ func (f fakeFS) Readlink(p string) (string, error) {
 }
 
 func (f fakeFS) ReadFile(p string) ([]byte, error) {
+	if p == mountsFile {
+		return []byte(f[p]), nil
+	}
 	real, err := f.EvalSymlinks(p)
 	if err != nil {
 		return nil, err

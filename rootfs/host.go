@@ -64,6 +64,19 @@ func (b *builder) hostRoot(more []string) error {
 		}
 	}
 	b.finish()
+	return b.layers()
+}
+
+// layers: each tree of a writable root is a layer of a cell's overlay.
+func (b *builder) layers() error {
+	if !b.writable {
+		return nil
+	}
+	for _, source := range b.sources {
+		if err := b.host.layer(source); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -138,7 +151,7 @@ func (b *builder) showTree(x Bind, made map[string]bool) {
 	made[x.Target] = true
 	if info.IsDir() {
 		b.mkdir(x.Target, 0o755)
-		b.trees = append(b.trees, x.Target)
+		b.trees, b.sources = append(b.trees, x.Target), append(b.sources, x.Source)
 	} else {
 		b.file(x.Target, "")
 		b.files = append(b.files, x.Target)

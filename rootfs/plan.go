@@ -95,6 +95,8 @@ type builder struct {
 	files []string // files that are
 	links []string // links of the host's root that were made again, such as /bin
 
+	sources []string // of trees, on the host
+
 	writable bool
 }
 

@@ -57,7 +57,7 @@ func (r *running) reason(killed KillReason) KillReason {
 	if killed == NotKilled && r.fatalSyscall != "" {
 		return KilledSyscall
 	}
-	if !r.end.Ended {
+	if !r.end.Ended || r.asked && r.end.Status.Signaled() && r.end.Status.Signal() == unix.SIGKILL {
 		return killed
 	}
 	late := r.end.EndNanos-r.warm.cell.ExecNanos() >= r.spec.limits.WallMillis*1e6

@@ -30,6 +30,9 @@ type running struct {
 	end          cell.End
 	endErr       error
 
+	terminal bool // it has one, of which init leads the session
+	asked    bool // and its program was ended alone, so that what it has printed there can be read
+
 	started, sent int64 // monotonic ns
 }
 
@@ -214,7 +217,7 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 	go func() { defer close(r.listened); w.listener.Run() }()
 	stdio := cell.Stdio{In: stdin, Out: w.stdout.theirs, Err: w.stderr.theirs}
 	if in.talk != nil && in.talk.wanted.Terminal {
-		stdio.Err, stdio.Terminal = stdio.Out, true
+		stdio.Err, stdio.Terminal, r.terminal = stdio.Out, true, true
 	}
 	if in.pipes != nil {
 		in.pipes.into(&stdio)

@@ -189,6 +189,30 @@ func (t *talk) close() {
 	}
 }
 
+// readWithin is how long a program at a terminal may take to be gone, with all that it
+// began, when it alone was killed; then its cell is.
+const readWithin = 300 * time.Millisecond
+
+// killProgram ends the program at a terminal, and not init: with init, which leads the
+// terminal's session, the kernel throws away what was printed and not read yet. Init ends what
+// else is left, and waits until that was read. false: the whole cell has to be ended.
+func (r *running) killProgram(reason KillReason) bool {
+	if !r.terminal || reason == KilledStuck || reason == KilledBlind || r.warm.cell.ExecNanos() == 0 {
+		return false
+	}
+	select {
+	case <-r.ended: // what is left is init's to end, and it does not get there
+		return false
+	default:
+	}
+	if r.warm.cell.Signal(unix.SIGKILL) != nil {
+		return false
+	}
+	r.asked = true
+	r.hurry()
+	return true
+}
+
 // inputPipe is the read end, for the job, and the write end. Only ours does not block.
 func inputPipe() (ends [2]*os.File, err error) {
 	var fds [2]int

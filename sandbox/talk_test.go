@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -220,6 +221,82 @@ func TestTerminalLosesNothing(t *testing.T) {
 			t.Fatalf("%d bytes of 12003", len(r.Stdout))
 		}
 	}
+}
+
+// late is a reader who does nothing for a while with the first that comes.
+type late struct {
+	screen
+	wait  time.Duration
+	first sync.Once
+	then  func()
+}
+
+func (s *late) Write(b []byte) (int, error) {
+	s.first.Do(func() { time.Sleep(s.wait); s.then() })
+	return s.screen.Write(b)
+}
+
+// Nor is it when a limit, or somebody, ends the job before it was read: init, which leads the
+// session, is there until then. Only a program that leaves its group takes it along.
+func TestKilledTerminalLosesNothing(t *testing.T) {
+	l := newLab(t)
+	moment := 400 * time.Millisecond
+	if os.Getenv("CORDON_TEST_SLOW") != "" {
+		moment *= 4
+	}
+	wall := policy.LimitRequest{WallMillis: ptr(moment.Milliseconds())}
+	for name, c := range map[string]struct {
+		program string
+		limit   policy.LimitRequest
+		verdict Verdict
+	}{
+		"cpu":              {"while :; do :; done", policy.LimitRequest{CPUMillis: ptr(moment.Milliseconds())}, CPULimit},
+		"wall":             {"exec sleep 1000", wall, WallLimit},
+		"wall with others": {"trap '' HUP; sleep 1000 & setsid sleep 1000 & sleep 1000", wall, WallLimit},
+		"in another group": {"exec perl -e 'setpgrp(0, getppid); sleep 1000'", wall, WallLimit},
+		"cancelled":        {"exec sleep 1000", policy.LimitRequest{}, Cancelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			leaves := strings.Contains(c.program, "setpgrp")
+			for try := 1; !l.killedAtATerminal(t, c.program, c.limit, c.verdict, moment, leaves); try++ {
+				if leaves { // as it has to be
+					return
+				}
+				if try == 4 { // a machine that is very busy ends the cell with the program
+					t.Fatal("init never lives until all was read")
+				}
+			}
+			if leaves {
+				t.Error("init lives, though the program has left its group")
+			}
+		})
+	}
+}
+
+// killedAtATerminal runs a program that prints before it is killed, for a reader who comes
+// after that, and says whether init was still there then.
+func (l *lab) killedAtATerminal(t *testing.T, program string, limit policy.LimitRequest, verdict Verdict, moment time.Duration, leaves bool) bool {
+	t.Helper()
+	var init atomic.Int64
+	var lives atomic.Bool
+	out := &late{wait: 3 * moment, then: func() { lives.Store(syscall.Kill(int(init.Load()), 0) == nil) }}
+	j := limited(shell("stty raw; printf first; head -c 8000 /dev/zero | tr '\\0' x; "+program), limit) // nearly what a terminal holds
+	j.Stdout = out
+	j.Interactive = &Interactive{Terminal: true, Size: WindowSize{24, 80}, Began: func(s *Session) { init.Store(int64(s.cell.Pid())) }}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if verdict == Cancelled {
+		time.AfterFunc(moment, cancel)
+	}
+	r, err := l.Run(ctx, &j)
+	if err != nil || r.Verdict != verdict || r.Signal != "SIGKILL" {
+		t.Fatalf("%v: %s %s %s", err, r.Verdict, r.Message, r.Signal)
+	}
+	if want := "first" + strings.Repeat("x", 8000); lives.Load() && !leaves && (string(r.Stdout) != want || out.String() != want) {
+		t.Errorf("%d bytes of %d", len(r.Stdout), len(want))
+	}
+	return lives.Load()
 }
 
 func TestFloodOfATerminal(t *testing.T) {

@@ -32,6 +32,8 @@ type watch struct {
 	stop    <-chan struct{} // the service ends
 
 	progress func(Usage) // is told now and then; nil: nobody is
+
+	insist <-chan time.Time // a program that was ended alone has not taken its cell along
 }
 
 // progressEvery is how often.
@@ -40,6 +42,10 @@ const progressEvery = time.Second
 func (w *watch) kill(reason KillReason) {
 	if w.killed == NotKilled {
 		w.killed = reason
+		if w.running.killProgram(reason) {
+			w.insist = time.After(readWithin)
+			return
+		}
 	}
 	w.running.kill()
 }
@@ -84,6 +90,8 @@ func (w *watch) run(ctx context.Context) KillReason {
 			slow, stuck = nil, after.C
 		case <-stuck:
 			w.kill(KilledStuck)
+		case <-w.insist:
+			w.running.kill()
 		case <-wall.C:
 			w.wallFired(wall)
 		case <-cpu.C:

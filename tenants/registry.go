@@ -166,6 +166,14 @@ func (r *Registry) Has(name string) bool {
 	return there
 }
 
+// Removed says whether there was a tenant of this name since the start, and is none now.
+func (r *Registry) Removed(name string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	_, was := r.removed[name]
+	return was
+}
+
 // Names are those of all tenants.
 func (r *Registry) Names() []string {
 	r.mu.RLock()

@@ -26,11 +26,11 @@ func TestRemovedTenantKeepsLimits(t *testing.T) {
 			t.Errorf("%+v", l)
 		}
 	}
-	if r.Has("a") || len(r.Names()) != 0 {
-		t.Error("it is there still")
+	if r.Has("a") || !r.Removed("a") || r.Removed("never") || len(r.Names()) != 0 {
+		t.Error("it is there still, or was never")
 	}
 	set(Limits{Concurrency: 2})
-	if l := r.Limits("a"); l.Concurrency != 2 || l.MemoryBytes != 0 {
+	if l := r.Limits("a"); l.Concurrency != 2 || l.MemoryBytes != 0 || r.Removed("a") {
 		t.Errorf("made anew: %+v", l)
 	}
 }

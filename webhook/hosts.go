@@ -10,7 +10,7 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// MaxEntries is how many hosts a list may have: each has places of its own.
+// MaxEntries is how many hosts a list may have.
 const MaxEntries = 32
 
 // Hosts are those that may be told, as the operator lists them. It does not change.

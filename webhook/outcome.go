@@ -28,6 +28,7 @@ const (
 	ReasonStatus  Reason = "status"     // that is not 2xx
 	ReasonGone    Reason = "gone"       // status 410: there will be no other attempt
 	ReasonStopped Reason = "interrupted"
+	ReasonTenant  Reason = "tenant_removed" // whose job it was is no tenant any more: nothing is sent
 )
 
 // Outcome is what came of an attempt.

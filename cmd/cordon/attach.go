@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 	"github.com/spf13/cobra"
@@ -192,6 +193,7 @@ func (a *attachment) show(ctx context.Context) error {
 func (a *attachment) told(message []byte) (over bool, err error) {
 	var m struct {
 		Type, Detail string
+		Left         int64 `json:"left_ms"`
 		Job          struct {
 			State   string
 			Result  *httpapi.RunResult
@@ -204,6 +206,8 @@ func (a *attachment) told(message []byte) (over bool, err error) {
 	switch {
 	case m.Type == "error" && !strings.Contains(m.Detail, sandbox.ErrNoTerminal.Error()) && !strings.Contains(m.Detail, sandbox.ErrTerminalInput.Error()):
 		fmt.Fprintf(os.Stderr, "cordon: %s\r\n", m.Detail)
+	case m.Type == "shutting_down":
+		fmt.Fprintf(os.Stderr, "\r\ncordon: the service is ending; the job has %v left\r\n", (time.Duration(m.Left) * time.Millisecond).Round(time.Second))
 	case m.Type != "result":
 	case m.Job.Problem != nil:
 		return true, fmt.Errorf("%s: %s", m.Job.Problem.Code, m.Job.Problem.Detail)

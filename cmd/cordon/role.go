@@ -151,6 +151,22 @@ func (e *engine) toolchains() func(context.Context) ([]doctor.Toolchain, error) 
 	return toolchains(e.languages)
 }
 
+// roots are the directories of the host that policies show; where no jobs run, none.
+func (e *engine) roots() (dirs []string) {
+	if e.runner == nil {
+		return nil
+	}
+	for _, name := range e.policies.Names() {
+		if p, err := e.policies.Get(name); err == nil { // which a start has read
+			for _, d := range p.Root.Dirs {
+				dirs = append(dirs, d.Path)
+			}
+		}
+	}
+	slices.Sort(dirs)
+	return slices.Compact(dirs)
+}
+
 // abilities are what jobs can run here; nil where none do.
 func (e *engine) abilities(c *config) *queue.Abilities {
 	if c.Role == roleAPI {

@@ -140,7 +140,7 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, log 
 	settings := httpapi.Config{Version: version, Token: token, Policies: resolver{e.policies}, Quiet: c.Role == roleWorker,
 		Languages: e.languages, MaxJobs: c.Parallel + c.Queue, MaxConns: maxConns(c), Hosts: knownAs(c, listeners), Logger: logger, Traced: t.traced(),
 		Doctor: func(ctx context.Context) (any, error) {
-			return doctor.Run(ctx, doctor.Options{CgroupPath: c.Cgroup, Inside: inside, Languages: e.toolchains()})
+			return doctor.Run(ctx, doctor.Options{CgroupPath: c.Cgroup, Inside: inside, Roots: e.roots(), Languages: e.toolchains()})
 		}}
 	if e.runner != nil { // an interface that holds none would not be nil
 		settings.Runner = e.runner

@@ -77,6 +77,8 @@ type Options struct {
 	CgroupPath string
 	// Languages finds the toolchains; nil leaves the row out.
 	Languages func(context.Context) ([]Toolchain, error)
+	// Roots are directories of the host that policies show besides those of every root.
+	Roots []string
 	// Inside: the caller is in the daemon's user namespace, as its uid 0.
 	Inside bool
 }
@@ -113,7 +115,7 @@ func (h *host) report(cgroupPath string) *Report {
 	r := &Report{}
 	for _, check := range []func(*host) Row{
 		kernelRow, userRow, usernsRow, usernsLimitRow, apparmorRow, newuidmapRow, subordinateRow,
-		namespacesRow, nestingRow, procRow, tmpfsRow, overlayRow, bindRow,
+		namespacesRow, nestingRow, procRow, tmpfsRow, overlayRow, layersRow, bindRow,
 		seccompRow, killableRow, clone3Row, callsRow, oomScoreRow,
 	} {
 		r.Rows = append(r.Rows, check(h))

@@ -20,10 +20,11 @@ const serviceUser = "cordon"
 
 // host is everything the checks look at. Tests give another tree and other answers.
 type host struct {
-	root   string // put before every path; "" on a real host
-	uid    int    // on the host, also when inside
-	inside bool   // in the daemon's user namespace
-	path   string // as in PATH
+	roots  []string // that policies show besides those of every root
+	root   string   // put before every path; "" on a real host
+	uid    int      // on the host, also when inside
+	inside bool     // in the daemon's user namespace
+	path   string   // as in PATH
 
 	mapped   func() (int, error) // ids above 0 of the own user namespace
 	offered  func() (cgroup.Offer, error)
@@ -37,7 +38,7 @@ func thisHost(o Options) (*host, error) {
 	if os.Getenv(probeMark) != "" {
 		return nil, errors.New("doctor: called from one of its own probes; the program that links it must run them (doctor.RunProbe)")
 	}
-	h := &host{uid: os.Geteuid(), inside: o.Inside, path: os.Getenv("PATH"),
+	h := &host{uid: os.Geteuid(), inside: o.Inside, roots: o.Roots, path: os.Getenv("PATH"),
 		mapped: userns.Mapped, offered: cgroup.Offered, look: cgroup.Look, fileCaps: hasFileCaps, noSuid: onNoSuid}
 	if !o.Inside && h.uid != 0 {
 		h.look = lookAround

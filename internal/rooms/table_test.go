@@ -172,7 +172,7 @@ var arrows = map[string][]string{
 	"store":              {},
 	"bench":              {"internal/child", "internal/cores", "internal/processes", "test/victims"}, // it looks at a service from outside, too; the victims are C to compile
 	"deploy":             {},
-	"internal/doctor":    {"cgroup", "userns", "languages"},
+	"internal/doctor":    {"cgroup", "userns", "languages", "rootfs"},
 	"internal/setup":     {"cgroup", "deploy"},
 	"internal/verify":    {"internal/child", "internal/processes", "test/victims"}, // it looks at a service from outside
 	"calibrate":          {"internal/cores"},

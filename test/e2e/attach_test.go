@@ -102,7 +102,7 @@ func (a *attached) ends(code websocket.StatusCode) *queuedJob {
 
 // A shell at a terminal, over the whole way, and what can go wrong on it.
 func TestAttach(t *testing.T) {
-	d := testkit.StartDaemon(t, "--languages", "sh", "--parallel", "4")
+	d := testkit.StartDaemon(t, "--languages", "sh", "--parallel", "4", "--drain", "10m")
 	s := newService(d.URL, d.Token)
 	t.Run("shell", func(t *testing.T) { attachShell(t, s) })
 	t.Run("pipe", func(t *testing.T) { attachPipe(t, s) })
@@ -110,6 +110,7 @@ func TestAttach(t *testing.T) {
 	t.Run("leaves nothing", func(t *testing.T) { attachLeavesNothing(t, d, s) })
 	t.Run("command", func(t *testing.T) { attachCommand(t, d, s) })
 	t.Run("command at a terminal", func(t *testing.T) { attachCommandAtATerminal(t, d, s) })
+	t.Run("the service ends", func(t *testing.T) { attachToTheEnd(t, d, s) })
 }
 
 var shellAtATerminal = object{"command": []string{"sh", "-i"}, "env": object{"PS1": "ready> "}, "interactive": object{"tty": true, "rows": 30, "cols": 100}}
@@ -144,6 +145,31 @@ func attachShell(t *testing.T, s *service) {
 		if j.Result.Stdout != one.seen.String() {
 			t.Errorf("%d bytes came, the result has %d", one.seen.Len(), len(j.Result.Stdout))
 		}
+	}
+}
+
+// The service ends: a shell to which somebody is attached goes on, one to which nobody is does
+// not keep the service waiting.
+func attachToTheEnd(t *testing.T, d *testkit.Daemon, s *service) {
+	alone, id := s.submit(t, shellAtATerminal).ID, s.submit(t, shellAtATerminal).ID
+	s.await(t, alone, "running")
+	a := s.attach(t, id, "")
+	at := a.shows(0, "ready> ")
+	d.Signal(t, syscall.SIGTERM)
+	awaitThat(t, "the service ends", func() bool {
+		return strings.Contains(d.Log(), "id="+alone) && strings.Contains(d.Log(), "verdict=interrupted")
+	})
+	a.types("echo still-$((1+1))\r")
+	a.shows(at, "still-2\r\n")
+	a.types("exit 5\r")
+	if j := a.ends(websocket.StatusNormalClosure); j == nil || j.State != "done" || *j.Result.ExitCode != 5 {
+		t.Errorf("%+v", j)
+	}
+	d.Wait(t)
+	again := testkit.StartDaemonIn(t, d.State, "--languages", "sh")
+	j := newService(again.URL, again.Token).await(t, alone, "interrupted")
+	if !strings.Contains(j.Result.Message, "nobody was attached") {
+		t.Errorf("%+v", j.Result)
 	}
 }
 

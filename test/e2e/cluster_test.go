@@ -20,7 +20,8 @@ import (
 	"cordon/internal/testkit"
 )
 
-// fleet is a service that answers, and two that run jobs, each behind a link of its own.
+// fleet are two services that answer, one of which has the queue, and two that run jobs, each
+// behind a link of its own.
 type fleet struct {
 	*service
 	t      *testing.T // whose end is theirs
@@ -31,6 +32,13 @@ type fleet struct {
 	states [2]string
 	worker [2]*testkit.Daemon
 	logs   [2]string // of starts that have ended
+
+	second     *testkit.Daemon // answers, too
+	tenants    string          // the file that all have
+	hookSecret string
+	hooked     string // key of a tenant
+	mail       *mailbox
+	told       map[string]string // what has come of whose end, by job
 }
 
 var queueAddress = regexp.MustCompile(`queue_listen=(\S+)`)
@@ -52,7 +60,9 @@ func startFleet(t *testing.T) *fleet {
 	if err := os.WriteFile(f.secret, []byte("what the services know\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	f.shareTenants(t)
 	f.startAPI(t, t.TempDir())
+	f.startSecond(t, t.TempDir())
 	for i := range f.worker {
 		f.links[i], f.states[i] = testkit.NewLink(t, f.at), t.TempDir()
 		f.startWorker(t, i)
@@ -65,7 +75,7 @@ var fleetLease = map[bool]time.Duration{true: 10 * time.Second, false: 2 * time.
 
 func (f *fleet) startAPI(t *testing.T, state string) {
 	t.Helper()
-	f.api = testkit.StartDaemonIn(f.t, state, "--role", "api", "--queue-listen", f.at, "--queue-secret", f.secret, "--queue-lease", fleetLease.String(), "--drain", "2s", "--queue", "1000")
+	f.api = testkit.StartDaemonIn(f.t, state, append(f.answering(), "--queue-listen", f.at)...)
 	f.service = newService(f.api.URL, f.api.Token)
 	if m := queueAddress.FindStringSubmatch(f.api.Log()); m == nil || m[1] != f.at {
 		t.Fatalf("the queue is not at %s: %s", f.at, f.api.Log())
@@ -78,7 +88,7 @@ func (f *fleet) startWorker(t *testing.T, i int) {
 		f.logs[i] += d.Log()
 	}
 	f.worker[i] = testkit.StartDaemonIn(f.t, f.states[i], "--role", "worker", "--queue-url", "nats://"+f.links[i].Address(), "--queue-secret", f.secret,
-		"--queue-lease", fleetLease.String(), "--languages", "sh", "--parallel", "2", "--drain", "20s")
+		"--queue-lease", fleetLease.String(), "--languages", "sh", "--parallel", "2", "--drain", "20s", "--tenants", f.tenants)
 }
 
 // log is all that a worker has said.
@@ -136,16 +146,18 @@ func (f *fleet) cancel(t *testing.T, id string) time.Duration {
 	return time.Since(began)
 }
 
-// TestFleet has a service that answers and two that run jobs, and does to them what
-// happens to machines.
+// TestFleet has services that answer and two that run jobs, and does to them what happens
+// to machines.
 func TestFleet(t *testing.T) {
 	f := startFleet(t)
 	t.Run("direct", f.testDirect)
 	t.Run("files", f.testFiles)
+	t.Run("tenants", f.testTenants)
 	t.Run("killed", f.testKilled)
 	t.Run("partition", f.testPartition)
 	t.Run("slow", f.testSlow)
 	t.Run("rolling restart", f.testRolling)
+	f.mail.once(t, f.told)
 }
 
 func (f *fleet) testDirect(t *testing.T) {
@@ -179,12 +191,13 @@ func (f *fleet) testFiles(t *testing.T) {
 	}
 }
 
-// A worker that is killed: what may be run again is, at the other; the rest is
-// interrupted.
+// A worker is killed, and before it the service that took its job in: what may be run
+// again is, at the other; and of its end is told once.
 func (f *fleet) testKilled(t *testing.T) {
-	again := f.submit(t, longJob)
+	again := f.longHooked(t, newService(f.second.URL, f.hooked))
 	f.await(t, again.ID, "running")
 	victim, _ := f.runsAt(t, again.ID)
+	f.second.Kill(t, f.second.Pid)
 	traces := f.worker[victim].Traces(t)
 	f.worker[victim].Kill(t, traces.Processes()[0].Pid)
 	t.Logf("begun again %v after the death of the worker, with a lease of %v", f.again(t, again.ID), fleetLease)
@@ -192,7 +205,9 @@ func (f *fleet) testKilled(t *testing.T) {
 		t.Error("it runs where it was")
 	}
 	f.cancel(t, again.ID)
+	f.toldOnce(t, again.ID, "job.cancelled")
 	f.startWorker(t, victim)
+	f.startSecond(t, f.second.State)
 }
 
 // A worker that is cut off ends what it runs before another begins it.
