@@ -2,7 +2,6 @@ package image
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -129,20 +128,21 @@ func (s *Store) prepare(ctx context.Context, b *desk, name string, budget *budge
 	}
 	u := &unpacking{ctx: ctx, made: m, record: record, budget: budget, buffer: make([]byte, 256<<10)}
 	u.tree = newTree(keptDisk{m, &u.apart})
+	u.tree.implied = budget.entry // one entry may imply a hundred
 	return u, func() { f.Close(); done() }, nil
 }
 
 // seal writes what is known of a layer beside it, and gives it held.
 func (b *desk) seal(name string, l *Layer) (*held, error) {
-	text, err := json.MarshalIndent(l, "", "  ")
+	text, err := stored(l)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("layer %s: %s: %w", short(l.DiffID), layerFile, err)
 	}
 	f, err := b.file(name + "/" + layerFile)
 	if err != nil {
 		return nil, err
 	}
-	if _, err = f.Write(append(text, '\n')); err == nil {
+	if _, err = f.Write(text); err == nil {
 		err = again(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_SH) })
 	}
 	if err != nil {
