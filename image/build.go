@@ -89,18 +89,16 @@ type packer struct {
 
 func (p *packer) open(from string, stdin io.Reader) (io.ReadCloser, error) {
 	if from == "-" {
-		return io.NopCloser(stdin), nil
+		return patiently(p.ctx, stdin, nil), nil
 	}
-	f, err := os.Open(from)
-	if err != nil {
+	f, info, err := readable(from)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	info, err := f.Stat()
-	if err != nil || !info.IsDir() {
-		if err != nil {
-			f.Close()
-		}
-		return f, err
+	case info.Mode().IsRegular():
+		return f, nil
+	case !info.IsDir():
+		return patiently(p.ctx, f, f.Close), nil
 	}
 	r, w := io.Pipe()
 	p.w = tar.NewWriter(w)

@@ -9,7 +9,6 @@ import (
 	"os"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"golang.org/x/sys/unix"
 )
 
 // ImportOptions say how images of an archive or a layout are taken.
@@ -61,33 +60,39 @@ func (s *Store) Import(ctx context.Context, from string, stdin io.Reader, o Impo
 // its members are not in the order in which they are needed.
 func (s *Store) source(ctx context.Context, b *desk, from string, stdin io.Reader) (source, error) {
 	if from == "-" {
-		return s.spool(ctx, b, stdin)
+		r := patiently(ctx, stdin, nil)
+		defer r.Close()
+		return s.spool(ctx, b, r)
 	}
-	f, err := os.OpenFile(from, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, info, err := readable(from)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-	case info.IsDir():
-		return openFolder(from) // f is closed below
-	case !info.Mode().IsRegular():
-		return s.spool(ctx, b, f)
-	default:
-		var start [4]byte
-		n, _ := f.ReadAt(start[:], 0)
-		if packingOf(start[:n]) != plain {
-			defer f.Close()
-			return s.spool(ctx, b, f)
-		}
-		a, err := openArk(f)
-		if err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-		return a, nil
+	if info.Mode().IsRegular() {
+		return s.archive(ctx, b, f)
 	}
-	return nil, errors.Join(err, f.Close())
+	defer f.Close()
+	if info.IsDir() {
+		return openFolder(f)
+	}
+	r := patiently(ctx, f, f.Close)
+	defer r.Close()
+	return s.spool(ctx, b, r)
+}
+
+// archive takes over a file.
+func (s *Store) archive(ctx context.Context, b *desk, f *os.File) (source, error) {
+	var start [4]byte
+	n, _ := f.ReadAt(start[:], 0)
+	if packingOf(start[:n]) != plain {
+		defer f.Close()
+		return s.spool(ctx, b, f)
+	}
+	a, err := openArk(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return a, nil
 }
 
 // spool writes an archive to the desk, unpacked.
