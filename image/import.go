@@ -35,25 +35,25 @@ func (s *Store) Import(ctx context.Context, from string, stdin io.Reader, o Impo
 	defer func() { err = errors.Join(err, b.close()) }()
 	src, err := s.source(ctx, b, from, stdin)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", from, err)
+		return nil, fmt.Errorf("%s: %w", called(from), err)
 	}
 	defer func() { err = errors.Join(err, src.close()) }()
 	layout, err := has(src, "index.json")
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", from, err)
+		return nil, fmt.Errorf("%s: %w", called(from), err)
 	}
 	if layout {
 		return s.importLayout(ctx, src, o)
 	}
 	saved, err := has(src, "manifest.json")
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", from, err)
+		return nil, fmt.Errorf("%s: %w", called(from), err)
 	}
 	if saved {
 		return s.importSaved(ctx, src, o)
 	}
 	return nil, fmt.Errorf("%s: neither an OCI layout (index.json) nor what docker save writes (manifest.json); "+
-		"for a directory of files, or a tar archive of a root, there is cordon image build-from-dir", from)
+		"for a directory of files, or a tar archive of a root, there is cordon image build-from-dir", called(from))
 }
 
 // source opens what is to be imported. A packed archive is unpacked on the desk first:
@@ -114,4 +114,11 @@ func (s *Store) spool(ctx context.Context, b *desk, r io.Reader) (source, error)
 		return nil, errors.Join(err, f.Close())
 	}
 	return a, nil
+}
+
+func called(from string) string {
+	if from == "-" {
+		return "standard input"
+	}
+	return from
 }

@@ -26,7 +26,7 @@ const refMax = 512
 
 // ParseRef reads what a person wrote.
 func ParseRef(text string) (Ref, error) {
-	wrong := fmt.Errorf("image %s: NAME[:TAG], NAME@sha256:…, or an id of at least 8 hexadecimal digits is wanted", quoted(text))
+	wrong := fmt.Errorf("image %s: NAME[:TAG], NAME@sha256:…, or an id of at least 12 hexadecimal digits is wanted", quoted(text))
 	if len(text) > refMax {
 		return Ref{}, wrong
 	}

@@ -129,14 +129,17 @@ func printRemoved(cmd *cobra.Command, asJSON bool, r *image.Removed) error {
 		return printJSON(cmd.OutOrStdout(), r)
 	}
 	for _, n := range r.Names {
-		fmt.Fprintf(cmd.OutOrStdout(), "name %s\n", n)
+		fmt.Fprintf(cmd.OutOrStdout(), "removed the name %s\n", n)
 	}
 	for _, i := range r.Images {
-		fmt.Fprintf(cmd.OutOrStdout(), "image %s\n", i)
+		fmt.Fprintf(cmd.OutOrStdout(), "removed the image %s\n", i)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%d layers, %v\n", len(r.Layers), size(r.Bytes))
+	fmt.Fprintf(cmd.OutOrStdout(), "removed %s, %v\n", layersOf(len(r.Layers)), size(r.Bytes))
+	if r.Stale > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "removed what %d killed processes had left\n", r.Stale)
+	}
 	if len(r.Busy) > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "%d layers are in use and stay until a later prune\n", len(r.Busy))
+		fmt.Fprintf(cmd.OutOrStdout(), "in use, until a later prune: %s\n", layersOf(len(r.Busy)))
 	}
 	return nil
 }
