@@ -178,7 +178,10 @@ func (s *Store) Hold(r Ref) (*Held, error) {
 	for _, l := range i.Layers {
 		layer, err := s.hold(l.DiffID)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("image %s: layer %s: %w: import it again", short(i.ID), short(l.DiffID), err), h.Close())
+			if errors.Is(err, fs.ErrNotExist) {
+				err = fmt.Errorf("layer %s is missing: %w; import it again", short(l.DiffID), err)
+			}
+			return nil, errors.Join(fmt.Errorf("image %s: %w", short(i.ID), err), h.Close())
 		}
 		h.layers = append(h.layers, layer)
 	}

@@ -100,13 +100,18 @@ func (s *Store) spool(ctx context.Context, b *desk, r io.Reader) (source, error)
 	packed := &counted{from: r, hash: sha256.New(), most: s.limits.ArchiveBytes}
 	l := s.limits
 	l.Bytes = l.ArchiveBytes
-	unpacked := openBlob(ctx, packed, -1, anyhow, &budget{Limits: l})
+	all := &budget{Limits: l}
+	unpacked := openBlob(ctx, packed, -1, anyhow, all)
 	defer unpacked.Close()
 	f, err := b.file("archive")
 	if err != nil {
 		return nil, err
 	}
 	if _, err := io.Copy(f, unpacked); err != nil {
+		unpacked.Close() // nobody counts any more
+		if most := s.limits.ArchiveBytes; all.bytes > most || packed.n > most {
+			err = rejected("an archive of more than %d bytes; raise the limit (--max-archive-bytes) if that is meant", most)
+		}
 		return nil, errors.Join(err, f.Close())
 	}
 	a, err := openArk(f)

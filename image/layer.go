@@ -56,13 +56,16 @@ func (s *Store) hold(diffID string) (*held, error) {
 			continue
 		}
 		h := &held{lock: f}
-		if err := readJSON(s.layers, name, &h.Layer); err != nil {
+		err = readJSON(s.layers, name, &h.Layer)
+		if err == nil && h.DiffID != diffID {
+			err = fmt.Errorf("%w: the layer %s has the place of %s", ErrDamaged, quoted(h.DiffID), diffID)
+		}
+		if errors.Is(err, ErrDamaged) {
+			err = fmt.Errorf("layer %s: %w; remove the images that have it, and import them again", short(diffID), err)
+		}
+		if err != nil {
 			f.Close()
 			return nil, err
-		}
-		if h.DiffID != diffID {
-			f.Close()
-			return nil, fmt.Errorf("%w: the layer %s has the place of %s", ErrDamaged, h.DiffID, diffID)
 		}
 		return h, nil
 	}
