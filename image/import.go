@@ -82,9 +82,9 @@ func (s *Store) source(ctx context.Context, b *desk, from string, stdin io.Reade
 
 // archive takes over a file.
 func (s *Store) archive(ctx context.Context, b *desk, f *os.File) (source, error) {
-	var start [4]byte
+	var start [startBytes]byte
 	n, _ := f.ReadAt(start[:], 0)
-	if packingOf(start[:n]) != plain {
+	if isPacked(start[:n]) {
 		defer f.Close()
 		return s.spool(ctx, b, f)
 	}
