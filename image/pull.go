@@ -5,12 +5,14 @@ import (
 	"crypto/x509"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // PullOptions say how a registry is talked to.
@@ -61,7 +63,8 @@ func (s *Store) Pull(ctx context.Context, from string, o PullOptions) (*Added, e
 	if len(top.Manifest) > documentMax {
 		return nil, rejected("manifest: longer than %d bytes", documentMax)
 	}
-	d := descriptor{MediaType: top.MediaType, Digest: digestOf(top.Manifest), Size: int64(len(top.Manifest))}
+	kind, _, _ := strings.Cut(string(top.MediaType), ";") // some add a charset
+	d := descriptor{MediaType: types.MediaType(strings.TrimSpace(kind)), Digest: digestOf(top.Manifest), Size: int64(len(top.Manifest))}
 	if want, ok := ref.(name.Digest); ok && want.DigestStr() != d.Digest {
 		return nil, rejected("manifest: digest mismatch: its bytes have %s", d.Digest)
 	}

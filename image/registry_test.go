@@ -173,3 +173,29 @@ func TestRedirect(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// withCharset adds to the types of documents what some registries do.
+type withCharset struct{ http.ResponseWriter }
+
+func (w withCharset) WriteHeader(status int) {
+	if kind := w.Header().Get("Content-Type"); kind != "" {
+		w.Header().Set("Content-Type", kind+"; charset=utf-8")
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// TestCharset: a type with a parameter is the same type.
+func TestCharset(t *testing.T) {
+	t.Setenv("DOCKER_CONFIG", t.TempDir())
+	inner := serve(t, false, nil)
+	l := newLayout(t)
+	l.image("", archive(t, file("a", "x")))
+	inner.push(t, l)
+	s := serve(t, false, func(w http.ResponseWriter, r *http.Request) bool {
+		inner.Config.Handler.ServeHTTP(withCharset{w}, r)
+		return true
+	})
+	if _, err := open(t, Limits{}).Pull(context.Background(), s.host+"/tools/x:1", PullOptions{Plain: true}); err != nil {
+		t.Error(err)
+	}
+}
