@@ -31,7 +31,7 @@ func (s *Store) names() (map[string]named, error) {
 		}
 	}
 	if errors.Is(err, ErrDamaged) {
-		err = fmt.Errorf("%w; remove the file %s/%s: the images stay and have no names then, until they are brought in again", err, s.dir, namesName)
+		err = fmt.Errorf("%w; remove the file %s/%s: the images stay, without names until they are brought in again; a prune before that takes them away", err, s.dir, namesName)
 	}
 	return all, err
 }

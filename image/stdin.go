@@ -36,11 +36,11 @@ func patiently(ctx context.Context, from io.Reader, end func() error) *patient {
 		}
 		return nil
 	})
-	go p.follow(from)
+	go p.run(from)
 	return p
 }
 
-func (p *patient) follow(from io.Reader) {
+func (p *patient) run(from io.Reader) {
 	var buffers [2][64 << 10]byte // who asks for the next is done with the one before
 	for i := 0; ; i ^= 1 {
 		n, err := from.Read(buffers[i][:])

@@ -23,11 +23,16 @@ func imageVerifyCommand() *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return withImages(cmd, nil, func(ctx context.Context, s *image.Store) error {
+			problems := []image.Problem{}
 			all, err := chosen(s, args)
-			if err != nil {
+			if errors.Is(err, image.ErrDamaged) { // of the store's own files: a finding like others
+				problems = append(problems, image.Problem{What: err.Error()})
+				if !*asJSON {
+					fmt.Fprintln(cmd.OutOrStdout(), plainText(err.Error()))
+				}
+			} else if err != nil {
 				return err
 			}
-			problems := []image.Problem{}
 			for _, i := range all {
 				more, err := s.Verify(ctx, i)
 				if err != nil {
