@@ -35,9 +35,14 @@ func packingOf(start []byte) packing {
 	return plain
 }
 
+// isPacked: also as it cannot be read, of which unpacked tells.
+func isPacked(start []byte) bool {
+	return packingOf(start) != plain || otherPacking(start) != ""
+}
+
 // unpacked gives what a packed stream holds.
 func unpacked(r *bufio.Reader, want packing) (io.Reader, func(), error) {
-	start, err := r.Peek(4)
+	start, err := r.Peek(startBytes)
 	if err != nil && err != io.EOF {
 		return nil, nil, err
 	}
@@ -59,8 +64,26 @@ func unpacked(r *bufio.Reader, want packing) (io.Reader, func(), error) {
 		}
 		return z, z.Close, nil
 	}
+	if other := otherPacking(start); other != "" {
+		return nil, nil, rejected("it is packed with %s; gzip, zstd and what is not packed can be read", other)
+	}
 	return r, func() {}, nil
 }
+
+// otherPacking names those that people bring. A name that a file can have is none of them.
+func otherPacking(start []byte) string {
+	switch {
+	case bytes.HasPrefix(start, []byte("\xfd7zXZ\x00")):
+		return "xz"
+	case bytes.HasPrefix(start, []byte("PK\x03\x04")):
+		return "zip"
+	case len(start) >= startBytes && bytes.HasPrefix(start, []byte("BZh")) && bytes.Equal(start[4:startBytes], []byte("1AY&SY")):
+		return "bzip2"
+	}
+	return ""
+}
+
+const startBytes = 10 // of which a packing is known
 
 // counted counts and hashes what is read, and goes on to most bytes, where most is not
 // negative, and one more.

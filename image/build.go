@@ -49,7 +49,7 @@ func (s *Store) Build(ctx context.Context, from string, stdin io.Reader, o Build
 	p := &packer{ctx: ctx, links: map[[2]uint64]string{}}
 	h, err := g.layer(ctx, coming{size: -1, want: anyhow, open: func(context.Context) (io.ReadCloser, error) { return p.open(from, stdin) }})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", from, err)
+		return nil, fmt.Errorf("%s: %w", called(from), err)
 	}
 	i := g.image(nil)
 	if i.Config, err = o.config(h.DiffID); err != nil {
@@ -89,18 +89,16 @@ type packer struct {
 
 func (p *packer) open(from string, stdin io.Reader) (io.ReadCloser, error) {
 	if from == "-" {
-		return io.NopCloser(stdin), nil
+		return patiently(p.ctx, stdin, nil), nil
 	}
-	f, err := os.Open(from)
-	if err != nil {
+	f, info, err := readable(from)
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	info, err := f.Stat()
-	if err != nil || !info.IsDir() {
-		if err != nil {
-			f.Close()
-		}
-		return f, err
+	case info.Mode().IsRegular():
+		return f, nil
+	case !info.IsDir():
+		return patiently(p.ctx, f, f.Close), nil
 	}
 	r, w := io.Pipe()
 	p.w = tar.NewWriter(w)
@@ -146,6 +144,9 @@ func (p *packer) header(name string, kind byte, st *unix.Stat_t) *tar.Header {
 func (p *packer) one(root int, name string) error {
 	var st unix.Stat_t
 	fd, err := beneath(root, name, unix.O_PATH)
+	if errors.Is(err, unix.EXDEV) {
+		return errors.New("another file system is mounted there; unmount it, or name a directory without it")
+	}
 	if err != nil {
 		return err
 	}

@@ -33,7 +33,11 @@ func (s *Store) desk() (*desk, error) {
 		}
 		err = again(func() error { return unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) })
 		if err == nil && same(s.work, name, fd) {
-			return &desk{s, name, fd}, nil
+			b := &desk{s, name, fd}
+			if err := b.ownRights(); err != nil {
+				return nil, errors.Join(err, b.close())
+			}
+			return b, nil
 		}
 		unix.Close(fd)
 		if err != nil && err != unix.EWOULDBLOCK {
@@ -47,6 +51,16 @@ func same(dir int, name string, fd int) bool {
 	var named, open unix.Stat_t
 	return unix.Fstatat(dir, name, &named, unix.AT_SYMLINK_NOFOLLOW) == nil && unix.Fstat(fd, &open) == nil &&
 		named.Ino == open.Ino && named.Dev == open.Dev
+}
+
+// ownRights: what is made in it has the rights that it is given, and no list of others
+// that a directory above hands down.
+func (b *desk) ownRights() error {
+	err := unix.Fremovexattr(b.fd, "system.posix_acl_default")
+	if err != nil && err != unix.ENODATA && err != unix.EOPNOTSUPP {
+		return fmt.Errorf("image store %s: work: the list of rights that it inherits (setfacl -k takes it away): %w", b.store.dir, err)
+	}
+	return nil
 }
 
 func (b *desk) close() error {
@@ -74,6 +88,7 @@ func (s *Store) sweep() (int, error) {
 		return 0, err
 	}
 	n := 0
+	var errs []error
 	for _, name := range names {
 		fd, err := beneath(s.work, name, unix.O_RDONLY|unix.O_DIRECTORY)
 		if err != nil {
@@ -82,14 +97,13 @@ func (s *Store) sweep() (int, error) {
 		if unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB) == nil {
 			if err = removeAll(s.work, name); err == nil {
 				n++
+			} else {
+				errs = append(errs, fmt.Errorf("what a killed process has left cannot be removed: %s: %w", name, err))
 			}
 		}
 		unix.Close(fd)
-		if err != nil {
-			return n, fmt.Errorf("what a killed process has left cannot be removed: %w", err)
-		}
 	}
-	return n, nil
+	return n, errors.Join(errs...)
 }
 
 // namesIn lists a directory below another.

@@ -93,8 +93,26 @@ func (s *Store) image(id string, names map[string]named) (*Image, error) {
 	if got := digestOf(i.Config); i.ID != id || got != id {
 		return nil, fmt.Errorf("%w: image %s: its configuration has the digest %s; import it again, or remove it by its whole id", ErrDamaged, id, got)
 	}
+	if err := i.consistent(); err != nil {
+		return nil, err
+	}
 	i.Names = namesOf(names, id)
 	return i, nil
+}
+
+// consistent: which layers it has, its configuration says, which its digest holds.
+func (i *Image) consistent() error {
+	f, err := i.File()
+	if err != nil {
+		return err
+	}
+	same := slices.EqualFunc(i.Layers, f.RootFS.DiffIDs, func(l LayerRef, d v1.Hash) bool {
+		return l.DiffID == d.String() && digestForm.MatchString(l.DiffID)
+	})
+	if !same {
+		return fmt.Errorf("%w: image %s: its layers are not those of its configuration; import it again, or remove it by its whole id", ErrDamaged, i.ID)
+	}
+	return nil
 }
 
 // Get finds an image.
@@ -160,7 +178,10 @@ func (s *Store) Hold(r Ref) (*Held, error) {
 	for _, l := range i.Layers {
 		layer, err := s.hold(l.DiffID)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("image %s: layer %s: %w: import it again", short(i.ID), short(l.DiffID), err), h.Close())
+			if errors.Is(err, fs.ErrNotExist) {
+				err = fmt.Errorf("layer %s is missing: %w; import it again", short(l.DiffID), err)
+			}
+			return nil, errors.Join(fmt.Errorf("image %s: %w", short(i.ID), err), h.Close())
 		}
 		h.layers = append(h.layers, layer)
 	}

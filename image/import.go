@@ -9,7 +9,6 @@ import (
 	"os"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"golang.org/x/sys/unix"
 )
 
 // ImportOptions say how images of an archive or a layout are taken.
@@ -36,58 +35,64 @@ func (s *Store) Import(ctx context.Context, from string, stdin io.Reader, o Impo
 	defer func() { err = errors.Join(err, b.close()) }()
 	src, err := s.source(ctx, b, from, stdin)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", from, err)
+		return nil, fmt.Errorf("%s: %w", called(from), err)
 	}
 	defer func() { err = errors.Join(err, src.close()) }()
 	layout, err := has(src, "index.json")
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", from, err)
+		return nil, fmt.Errorf("%s: %w", called(from), err)
 	}
 	if layout {
 		return s.importLayout(ctx, src, o)
 	}
 	saved, err := has(src, "manifest.json")
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", from, err)
+		return nil, fmt.Errorf("%s: %w", called(from), err)
 	}
 	if saved {
 		return s.importSaved(ctx, src, o)
 	}
 	return nil, fmt.Errorf("%s: neither an OCI layout (index.json) nor what docker save writes (manifest.json); "+
-		"for a directory of files, or a tar archive of a root, there is cordon image build-from-dir", from)
+		"for a directory of files, or a tar archive of a root, there is cordon image build-from-dir", called(from))
 }
 
 // source opens what is to be imported. A packed archive is unpacked on the desk first:
 // its members are not in the order in which they are needed.
 func (s *Store) source(ctx context.Context, b *desk, from string, stdin io.Reader) (source, error) {
 	if from == "-" {
-		return s.spool(ctx, b, stdin)
+		r := patiently(ctx, stdin, nil)
+		defer r.Close()
+		return s.spool(ctx, b, r)
 	}
-	f, err := os.OpenFile(from, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	f, info, err := readable(from)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	switch {
-	case err != nil:
-	case info.IsDir():
-		return openFolder(from) // f is closed below
-	case !info.Mode().IsRegular():
-		return s.spool(ctx, b, f)
-	default:
-		var start [4]byte
-		n, _ := f.ReadAt(start[:], 0)
-		if packingOf(start[:n]) != plain {
-			defer f.Close()
-			return s.spool(ctx, b, f)
-		}
-		a, err := openArk(f)
-		if err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-		return a, nil
+	if info.Mode().IsRegular() {
+		return s.archive(ctx, b, f)
 	}
-	return nil, errors.Join(err, f.Close())
+	defer f.Close()
+	if info.IsDir() {
+		return openFolder(f)
+	}
+	r := patiently(ctx, f, f.Close)
+	defer r.Close()
+	return s.spool(ctx, b, r)
+}
+
+// archive takes over a file.
+func (s *Store) archive(ctx context.Context, b *desk, f *os.File) (source, error) {
+	var start [startBytes]byte
+	n, _ := f.ReadAt(start[:], 0)
+	if isPacked(start[:n]) {
+		defer f.Close()
+		return s.spool(ctx, b, f)
+	}
+	a, err := openArk(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return a, nil
 }
 
 // spool writes an archive to the desk, unpacked.
@@ -95,13 +100,18 @@ func (s *Store) spool(ctx context.Context, b *desk, r io.Reader) (source, error)
 	packed := &counted{from: r, hash: sha256.New(), most: s.limits.ArchiveBytes}
 	l := s.limits
 	l.Bytes = l.ArchiveBytes
-	unpacked := openBlob(ctx, packed, -1, anyhow, &budget{Limits: l})
+	all := &budget{Limits: l}
+	unpacked := openBlob(ctx, packed, -1, anyhow, all)
 	defer unpacked.Close()
 	f, err := b.file("archive")
 	if err != nil {
 		return nil, err
 	}
 	if _, err := io.Copy(f, unpacked); err != nil {
+		unpacked.Close() // nobody counts any more
+		if most := s.limits.ArchiveBytes; all.bytes > most || packed.n > most {
+			err = rejected("an archive of more than %d bytes; raise the limit (--max-archive-bytes) if that is meant", most)
+		}
 		return nil, errors.Join(err, f.Close())
 	}
 	a, err := openArk(f)
@@ -109,4 +119,11 @@ func (s *Store) spool(ctx context.Context, b *desk, r io.Reader) (source, error)
 		return nil, errors.Join(err, f.Close())
 	}
 	return a, nil
+}
+
+func called(from string) string {
+	if from == "-" {
+		return "standard input"
+	}
+	return from
 }

@@ -116,6 +116,9 @@ func (g *ingestion) again(l *stacked) (*stacked, error) {
 }
 
 func (g *ingestion) unpack(ctx context.Context, c coming) (*held, error) {
+	if c.size > g.budget.Bytes {
+		return nil, rejected("%d bytes, packed; raise the limit (--max-bytes, now %d) if that is meant", c.size, g.budget.Bytes)
+	}
 	r, err := c.open(ctx)
 	if err != nil {
 		return nil, err

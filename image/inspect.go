@@ -28,7 +28,9 @@ func (v *inspection) attributes(entry string, fd int, opaque bool) {
 	for name := range strings.SplitSeq(string(buffer[:n]), "\x00") {
 		switch {
 		case name == opaqueName && opaque:
-			found = true
+			var value [2]byte // overlays know others, which hide nothing
+			k, err := unix.Fgetxattr(fd, name, value[:])
+			found = err == nil && string(value[:k]) == "y"
 		case strings.HasPrefix(name, "user."), strings.HasPrefix(name, "trusted."), name == "security.capability", strings.HasPrefix(name, "system.posix_acl"):
 			v.tell(entry, "it has the extended attribute %s", quoted(name))
 		}
@@ -46,6 +48,9 @@ func (v *inspection) look(ctx context.Context, s *Store, t *tree) error {
 		return nil
 	}
 	defer unix.Close(root)
+	if opaque := t.nodes["."].opaque; opaque != v.layer.Opaque {
+		v.tell("", "its %s says %v of whether it hides all below it; its archive says %v", layerFile, v.layer.Opaque, opaque)
+	}
 	left := map[string]bool{}
 	for name, n := range t.nodes {
 		if n.kind != isDropped {
@@ -132,6 +137,8 @@ func (v *inspection) same(dir int, base, name string, n *node) {
 			v.tell(name, "it has %d bytes, it had %d", st.Size, n.size)
 		} else if want, ok := v.holes[n]; ok {
 			v.content(dir, base, name, want)
+		} else if n.size == 0 { // nobody has opened it so far
+			v.content(dir, base, name, xxhash.Sum64(nil))
 		}
 	}
 	if n.kind != isSymlink && st.Mode&0o7777 != n.mode {

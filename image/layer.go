@@ -2,7 +2,6 @@ package image
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -57,13 +56,16 @@ func (s *Store) hold(diffID string) (*held, error) {
 			continue
 		}
 		h := &held{lock: f}
-		if err := readJSON(s.layers, name, &h.Layer); err != nil {
+		err = readJSON(s.layers, name, &h.Layer)
+		if err == nil && h.DiffID != diffID {
+			err = fmt.Errorf("%w: the layer %s has the place of %s", ErrDamaged, quoted(h.DiffID), diffID)
+		}
+		if errors.Is(err, ErrDamaged) {
+			err = fmt.Errorf("layer %s: %w; remove the images that have it, and import them again", short(diffID), err)
+		}
+		if err != nil {
 			f.Close()
 			return nil, err
-		}
-		if h.DiffID != diffID {
-			f.Close()
-			return nil, fmt.Errorf("%w: the layer %s has the place of %s", ErrDamaged, h.DiffID, diffID)
 		}
 		return h, nil
 	}
@@ -129,20 +131,21 @@ func (s *Store) prepare(ctx context.Context, b *desk, name string, budget *budge
 	}
 	u := &unpacking{ctx: ctx, made: m, record: record, budget: budget, buffer: make([]byte, 256<<10)}
 	u.tree = newTree(keptDisk{m, &u.apart})
+	u.tree.implied = budget.entry // one entry may imply a hundred
 	return u, func() { f.Close(); done() }, nil
 }
 
 // seal writes what is known of a layer beside it, and gives it held.
 func (b *desk) seal(name string, l *Layer) (*held, error) {
-	text, err := json.MarshalIndent(l, "", "  ")
+	text, err := stored(l)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("layer %s: %s: %w", short(l.DiffID), layerFile, err)
 	}
 	f, err := b.file(name + "/" + layerFile)
 	if err != nil {
 		return nil, err
 	}
-	if _, err = f.Write(append(text, '\n')); err == nil {
+	if _, err = f.Write(text); err == nil {
 		err = again(func() error { return unix.Flock(int(f.Fd()), unix.LOCK_SH) })
 	}
 	if err != nil {

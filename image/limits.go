@@ -26,6 +26,9 @@ const (
 	depthMax    = 128     // directories in directories: as many descriptors are open when a tree is removed
 	pathMax     = 4000    // below what the kernel takes, so that a prefix of ours fits
 	nameMax     = 255
+	namesMost   = 256 << 20 // bytes of all names and links of an image
+	callsMost   = 100       // names that an archive may give one image
+	storedMax   = 8 * documentMax
 	ratioFrom   = 16 << 20 // unpacked bytes from which the ratio counts
 	windowMax   = 128 << 20
 	notesMax    = 200
@@ -49,6 +52,7 @@ func (l Limits) Check() error {
 type budget struct {
 	Limits
 	entries, bytes int64 // used
+	claimed, names int64 // the same of sparse files' sizes, and of names
 }
 
 func (b *budget) entry() error {
@@ -62,6 +66,23 @@ func (b *budget) entry() error {
 func (b *budget) take(n int64) error {
 	if b.bytes += n; b.bytes > b.Bytes || b.bytes < 0 {
 		return rejected("more than %d bytes unpacked; raise the limit (--max-bytes) if that is meant", b.Bytes)
+	}
+	return nil
+}
+
+// claim counts what a sparse file is said to hold: its archive does not bring it, but
+// whoever reads the file gets it. It is apart from bytes, which another goroutine counts.
+func (b *budget) claim(size int64) error {
+	if b.claimed += size; b.claimed > b.Bytes || b.claimed < 0 {
+		return rejected("sparse files of more than %d bytes together; raise the limit (--max-bytes) if that is meant", b.Bytes)
+	}
+	return nil
+}
+
+// name counts a name and what it leads to: all are kept in mind while a layer is followed.
+func (b *budget) name(name, target string) error {
+	if b.names += int64(len(name) + len(target)); b.names > namesMost {
+		return rejected("names of more than %d bytes together", int64(namesMost))
 	}
 	return nil
 }

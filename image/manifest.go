@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -198,9 +199,26 @@ func fits(have, want v1.Platform) bool {
 	return have.OS == want.OS && have.Architecture == want.Architecture && (want.Variant == "" || have.Variant == want.Variant)
 }
 
+// tellable: a configuration is one document, and stands in others when it is told, also in
+// an answer's lists: what JSON may be nested is left for these.
+func tellable(text []byte) error {
+	const deeper = 100
+	if !json.Valid(text) {
+		return errors.New("there is something behind its end")
+	}
+	in := slices.Concat(bytes.Repeat([]byte{'['}, deeper), text, bytes.Repeat([]byte{']'}, deeper))
+	if !json.Valid(in) {
+		return errors.New("it is nested too deep")
+	}
+	return nil
+}
+
 // config reads the configuration of an image, and the digests of its layers.
 func config(text []byte, layers int, p v1.Platform) (*v1.ConfigFile, []string, error) {
 	f, err := v1.ParseConfigFile(bytes.NewReader(text))
+	if err == nil {
+		err = tellable(text)
+	}
 	if err != nil {
 		return nil, nil, rejected("configuration: not JSON of one: %v", err)
 	}

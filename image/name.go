@@ -26,7 +26,7 @@ const refMax = 512
 
 // ParseRef reads what a person wrote.
 func ParseRef(text string) (Ref, error) {
-	wrong := fmt.Errorf("image %s: NAME[:TAG], NAME@sha256:…, or an id of at least 8 hexadecimal digits is wanted", quoted(text))
+	wrong := fmt.Errorf("image %s: NAME[:TAG], NAME@sha256:…, or an id of at least 12 hexadecimal digits is wanted", quoted(text))
 	if len(text) > refMax {
 		return Ref{}, wrong
 	}
@@ -38,12 +38,14 @@ func ParseRef(text string) (Ref, error) {
 	}
 	if name, digest, ok := strings.Cut(text, "@"); ok {
 		name, _ = cutTag(name)
+		name = familiar(name)
 		if !digestForm.MatchString(digest) || !validName(name) {
 			return Ref{}, wrong
 		}
 		return Ref{Name: name, Digest: digest}, nil
 	}
 	name, tag := cutTag(text)
+	name = familiar(name)
 	if !validName(name) || !tagForm.MatchString(tag) {
 		return Ref{}, wrong
 	}
@@ -65,6 +67,16 @@ func cutTag(text string) (name, tag string) {
 		return text[:i], text[i+1:]
 	}
 	return text, "latest"
+}
+
+// familiar is a name as docker shows it: without the host that it means when there is none.
+func familiar(name string) string {
+	for _, host := range []string{"docker.io/", "index.docker.io/"} {
+		if rest, ok := strings.CutPrefix(name, host); ok {
+			return strings.TrimPrefix(rest, "library/")
+		}
+	}
+	return name
 }
 
 // validName: the first part may be a host, which may have capitals.

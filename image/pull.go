@@ -2,18 +2,17 @@ package image
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
+	"strings"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // PullOptions say how a registry is talked to.
@@ -31,7 +30,6 @@ type PullOptions struct {
 type registry struct {
 	puller *remote.Puller
 	repo   name.Repository
-	idle   time.Duration
 }
 
 // Pull brings in an image of a registry.
@@ -65,7 +63,8 @@ func (s *Store) Pull(ctx context.Context, from string, o PullOptions) (*Added, e
 	if len(top.Manifest) > documentMax {
 		return nil, rejected("manifest: longer than %d bytes", documentMax)
 	}
-	d := descriptor{MediaType: top.MediaType, Digest: digestOf(top.Manifest), Size: int64(len(top.Manifest))}
+	kind, _, _ := strings.Cut(string(top.MediaType), ";") // some add a charset
+	d := descriptor{MediaType: types.MediaType(strings.TrimSpace(kind)), Digest: digestOf(top.Manifest), Size: int64(len(top.Manifest))}
 	if want, ok := ref.(name.Digest); ok && want.DigestStr() != d.Digest {
 		return nil, rejected("manifest: digest mismatch: its bytes have %s", d.Digest)
 	}
@@ -92,40 +91,20 @@ func pulledNames(from, given string) ([]string, error) {
 }
 
 func newRegistry(ref name.Reference, o PullOptions) (*registry, error) {
-	transport, ok := http.DefaultTransport.(*http.Transport)
-	if !ok {
-		return nil, errors.New("the transport of net/http was replaced")
-	}
-	transport = transport.Clone()
-	transport.TLSClientConfig = &tls.Config{RootCAs: o.Roots, MinVersion: tls.VersionTLS12}
 	idle := o.Idle
 	if idle == 0 {
 		idle = time.Minute
 	}
-	transport.ResponseHeaderTimeout = idle
+	transport := &guarded{transportOf(o, idle, &nearness{}), o.Plain, idle}
 	auth := remote.WithAuthFromKeychain(authn.DefaultKeychain)
 	if o.Username != "" || o.Password != "" {
 		auth = remote.WithAuth(&authn.Basic{Username: o.Username, Password: o.Password})
 	}
-	puller, err := remote.NewPuller(auth, remote.WithTransport(&guarded{transport, o.Plain}), remote.WithUserAgent(o.UserAgent))
+	puller, err := remote.NewPuller(auth, remote.WithTransport(transport), remote.WithUserAgent(o.UserAgent))
 	if err != nil {
 		return nil, err
 	}
-	return &registry{puller, ref.Context(), idle}, nil
-}
-
-// guarded keeps to TLS: the library would go on without it where it takes a registry for
-// a near one, and give it the login, too.
-type guarded struct {
-	next  http.RoundTripper
-	plain bool
-}
-
-func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Scheme != "https" && !g.plain {
-		return nil, fmt.Errorf("%s does not speak TLS as it should; --plain-http goes on without it", r.URL.Host)
-	}
-	return g.next.RoundTrip(r)
+	return &registry{puller, ref.Context()}, nil
 }
 
 func (r *registry) document(ctx context.Context, d descriptor) ([]byte, error) {
@@ -145,38 +124,9 @@ func (r *registry) document(ctx context.Context, d descriptor) ([]byte, error) {
 }
 
 func (r *registry) blob(ctx context.Context, d descriptor) (io.ReadCloser, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
 	l, err := r.puller.Layer(ctx, r.repo.Digest(d.Digest))
 	if err != nil {
-		cancel(nil)
 		return nil, err
 	}
-	body, err := l.Compressed()
-	if err != nil {
-		cancel(nil)
-		return nil, err
-	}
-	return &lively{body, r.idle, time.AfterFunc(r.idle, func() {
-		cancel(fmt.Errorf("nothing has come for %v", r.idle))
-	}), func() { cancel(nil) }}, nil
-}
-
-// lively ends a download from which nothing comes any more.
-type lively struct {
-	io.ReadCloser
-	idle   time.Duration
-	timer  *time.Timer
-	cancel func()
-}
-
-func (l *lively) Read(p []byte) (int, error) {
-	l.timer.Reset(l.idle)
-	defer l.timer.Stop() // how long the reader takes is not the registry's matter
-	return l.ReadCloser.Read(p)
-}
-
-func (l *lively) Close() error {
-	l.timer.Stop()
-	l.cancel()
-	return l.ReadCloser.Close()
+	return l.Compressed()
 }

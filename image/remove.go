@@ -102,10 +102,8 @@ func (s *Store) Prune() (*Removed, error) {
 	if err != nil {
 		return nil, err
 	}
-	if out.Stale, err = s.sweep(); err != nil {
-		return out, err
-	}
-	return out, s.collect(out)
+	out.Stale, err = s.sweep()
+	return out, errors.Join(err, s.collect(out))
 }
 
 // collect takes away layers that no image has and nobody uses. What is taken away has no

@@ -120,11 +120,13 @@ func (r *replay) content(p []byte) (int, error) {
 	n := 0
 	if r.payload != nil {
 		var err error
-		if n, err = r.payload.Read(p); err != nil && err != io.EOF {
-			return 0, err
-		}
+		n, err = r.payload.Read(p)
 		if n == 0 {
-			if err := r.tell(fmt.Sprintf("it is %d bytes shorter than it was", r.left)); err != nil {
+			what := fmt.Sprintf("it is %d bytes shorter than it was", r.left)
+			if err != nil && err != io.EOF { // a disk that gives it no more
+				what = "it cannot be read: " + err.Error()
+			}
+			if err := r.tell(what); err != nil {
 				return 0, err
 			}
 			if err := r.shut(); err != nil {

@@ -90,5 +90,8 @@ func (s *Store) importOneSaved(ctx context.Context, src source, i savedImage, o 
 			}
 		}
 	}
+	if err := callable(names); err != nil {
+		return nil, err
+	}
 	return s.bring(ctx, layers, text, nil, names, o.Name != "")
 }

@@ -21,10 +21,11 @@ type source interface {
 // folder is a directory.
 type folder struct{ fd int }
 
-func openFolder(name string) (*folder, error) {
-	fd, err := unix.Open(name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+// openFolder leaves the file to its caller.
+func openFolder(f *os.File) (source, error) {
+	fd, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
 	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: name, Err: err}
+		return nil, os.NewSyscallError("fcntl", err)
 	}
 	return &folder{fd}, nil
 }

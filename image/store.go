@@ -125,15 +125,15 @@ func (s *Store) locked(do func() error) error {
 
 // writeJSON puts a document where it belongs: whole, or not at all.
 func (s *Store) writeJSON(name string, v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
+	text, err := stored(v)
 	if err != nil {
-		return err
+		return fmt.Errorf("image store %s: %s: %w", s.dir, name, err)
 	}
 	b, err := s.desk()
 	if err != nil {
 		return err
 	}
-	err = b.write("new", append(text, '\n'))
+	err = b.write("new", text)
 	if err == nil {
 		err = unix.Renameat(b.fd, "new", s.root, name)
 	}
@@ -168,7 +168,7 @@ func readJSON(dir int, name string, to any) error {
 		return err
 	}
 	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, 8*documentMax))
+	text, err := io.ReadAll(io.LimitReader(f, storedMax))
 	if err != nil {
 		return err
 	}

@@ -32,8 +32,9 @@ func (n *node) isDir() bool { return n.kind == isDir || n.kind == isImplied }
 // disk, where there is one, and in mind. The same steps unpack a layer and say, later,
 // how it ought to look.
 type tree struct {
-	nodes map[string]*node
-	disk  disk
+	nodes   map[string]*node
+	disk    disk
+	implied func() error // asked before a directory that has no entry; nil: as many as there are
 }
 
 // disk makes what a layer has. All paths are clean and relative; parents are there.
@@ -78,6 +79,11 @@ func (t *tree) directory(name string) error {
 	}
 	if err := t.directory(path.Dir(name)); err != nil {
 		return err
+	}
+	if t.implied != nil {
+		if err := t.implied(); err != nil {
+			return err
+		}
 	}
 	mode := impliedModes[name]
 	if mode == 0 {

@@ -122,6 +122,14 @@ func (u *unpacking) one(h *tar.Header, r *tar.Reader, source *tap) error {
 		if err := u.budget.file(e.size); err != nil {
 			return err
 		}
+		if isSparse(h) {
+			if err := u.budget.claim(e.size); err != nil {
+				return err
+			}
+		}
+	}
+	if err := u.budget.name(e.path, e.target); err != nil {
+		return err
 	}
 	u.note(h.Name, e.note)
 	if err := u.tree.apply(&e); err != nil {

@@ -23,11 +23,16 @@ func imageVerifyCommand() *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		return withImages(cmd, nil, func(ctx context.Context, s *image.Store) error {
+			problems := []image.Problem{}
 			all, err := chosen(s, args)
-			if err != nil {
+			if errors.Is(err, image.ErrDamaged) { // of the store's own files: a finding like others
+				problems = append(problems, image.Problem{What: err.Error()})
+				if !*asJSON {
+					fmt.Fprintln(cmd.OutOrStdout(), plainText(err.Error()))
+				}
+			} else if err != nil {
 				return err
 			}
-			problems := []image.Problem{}
 			for _, i := range all {
 				more, err := s.Verify(ctx, i)
 				if err != nil {
@@ -129,14 +134,17 @@ func printRemoved(cmd *cobra.Command, asJSON bool, r *image.Removed) error {
 		return printJSON(cmd.OutOrStdout(), r)
 	}
 	for _, n := range r.Names {
-		fmt.Fprintf(cmd.OutOrStdout(), "name %s\n", n)
+		fmt.Fprintf(cmd.OutOrStdout(), "removed the name %s\n", n)
 	}
 	for _, i := range r.Images {
-		fmt.Fprintf(cmd.OutOrStdout(), "image %s\n", i)
+		fmt.Fprintf(cmd.OutOrStdout(), "removed the image %s\n", i)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%d layers, %v\n", len(r.Layers), size(r.Bytes))
+	fmt.Fprintf(cmd.OutOrStdout(), "removed %s, %v\n", layersOf(len(r.Layers)), size(r.Bytes))
+	if r.Stale > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "removed what %d killed processes had left\n", r.Stale)
+	}
 	if len(r.Busy) > 0 {
-		fmt.Fprintf(cmd.OutOrStdout(), "%d layers are in use and stay until a later prune\n", len(r.Busy))
+		fmt.Fprintf(cmd.OutOrStdout(), "in use, until a later prune: %s\n", layersOf(len(r.Busy)))
 	}
 	return nil
 }

@@ -49,11 +49,9 @@ func imagePullCommand() *cobra.Command {
 		}
 		return withImages(cmd, limits, func(ctx context.Context, s *image.Store) error {
 			if passwordStdin {
-				password, err := io.ReadAll(io.LimitReader(os.Stdin, 64<<10))
-				if err != nil {
+				if o.Password, err = readPassword(ctx, os.Stdin); err != nil {
 					return fmt.Errorf("--password-stdin: %w", err)
 				}
-				o.Password = string(bytes.TrimRight(password, "\r\n"))
 			}
 			a, err := s.Pull(ctx, args[0], o)
 			if err != nil {
@@ -63,6 +61,36 @@ func imagePullCommand() *cobra.Command {
 		})
 	}
 	return cmd
+}
+
+const passwordMax = 64 << 10
+
+// readPassword can be stopped while it waits: signals do not end the process here.
+func readPassword(ctx context.Context, from io.Reader) (string, error) {
+	type read struct {
+		text []byte
+		err  error
+	}
+	done := make(chan read, 1)
+	go func() {
+		text, err := io.ReadAll(io.LimitReader(from, passwordMax+1))
+		done <- read{text, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	case r := <-done:
+		text := bytes.TrimRight(r.text, "\r\n")
+		switch {
+		case r.err != nil:
+			return "", r.err
+		case len(r.text) > passwordMax:
+			return "", fmt.Errorf("more than %d bytes", passwordMax)
+		case len(text) == 0:
+			return "", errors.New("nothing came")
+		}
+		return string(text), nil
+	}
 }
 
 // trusted are the system's certificates and those of a file; nil: the system's alone.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/spf13/cobra"
@@ -23,13 +25,14 @@ func printAdded(cmd *cobra.Command, asJSON bool, all ...*image.Added) error {
 	if asJSON {
 		out := []any{}
 		for _, a := range all {
-			out = append(out, map[string]any{"image": a.Told(), "new_layers": a.New, "notes": a.Notes, "noted": a.Noted, "names_kept_by_others": a.Kept})
+			out = append(out, map[string]any{"image": a.Told(), "new_layers": a.New, "notes": append([]image.Note{}, a.Notes...), "noted": a.Noted,
+				"names_kept_by_others": append([]string{}, a.Kept...)})
 		}
 		return printJSON(cmd.OutOrStdout(), out)
 	}
 	w := cmd.OutOrStdout()
 	for _, a := range all {
-		fmt.Fprintf(w, "%s %s: %d layers, %d of them new, %v\n", a.ID, strings.Join(a.Names, " "), len(a.Layers), a.New, size(a.Bytes()))
+		fmt.Fprintf(w, "%s %s: %s, %d new, %v\n", a.ID, strings.Join(a.Names, " "), layersOf(len(a.Layers)), a.New, size(a.Bytes()))
 		for _, n := range a.Kept {
 			fmt.Fprintf(w, "  the name %s stays with another image; --name %s moves it\n", n, n)
 		}
@@ -41,6 +44,13 @@ func printAdded(cmd *cobra.Command, asJSON bool, all ...*image.Added) error {
 		}
 	}
 	return nil
+}
+
+func layersOf(n int) string {
+	if n == 1 {
+		return "1 layer"
+	}
+	return fmt.Sprintf("%d layers", n)
 }
 
 func imageListCommand() *cobra.Command {
@@ -120,10 +130,10 @@ func imageHistoryCommand() *cobra.Command {
 // plainText: what an image says of itself goes to a terminal.
 func plainText(text string) string {
 	return oneLine(strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return ' '
+		if unicode.IsPrint(r) {
+			return r
 		}
-		return r
+		return ' ' // control codes, and what turns the direction of what is behind it
 	}, text))
 }
 
@@ -132,35 +142,43 @@ func imageShowCommand() *cobra.Command {
 		if asJSON {
 			return printJSON(cmd.OutOrStdout(), i.Told())
 		}
-		f, err := i.File()
-		if err != nil {
-			return err
-		}
-		t := newTable("field", "value")
-		t.SetColumnConfigs([]table.ColumnConfig{{Name: "value", WidthMax: 100}})
-		row := func(name string, values ...string) {
-			for _, v := range values {
-				if v != "" {
-					t.AppendRow(table.Row{name, plainText(v)})
-				}
-				name = ""
-			}
-		}
-		row("id", i.ID)
-		row("names", i.Names...)
-		row("manifests", i.Manifests...)
-		row("platform", f.Platform().String())
-		row("added", i.Added.Format(time.DateTime))
-		row("entrypoint", quotedWords(f.Config.Entrypoint))
-		row("cmd", quotedWords(f.Config.Cmd))
-		row("env", f.Config.Env...)
-		row("user", f.Config.User)
-		row("working directory", f.Config.WorkingDir)
-		for n, l := range i.Layers {
-			row(fmt.Sprintf("layer %d", n+1), fmt.Sprintf("%s %v", l.DiffID, size(l.Bytes)))
-		}
-		return printTable(cmd.OutOrStdout(), t)
+		return showImage(cmd.OutOrStdout(), i)
 	})
+}
+
+func showImage(w io.Writer, i *image.Image) error {
+	f, err := i.File()
+	if err != nil {
+		return err
+	}
+	t := newTable("field", "value")
+	t.SetColumnConfigs([]table.ColumnConfig{{Name: "value", WidthMax: 100}})
+	row := func(name string, values ...string) {
+		for _, v := range values {
+			if v != "" {
+				t.AppendRow(table.Row{name, plainText(v)})
+			}
+			name = ""
+		}
+	}
+	row("id", i.ID)
+	row("names", i.Names...)
+	row("manifests", i.Manifests...)
+	if p := f.Platform(); p != nil {
+		row("platform", p.String())
+	} else {
+		row("platform", "its configuration names none")
+	}
+	row("added", i.Added.Format(time.DateTime))
+	row("entrypoint", quotedWords(f.Config.Entrypoint))
+	row("cmd", quotedWords(f.Config.Cmd))
+	row("env", f.Config.Env...)
+	row("user", f.Config.User)
+	row("working directory", f.Config.WorkingDir)
+	for n, l := range i.Layers {
+		row(fmt.Sprintf("layer %d", n+1), fmt.Sprintf("%s %v", l.DiffID, size(l.Bytes)))
+	}
+	return printTable(w, t)
 }
 
 func quotedWords(words []string) string {

@@ -73,6 +73,7 @@ func TestImageCommands(t *testing.T) {
 	if out, _, _ := images(t, other, "export", "tool:2", "-o", "-"); !strings.Contains(out, "bin/tool") {
 		t.Errorf("the flat export has %d bytes", len(out))
 	}
+	tamper(t, other)
 	record, err := filepath.Glob(filepath.Join(other, "images/layers/*/record"))
 	if err != nil || len(record) != 1 {
 		t.Fatal(record, err)
@@ -107,5 +108,31 @@ func TestImageCommands(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(filepath.Dir(top), "escape")); err == nil {
 		t.Error("it escaped")
+	}
+}
+
+// tamper: an image's own file that somebody has changed is a finding of verify, and told
+// with what helps.
+func tamper(t *testing.T, state string) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(state, "images/images/*.json"))
+	if err != nil || len(names) != 1 {
+		t.Fatal(names, err)
+	}
+	text, err := os.ReadFile(names[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := bytes.Replace(text, []byte(`"diff_id": "sha256:`), []byte(`"diff_id": "sha256:0`), 1)
+	if err := os.WriteFile(names[0], changed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"verify"}, {"verify", "tool:2"}, {"verify", "--json"}} {
+		if out, told, status := images(t, state, args...); status != 1 || !strings.Contains(out, "import it again") {
+			t.Errorf("%q: status %d: %s%s", args, status, out, told)
+		}
+	}
+	if err := os.WriteFile(names[0], text, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
