@@ -28,6 +28,7 @@ type Result struct {
 	Programs   []ProgramResult
 	Fault      []string
 	Transcript *Transcript
+	Inside     *Inside   // where it was to be inspected, and came so far
 	Timeline   []Printed // where it was to be kept
 	Files      []OutputFile
 	Timings    Timings
