@@ -84,6 +84,7 @@ type Events struct {
 type DeniedSyscall struct {
 	Name  string `json:"name"`
 	Count int64  `json:"count"`
+	Why   string `json:"why,omitempty" doc:"In a line, for people"`
 }
 
 // OutputFile is a collected file, or the reason why it was not collected.

@@ -22,6 +22,7 @@ type Program struct {
 
 	profile string
 	allowed map[string]bool // on a condition, or without one
+	denied  []string        // by the policy itself
 	told    []told
 	tells   bool
 }
@@ -55,7 +56,7 @@ func Compile(r Rules, a Arch) (*Program, error) {
 	if len(code)/8 > maxInstructions {
 		return nil, fmt.Errorf("seccomp: program of %d instructions; at most %d are possible", len(code)/8, maxInstructions)
 	}
-	p := &Program{Arch: a, BPF: code, profile: r.Profile, allowed: allowed}
+	p := &Program{Arch: a, BPF: code, profile: r.Profile, allowed: allowed, denied: r.Deny}
 	p.tell(allowed)
 	// A told call is reported whether it is allowed or not: two programs with the same
 	// bytes may differ in what the daemon answers.
