@@ -56,6 +56,7 @@ type Config struct {
 	Jobs     *Jobs        // nil: there is no queue
 	Shared   *SharedFiles // Files, where services share them; else nil
 	Quiet    bool         // no API: only health and metrics
+	Snippets *Snippets    // nil: none are kept
 	Tenancy  *Tenancy     // nil: there is the operator's token, and no tenants
 	Hosts    []string     // names under which clients reach the service, besides the listeners' own; see CheckHost
 	MaxBody  int64        // bytes of a request; 0: DefaultMaxBody
@@ -93,6 +94,8 @@ type Server struct {
 	pins      pins
 	live      lives
 	mirrors   mirrors
+	insiders  insiders
+	began     time.Time
 	ending    chan struct{} // closed when the service begins to end
 	drained   time.Time     // until when jobs may run then; set before
 	over      chan struct{} // closed when those that still run are ended
@@ -100,6 +103,7 @@ type Server struct {
 	handler   http.Handler
 	openapi   []byte
 	attempts  *attempts
+	logins    *logins
 	strangers *strangers
 	patience  patience
 	draining  atomic.Bool
@@ -124,7 +128,7 @@ func New(c Config) (*Server, error) {
 		incoming: newAdmission(min(maxSubmissions, max(1, c.MaxConns/4))), readers: newAdmission(max(1, c.MaxConns/4)),
 		attachers: newAdmission(max(1, c.MaxConns/4)), writers: newWriters(),
 		pins: pins{held: map[string]*kept{}}, live: newLives(), mirrors: newMirrors(), ending: make(chan struct{}), over: make(chan struct{}),
-		attempts: newAttempts(), strangers: newStrangers(), patience: defaultPatience}
+		began: time.Now(), attempts: newAttempts(), logins: newLogins(), strangers: newStrangers(), patience: defaultPatience}
 	s.config.Hosts = nil
 	for _, host := range c.Hosts {
 		if err := CheckHost(host); err != nil {
@@ -139,6 +143,9 @@ func New(c Config) (*Server, error) {
 		s.register()
 		s.registerFiles(mux)
 		s.registerJobs(mux)
+		s.registerLogin(mux)
+		s.registerStatus()
+		s.registerSnippets()
 		shareEnums(s.api.OpenAPI().Components.Schemas.Map())
 	}
 	if c.Jobs != nil {
@@ -189,6 +196,10 @@ func (t *tapped) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Re
 		t.Handle(pattern, s.audited(s.traced(s.isJSON(s.within(false, s.admit(s.admission, "jobs run or wait", s.receive(http.HandlerFunc(h))))))))
 	case pattern == "POST "+jobsPath:
 		t.Handle(pattern, s.hasQueue(s.audited(s.isJSON(s.within(true, s.admit(s.incoming, "jobs are on their way into the queue", s.receive(http.HandlerFunc(h))))))))
+	case pattern == "POST "+snippetsPath:
+		t.Handle(pattern, s.hasSnippets(s.audited(s.isJSON(s.admit(s.transfers, "files come or go", s.receive(http.HandlerFunc(h)))))))
+	case path == snippetPath:
+		t.Handle(pattern, s.hasSnippets(http.HandlerFunc(h)))
 	case path == jobsPath, path == jobPath:
 		t.Handle(pattern, s.hasQueue(http.HandlerFunc(h)))
 	default:
@@ -259,12 +270,3 @@ type headerOnly struct{ header http.Header }
 func (h *headerOnly) Header() http.Header         { return h.header }
 func (h *headerOnly) Write(b []byte) (int, error) { return len(b), nil }
 func (h *headerOnly) WriteHeader(int)             {}
-
-// securityHeaders: what the API answers is data, never a page.
-func securityHeaders(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
-}

@@ -105,6 +105,16 @@ type Stats struct {
 	FreeIDs   int64 // id ranges no cell uses; 0 without subordinate ids
 	Leaks     int64 // cells, cgroups or files that could not be taken down
 	Builds    builds.Stats
+	Kinds     []KindStats
+}
+
+// KindStats are the warm cells of one root and one filter.
+type KindStats struct {
+	Kind     string
+	Policies []string // whose jobs have used it
+	Warm     int      // that wait
+	Wanted   int      // that should
+	Users    int      // that hold the kind now
 }
 
 // Stats reads the numbers.
@@ -112,7 +122,7 @@ func (r *Runner) Stats() Stats {
 	now := r.line.Stats()
 	s := Stats{Running: int64(now.Running), Waiting: int64(now.Waiting), Tenants: int64(now.WaitingTenants),
 		Memory: now.Memory, CPUs: now.CPUs, MemoryAll: now.All.Memory, CPUsAll: now.All.CPUs, WarmCells: r.pool.warmCells(), Clearing: r.pool.clearing.running(),
-		Networks: r.pool.networks.kept(), Leaks: r.pool.leaks.Load()}
+		Networks: r.pool.networks.kept(), Kinds: r.pool.stats(), Leaks: r.pool.leaks.Load()}
 	if kept := r.buildsKept.Load(); kept != nil {
 		s.Builds = kept.Stats()
 	}
@@ -183,6 +193,9 @@ func (r *Runner) runIn(ctx context.Context, job *Job, at *place) (*Result, error
 		return nil, err
 	}
 	defer spec.place.give()
+	if job.Placed != nil {
+		job.Placed()
+	}
 	result := &Result{ID: job.ID, Policy: spec.Grant.Policy, Isolation: r.isolation(), CPUScale: r.config.CPUScale}
 	result.Timings.QueuedNanos = monotonic() - queued
 	err = r.runSpec(within(ctx, spec.place), spec, result)
@@ -302,10 +315,17 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	if job.Interactive != nil && job.Interactive.Terminal {
 		spec.terminal, spec.env = true, mergeEnv(fixedEnv, terminalEnv, job.RunEnv, job.Env)
 	}
-	in := stepInput{core: noCore, stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr, progress: job.Progress}
+	in := stepInput{core: noCore, stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr, gauge: job.Gauge, timeline: job.Timeline}
 	out, measured, err := r.measured(ctx, job.Measure, func(core int) (*stepOutcome, error) {
 		in := in
 		in.core = core
+		if job.Inspect {
+			var err error
+			if in.view, err = newViewing(); err != nil {
+				return nil, err
+			}
+			defer func() { result.Inside = in.view.inside }()
+		}
 		if job.Interactive != nil {
 			in.talk = &talk{wanted: job.Interactive}
 		} else if in.stdin == nil {
@@ -326,6 +346,9 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	}
 	result.Measured = measured
 	result.Step = out.Step
+	if job.KeepTimeline {
+		result.Timeline = job.Timeline.Marks(0)
+	}
 	result.add(out)
 	if e := job.Expect; e != nil && result.Verdict == OK {
 		result.Difference, err = r.compare(ctx, e, &result.Step)

@@ -19,6 +19,7 @@ type running struct {
 	warm     *warm
 	applied  []AppliedLimit
 	baseline cgroup.CPU      // used by the cell's own set-up
+	view     *viewing        // nil: nobody looks at the cell
 	shown    map[uint64]Kept // files of the service's in the scratch, by the inodes that they cover
 	blind    error           // a counter could not be read while the job ran, or the job not be ended
 
@@ -61,10 +62,12 @@ type stepInput struct {
 	core           int      // the cell is bound to it; noCore: to none
 	pipes          *ends    // to and from other cells, some instead of stdin and a kept stdout; nil: none
 	stdout, stderr io.Writer
-	progress       func(Usage) // nil: nobody wants to know
-	talk           *talk       // the input is written while it runs; nil: it is stdin
-	layer          *os.File    // a tree to be shown at cell.LayerPath; nil: none
-	trace          *Trace      // nil: none
+	gauge          *Gauge    // nil: nobody looks on
+	timeline       *Timeline // nil: nobody wants to know when what is printed
+	view           *viewing  // the cell is looked at before the exec; nil: it is not
+	talk           *talk     // the input is written while it runs; nil: it is stdin
+	layer          *os.File  // a tree to be shown at cell.LayerPath; nil: none
+	trace          *Trace    // nil: none
 }
 
 // stepOutcome is a step's account and its times.
@@ -82,6 +85,7 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	defer r.pool.yield.begin()()
 	defer in.pipes.close()
 	defer in.talk.close()
+	defer in.view.close()
 	in.trace = TraceOf(ctx)
 	run, err := r.begin(ctx, k, s, in, &u)
 	if errors.Is(err, errAway) {
@@ -90,11 +94,14 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	if err != nil {
 		return nil, err
 	}
-	watch := &watch{running: run, limits: s.limits, stop: r.stop, progress: in.progress}
+	in.gauge.Show(run.sample)
+	defer in.gauge.Show(nil) // where it fails; before the cell is given up in any case
+	watch := &watch{running: run, limits: s.limits, stop: r.stop}
 	killed := watch.run(ctx)
 	dead := monotonic()
 	run.trace(in.trace, dead)
 	out, err := run.account(killed, dead)
+	in.gauge.Show(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -211,6 +218,11 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 			return err
 		}
 	}
+	if in.timeline != nil {
+		in.timeline.Begin(r.sinceExec)
+		w.stdout.heard = func(n int) { in.timeline.Heard(0, n) }
+		w.stderr.heard = func(n int) { in.timeline.Heard(1, n) }
+	}
 	w.stdout.start(r.spec.limits.OutputBytes, in.stdout)
 	w.stderr.start(r.spec.limits.OutputBytes, in.stderr)
 	u.Add(func() { w.listener.Close(); <-r.listened })
@@ -218,6 +230,9 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 	stdio := cell.Stdio{In: stdin, Out: w.stdout.theirs, Err: w.stderr.theirs}
 	if in.talk != nil && in.talk.wanted.Terminal {
 		stdio.Err, stdio.Terminal, r.terminal = stdio.Out, true, true
+	}
+	if in.view != nil {
+		stdio.View = in.view.theirs
 	}
 	if in.pipes != nil {
 		in.pipes.into(&stdio)
@@ -235,6 +250,9 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 		return err
 	}
 	in.pipes.close()
+	if r.view = in.view; r.view != nil {
+		r.view.begin(r)
+	}
 	in.talk.began()
 	go func() {
 		defer close(r.awaited)
@@ -244,6 +262,15 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 		})
 	}()
 	return nil
+}
+
+// sinceExec is how long the program has run, in ns; 0: it has not begun.
+func (r *running) sinceExec() int64 {
+	exec := r.warm.cell.ExecNanos()
+	if exec == 0 {
+		return 0
+	}
+	return monotonic() - exec
 }
 
 // trace notes what has happened since the job was sent.
@@ -283,6 +310,12 @@ func (r *running) account(killed KillReason, dead int64) (*stepOutcome, error) {
 	<-r.awaited
 	<-r.warm.stdout.done
 	<-r.warm.stderr.done
+	if r.view != nil {
+		<-r.view.done
+		if r.view.err != nil {
+			return nil, r.view.err
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), emptyWithin)
 	defer cancel()
 	var init int64 // at its end, but perhaps not there yet

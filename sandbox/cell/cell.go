@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,7 +30,7 @@ type Cell struct {
 	// field to nil; else it goes with the cell.
 	Network *os.File
 
-	pack *pack
+	pack atomic.Pointer[pack] // of the job, once it was given one
 	dead chan struct{}
 
 	endOnce, closeOnce sync.Once
@@ -114,6 +115,7 @@ type Stdio struct {
 	In, Out, Err *os.File
 	Terminal     bool // the three are a terminal, which nobody has as yet
 	Further      map[int]*os.File
+	View         *os.File // where the job's process tells what it sees: see ViewSockets; nil: nobody wants to know
 }
 
 // The numbers that further descriptors can have.
@@ -134,6 +136,9 @@ func (s *Stdio) all(pack *os.File) (files []*os.File, bits int64, err error) {
 		}
 		files, bits = append(files, s.Further[number]), bits|1<<number
 	}
+	if s.View != nil {
+		files = append(files, s.View)
+	}
 	return files, bits, nil
 }
 
@@ -144,7 +149,7 @@ func (c *Cell) Run(p *Program, io Stdio) error {
 	if err != nil {
 		return err
 	}
-	c.pack = pack
+	c.pack.Store(pack)
 	files, bits, err := io.all(pack.file)
 	if err != nil {
 		return err
@@ -152,6 +157,9 @@ func (c *Cell) Run(p *Program, io Stdio) error {
 	h := head{kind: msgRun, a: bits, b: pack.size}
 	if io.Terminal {
 		h.c = flagTerminal
+	}
+	if io.View != nil {
+		h.c |= flagView
 	}
 	if err := send(pointSendJob, c.control, h.encode(make([]byte, 0, headSize)), files...); err != nil {
 		return fmt.Errorf("send job to cell: %w", gone(err))
@@ -162,20 +170,22 @@ func (c *Cell) Run(p *Program, io Stdio) error {
 // ExecNanos is the CLOCK_MONOTONIC time at which the job's program was
 // started, or 0 when it has not been yet.
 func (c *Cell) ExecNanos() int64 {
-	if c.pack == nil {
+	p := c.pack.Load()
+	if p == nil {
 		return 0
 	}
-	exec, _ := c.pack.begun()
+	exec, _ := p.begun()
 	return exec
 }
 
 // PlaceNanos is the CPU time that placing the job's files took; 0 until
 // ExecNanos is known.
 func (c *Cell) PlaceNanos() int64 {
-	if c.pack == nil {
+	p := c.pack.Load()
+	if p == nil {
 		return 0
 	}
-	_, place := c.pack.begun()
+	_, place := p.begun()
 	return place
 }
 
@@ -281,8 +291,8 @@ func (c *Cell) Close() {
 		if c.Network != nil {
 			c.Network.Close()
 		}
-		if c.pack != nil {
-			c.pack.file.Close()
+		if p := c.pack.Load(); p != nil {
+			p.file.Close()
 		}
 	})
 }
