@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"cordon/rootfs"
 	"cordon/sandbox"
 )
 
@@ -50,7 +51,7 @@ func (s *Server) listImages(ctx context.Context, _ *empty) (*answer[ImageList], 
 }
 
 // policiesOf are those of a tenant's that allow an image.
-func (s *Server) policiesOf(tenant string, i *sandbox.ImageInfo) (names []string) {
+func (s *Server) policiesOf(tenant string, i *rootfs.ImageInfo) (names []string) {
 	for _, p := range s.config.Policies.List() {
 		if whole, err := s.config.Policies.Get(p.Name); err == nil && s.mayHave(tenant, p.Name) == nil && whole.Allows(&i.Image) {
 			names = append(names, p.Name)

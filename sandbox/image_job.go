@@ -7,35 +7,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"cordon/policy"
 	"cordon/rootfs"
 	"cordon/sandbox/cell"
 )
 
-// ErrUnknownImage means that there is no image of this name, or none that may be named.
-var ErrUnknownImage = errors.New("unknown image")
-
-// ImageInfo is an image as it can be named, with what its configuration says.
-type ImageInfo struct {
-	policy.Image
-	Tags            []string // NAME:TAG alone
-	Env             []string
-	Entrypoint, Cmd []string
-	User, Dir       string
-	Platform        string
-	Layers          int
-	Bytes           int64
-	Added           time.Time
-}
-
-// ImageFinder finds images by the names that people give them.
-type ImageFinder interface {
-	Images
-	Find(name string) (*ImageInfo, error) // ErrUnknownImage
-	List() ([]*ImageInfo, error)
-}
+// ErrUnknownImage means that there is no image of this name.
+var ErrUnknownImage = rootfs.ErrUnknownImage
 
 // ImageRequest is what a job says of its image.
 type ImageRequest struct {
@@ -49,7 +27,7 @@ type ImageRequest struct {
 
 // UseImage gives a job its image, and what the job leaves out as the image has it. The
 // job's command, files and build are there already.
-func (j *Job) UseImage(images ImageFinder, q ImageRequest) error {
+func (j *Job) UseImage(images rootfs.Images, q ImageRequest) error {
 	j.IDRange = q.Range
 	if q.Name == "" {
 		return q.withoutImage()
@@ -58,8 +36,11 @@ func (j *Job) UseImage(images ImageFinder, q ImageRequest) error {
 		return fmt.Errorf("%w: %q: this service has no images", ErrUnknownImage, q.Name)
 	}
 	info, err := images.Find(q.Name)
-	if err != nil {
+	if errors.Is(err, ErrUnknownImage) {
 		return err
+	}
+	if err != nil { // there, and damaged
+		return &InvalidError{"image", err.Error()}
 	}
 	j.Image = &JobImage{Image: info.Image}
 	j.Image.Asked = q.Name
