@@ -40,6 +40,7 @@ type Policies interface {
 // Languages plan and list.
 type Languages interface {
 	Plan(name string) (languages.Plan, error)
+	PlanOn(name string, root *languages.Root) (languages.Plan, error)
 	List() []languages.Info
 }
 

@@ -80,6 +80,20 @@ func (r Store) Hold(id string) (rootfs.HeldImage, error) {
 	return &heldRoot{r.Images, held}, nil
 }
 
+// Look looks names up in an image.
+func (r Store) Look(id string, do func(rootfs.Files) error) error {
+	held, err := r.Hold(id)
+	if err != nil {
+		return err
+	}
+	h := held.(*heldRoot)
+	v, err := h.held.View(h.store)
+	if err == nil {
+		err = errors.Join(do(v), v.Close())
+	}
+	return errors.Join(err, h.Close())
+}
+
 type heldRoot struct {
 	store *image.Store
 	held  *image.Held

@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"errors"
+	"io/fs"
 	"time"
 
 	"cordon/policy"
@@ -29,8 +30,16 @@ type Images interface {
 	// tells what is damaged.
 	Find(name string) (*ImageInfo, error)
 	List() ([]*ImageInfo, error)
+	// Look looks names up in an image, by its id.
+	Look(id string, do func(Files) error) error
 	// Hold finds an image by its id, and keeps it from being removed.
 	Hold(id string) (HeldImage, error)
+}
+
+// Files looks names up in an image, through its links and no others.
+type Files interface {
+	Stat(name string) (fs.FileMode, error) // fs.ErrNotExist where it leads to nothing
+	Names(dir string) ([]string, error)
 }
 
 // HeldImage is an image that a root stands on.

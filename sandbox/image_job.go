@@ -32,18 +32,10 @@ func (j *Job) UseImage(images rootfs.Images, q ImageRequest) error {
 	if q.Name == "" {
 		return q.withoutImage()
 	}
-	if images == nil {
-		return fmt.Errorf("%w: %q: this service has no images", ErrUnknownImage, q.Name)
-	}
-	info, err := images.Find(q.Name)
-	if errors.Is(err, ErrUnknownImage) {
+	info, err := j.FindImage(images, q.Name)
+	if err != nil {
 		return err
 	}
-	if err != nil { // there, and damaged
-		return &InvalidError{"image", err.Error()}
-	}
-	j.Image = &JobImage{Image: info.Image}
-	j.Image.Asked = q.Name
 	if err := j.imageDir(&q, info.Dir); err != nil {
 		return err
 	}
@@ -51,11 +43,6 @@ func (j *Job) UseImage(images rootfs.Images, q ImageRequest) error {
 		j.Command = slices.Concat(info.Entrypoint, info.Cmd)
 		if err := plainWords(j.Command); err != nil {
 			return err
-		}
-	}
-	for _, kv := range info.Env {
-		if i := strings.IndexByte(kv, '='); i > 0 && !strings.ContainsRune(kv, 0) {
-			j.Image.Env = append(j.Image.Env, kv)
 		}
 	}
 	if !q.Range {
@@ -74,6 +61,39 @@ func (j *Job) UseImage(images rootfs.Images, q ImageRequest) error {
 		return &InvalidError{"image", err.Error()}
 	}
 	return j.imageUser(q.User, info.User, root)
+}
+
+// FindImage is the first part of that: before the tools are looked for that the rest needs.
+func (j *Job) FindImage(images rootfs.Images, name string) (*rootfs.ImageInfo, error) {
+	if images == nil {
+		return nil, fmt.Errorf("%w: %q: this service has no images", ErrUnknownImage, name)
+	}
+	info, err := images.Find(name)
+	if errors.Is(err, ErrUnknownImage) {
+		return nil, err
+	}
+	if err != nil { // there, and damaged
+		return nil, &InvalidError{"image", err.Error()}
+	}
+	j.Image = &JobImage{Image: info.Image}
+	j.Image.Asked = name
+	for _, kv := range info.Env {
+		if i := strings.IndexByte(kv, '='); i > 0 && !strings.ContainsRune(kv, 0) {
+			j.Image.Env = append(j.Image.Env, kv)
+		}
+	}
+	return info, nil
+}
+
+// Path is where programs of the image's jobs are looked for.
+func (i *JobImage) Path() []string {
+	dirs := Path
+	for _, kv := range i.Env {
+		if list, ok := strings.CutPrefix(kv, "PATH="); ok {
+			dirs = list
+		}
+	}
+	return strings.Split(dirs, ":")
 }
 
 func (q *ImageRequest) withoutImage() error {
