@@ -116,9 +116,9 @@ var system = []testkit.Entry{
 	testkit.Regular("srv/above", 0o644, 0, "lower"), testkit.Regular("srv/gone", 0o644, 0, "gone"),
 }
 
-// TestImageOneID: a job with one id sees the image as it is, owns nothing of it and can
+// TestOnImageOneID: a job with one id sees the image as it is, owns nothing of it and can
 // change nothing of it.
-func TestImageOneID(t *testing.T) {
+func TestOnImageOneID(t *testing.T) {
 	g := newGallery(t)
 	i := g.brings(t, "web:1", map[string]any{"Env": []string{"PATH=/bin", "FOO=bar", "HOME=/srv"}, "WorkingDir": "srv", "User": "www",
 		"Entrypoint": []string{"tool", "env", "FOO"}, "Cmd": []string{";", "pwd"}},
@@ -151,8 +151,8 @@ func (g *gallery) sound(t *testing.T) {
 	}
 }
 
-// TestImageRange: root of an image owns what is root's there, inside its own user namespace.
-func TestImageRange(t *testing.T) {
+// TestOnImageRange: root of an image owns what is root's there, inside its own user namespace.
+func TestOnImageRange(t *testing.T) {
 	g := newGallery(t)
 	g.brings(t, "web:1", map[string]any{"Env": []string{"PATH=/bin"}}, testkit.Archive(t, system...))
 	caps := "0000000000000000 00000000000000fb 00000000000000fb 00000000000000fb 0000000000000000"
@@ -180,9 +180,9 @@ func TestImageRange(t *testing.T) {
 	g.sound(t)
 }
 
-// TestImageRangesApart: jobs that are root of images have the same ids outside, and do not
+// TestOnImageRangesApart: jobs that are root of images have the same ids outside, and do not
 // reach each other.
-func TestImageRangesApart(t *testing.T) {
+func TestOnImageRangesApart(t *testing.T) {
 	g := newGallery(t)
 	g.brings(t, "web:1", nil, testkit.Archive(t, system...))
 	root := ImageRequest{Name: "web:1", Range: true}
@@ -217,8 +217,8 @@ func TestImageRangesApart(t *testing.T) {
 	}
 }
 
-// TestImageBuilt: builds and tests run on the image too, and what a build leaves is found.
-func TestImageBuilt(t *testing.T) {
+// TestOnImageBuilt: builds and tests run on the image too, and what a build leaves is found.
+func TestOnImageBuilt(t *testing.T) {
 	g := newGallery(t)
 	g.brings(t, "web:1", map[string]any{"WorkingDir": "/srv"}, testkit.Archive(t, system...))
 	for _, q := range []ImageRequest{{Name: "web:1", Placed: true}, {Name: "web:1", Placed: true, Range: true}, {Name: "web:1", Placed: true, Range: true, User: "www"}} {
@@ -234,9 +234,9 @@ func TestImageBuilt(t *testing.T) {
 	}
 }
 
-// TestImageLayers: as many layers as an image may have fit the mount, and what hides what
+// TestOnImageLayers: as many layers as an image may have fit the mount, and what hides what
 // is as in the archives.
-func TestImageLayers(t *testing.T) {
+func TestOnImageLayers(t *testing.T) {
 	g := newGallery(t)
 	var layers [][]byte
 	for n := range 126 {
@@ -247,9 +247,9 @@ func TestImageLayers(t *testing.T) {
 	g.says(t, g.on(t, ImageRequest{Name: "high:127"}, "default", "cat top ; cat /top ; cat /d/000 ; cat /d/050 ; cat /d/125"), "cat ENOENT", "cat 125", "cat 0", "cat ENOENT", "cat 125")
 }
 
-// TestImageLinks: an image whose directories of the system are links, or whose accounts lead
+// TestOnImageLinks: an image whose directories of the system are links, or whose accounts lead
 // elsewhere, has no place of ours made through them.
-func TestImageLinks(t *testing.T) {
+func TestOnImageLinks(t *testing.T) {
 	g := newGallery(t)
 	marker := filepath.Join(t.TempDir(), "marker")
 	if err := os.Mkdir(marker, 0o777); err != nil {
@@ -281,9 +281,9 @@ func TestImageLinks(t *testing.T) {
 	}
 }
 
-// TestImageTemplates: fork servers of images are few, the one that was not used for the
+// TestOnImageTemplates: fork servers of images are few, the one that was not used for the
 // longest time goes, and its layers can be removed then.
-func TestImageTemplates(t *testing.T) {
+func TestOnImageTemplates(t *testing.T) {
 	g := newGallery(t, func(c *Config) { c.ImageTemplates, c.Warm = 2, 1 })
 	servers := func() (n int) {
 		g.pool.mu.Lock()
@@ -346,9 +346,9 @@ func orFirst(a, b *image.Image) *image.Image {
 	return b
 }
 
-// TestImageRefused: what is not there, is damaged or asks for too much is a refusal, with the
+// TestOnImageRefused: what is not there, is damaged or asks for too much is a refusal, with the
 // field that it is about.
-func TestImageRefused(t *testing.T) {
+func TestOnImageRefused(t *testing.T) {
 	g := newGallery(t)
 	i := g.brings(t, "web:1", map[string]any{"Cmd": []string{"a\x00b"}, "User": "nobody-here"}, testkit.Archive(t, system...))
 	for _, c := range []struct {
@@ -393,9 +393,9 @@ func TestImageRefused(t *testing.T) {
 	g.says(t, j, "ids 1000 1000 1000 1000 1000 1000 0")
 }
 
-// TestImageSingleID: without subordinate ids an image is a root all the same, and nobody
+// TestOnImageSingleID: without subordinate ids an image is a root all the same, and nobody
 // can be its root.
-func TestImageSingleID(t *testing.T) {
+func TestOnImageSingleID(t *testing.T) {
 	g := newGallery(t, withoutIDs)
 	g.brings(t, "web:1", nil, testkit.Archive(t, system...))
 	g.says(t, g.on(t, ImageRequest{Name: "web:1"}, "dev", "ids ; put /etc/x x ; put /work/x x"), "ids 1000 1000 1000 1000 1000 1000 0", "put EROFS", "put ok")
@@ -405,8 +405,8 @@ func TestImageSingleID(t *testing.T) {
 	}
 }
 
-// TestOwner: what waits with a cell belongs to who will run in it.
-func TestOwner(t *testing.T) {
+// TestOnImageOwner: what waits with a cell belongs to who will run in it.
+func TestOnImageOwner(t *testing.T) {
 	k := &kind{}
 	w := &warm{kind: k}
 	for _, c := range []struct {

@@ -13,6 +13,7 @@ import (
 	"path"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"testing"
 	"time"
 )
@@ -21,22 +22,31 @@ import (
 var tool []byte
 
 // Tool is a static program that does one small thing after the other: all that images of
-// tests need. It is compiled once for each test.
+// tests need.
 func Tool(t testing.TB) []byte {
 	t.Helper()
-	source, program := filepath.Join(t.TempDir(), "tool.c"), filepath.Join(t.TempDir(), "tool")
-	if err := os.WriteFile(source, tool, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command("gcc", "-static", "-O1", "-Wall", "-o", program, source).CombinedOutput(); err != nil {
-		t.Fatalf("gcc: %v (the package gcc is needed)\n%s", err, out)
-	}
-	text, err := os.ReadFile(program)
+	program, err := compiled()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return text
+	return program
 }
+
+var compiled = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "tool-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	source, program := filepath.Join(dir, "tool.c"), filepath.Join(dir, "tool")
+	if err := os.WriteFile(source, tool, 0o600); err != nil {
+		return nil, err
+	}
+	if out, err := exec.Command("gcc", "-static", "-O1", "-Wall", "-s", "-o", program, source).CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("gcc: %w (the package gcc is needed): %s", err, out)
+	}
+	return os.ReadFile(program)
+})
 
 // Entry is one of a layer's archive: a header with what tests say of it, and a content.
 type Entry struct {
