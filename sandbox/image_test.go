@@ -133,6 +133,9 @@ func TestOnImageOneID(t *testing.T) {
 		"pwd /work", "list above page user", "cat upper", "cat ENOENT", "look 0:0 100644 0:0", "look 33:33 100640 0:0", "look 65534:65534 100600 0:0", "look 0:0 040755 0:0", "look 0:0 100755 0:0")
 	g.says(t, g.on(t, ImageRequest{Name: "web:1"}, "judge", "cat /etc/shadow ; cat /srv/user ; put /etc/x x ; put /srv/above x ; chmod /srv/user 777 ; become 0 ; become 33 ; become 65536 ; mount /srv ; put /work/x x ; put /tmp/x x ; chown /work/x 0"),
 		"cat EACCES", "cat EACCES", "put EROFS", "put EROFS", "chmod EROFS", "become EPERM", "become EPERM", "become EPERM", "mount EPERM", "put ok", "put ok", "chown EPERM")
+	if r := g.run(t, g.on(t, ImageRequest{Name: "web:1", Dir: "/srv/none"}, "judge", "pwd")); r.Verdict != ExecFailed || !strings.Contains(r.Message, "working directory") {
+		t.Errorf("%s (%s)", r.Verdict, r.Message)
+	}
 	// A writable root is the job's own directories over the image's.
 	g.says(t, g.on(t, ImageRequest{Name: "web:1"}, "ci", "put /etc/x x"), "put EROFS")
 	j := g.on(t, ImageRequest{Name: "web:1"}, "ci", "put /etc/x x ; put /new x ; put /etc/passwd x ; put /srv/above x ; cat /etc/shadow ; cat /srv/above")
