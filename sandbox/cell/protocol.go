@@ -38,7 +38,7 @@ const (
 	protocolVersion = 1
 	messageMax      = 65536
 	headSize        = 48
-	packHeadSize    = 296
+	packHeadSize    = 320
 	packFileSize    = 40
 	opHeadSize      = 32
 	maxFDs          = 20 // of one message
@@ -67,6 +67,8 @@ const (
 	flagCgroupV2 = 1
 	flagSingleID = 2
 	flagNetwork  = 4
+	flagImage    = 8
+	flagRange    = 16
 )
 
 // Flags of msgRun.
@@ -74,6 +76,10 @@ const (
 	flagTerminal = 1
 	flagView     = 2
 )
+
+// NoDir is the index of a failure at StageExec that is about the directory in which the
+// program was to start.
+const NoDir = 1
 
 // noStrays is the index of a msgEnded after which no msgStrays comes.
 const noStrays = 1

@@ -105,6 +105,7 @@ var steps = [...]struct {
 	{"send_strays", StageEnd},
 	{"job_setsid", StageJobIDs},
 	{"job_setpgid", StageJobIDs},
+	{"chown_work", StageJobIDs},
 	{"job_setresgid", StageJobIDs},
 	{"job_setresuid", StageJobIDs},
 	{"job_capset", StageJobIDs},
