@@ -2,6 +2,7 @@ package image
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ type BuildOptions struct {
 	Cmd        []string
 	WorkDir    string
 	User       string
+	CreatedBy  string // what its history tells; "": that it was made of a directory
 }
 
 // Build makes an image of one layer: of a directory, whose files become root's, or of an
@@ -74,7 +76,7 @@ func (o *BuildOptions) config(diffID string) ([]byte, error) {
 		Architecture: o.Platform.Architecture, OS: o.Platform.OS, Variant: o.Platform.Variant,
 		Config:  v1.Config{Env: o.Env, Entrypoint: o.Entrypoint, Cmd: o.Cmd, WorkingDir: o.WorkDir, User: o.User},
 		RootFS:  v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{hash}},
-		History: []v1.History{{CreatedBy: "cordon image build-from-dir"}},
+		History: []v1.History{{CreatedBy: cmp.Or(o.CreatedBy, "cordon image build-from-dir")}},
 	})
 }
 

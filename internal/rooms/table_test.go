@@ -163,6 +163,7 @@ var arrows = map[string][]string{
 	"languages":          {"policy"},
 	"builds":             {},
 	"image":              {},
+	"bootstrap":          {"image"},
 	"judge":              {},
 	"judge/problem":      {},
 	"userns":             {},
