@@ -87,6 +87,7 @@ type packer struct {
 	w     *tar.Writer
 	links map[[2]uint64]string
 	notes []Note
+	upper *upper // what the directory is of an overlay; nil: nothing
 }
 
 func (p *packer) open(from string, stdin io.Reader) (io.ReadCloser, error) {
@@ -125,12 +126,18 @@ func (p *packer) dir(root int, name string, f *os.File) error {
 	if err := p.w.WriteHeader(p.header(name+"/", tar.TypeDir, &st)); err != nil {
 		return err
 	}
+	if err := p.upper.opaque(p.w, name, f); err != nil {
+		return err
+	}
 	names, err := f.Readdirnames(-1)
 	if err != nil {
 		return err
 	}
 	slices.Sort(names)
 	for _, base := range names {
+		if p.upper.leavesOut(path.Join(name, base)) {
+			continue
+		}
 		if strings.HasPrefix(base, whiteout) {
 			return fmt.Errorf("%s: in a layer such a name deletes what is below; rename it", quoted(path.Join(name, base)))
 		}
@@ -142,7 +149,9 @@ func (p *packer) dir(root int, name string, f *os.File) error {
 }
 
 func (p *packer) header(name string, kind byte, st *unix.Stat_t) *tar.Header {
-	return &tar.Header{Typeflag: kind, Name: name, Mode: int64(st.Mode & 0o7777), ModTime: time.Unix(st.Mtim.Sec, 0), Format: tar.FormatPAX}
+	h := &tar.Header{Typeflag: kind, Name: name, Mode: int64(st.Mode & 0o7777), ModTime: time.Unix(st.Mtim.Sec, 0), Format: tar.FormatPAX}
+	h.Uid, h.Gid = p.upper.owner(st)
+	return h
 }
 
 func (p *packer) one(root int, name string) error {
@@ -174,6 +183,10 @@ func (p *packer) one(root int, name string) error {
 		return p.w.WriteHeader(h)
 	case unix.S_IFREG:
 		return p.file(root, name, &st)
+	case unix.S_IFCHR:
+		if p.upper != nil && st.Rdev == 0 {
+			return p.w.WriteHeader(whiteoutOf(name))
+		}
 	}
 	p.notes = append(p.notes, Note{Entry: name, Note: "left out: neither file, directory nor link"})
 	return nil
