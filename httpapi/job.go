@@ -50,6 +50,9 @@ func (s *Server) job(r *RunRequest, k *kept, change ...func(*sandbox.Job)) (*san
 			return nil, p
 		}
 	}
+	if p := s.useImage(j, r); p != nil {
+		return nil, p
+	}
 	if p := runnable(j, r); p != nil {
 		return nil, p
 	}

@@ -43,6 +43,7 @@ const (
 	CodePolicyDenied     Code = "policy_denied"
 	CodeUnknownLanguage  Code = "unknown_language"
 	CodeMissingLanguage  Code = "language_not_installed"
+	CodeUnknownImage     Code = "unknown_image"
 	CodeUnsupportedHost  Code = "unsupported_host"
 	CodeUnauthorized     Code = "unauthorized"
 	CodeTooManyAttempts  Code = "too_many_attempts"
@@ -82,7 +83,7 @@ const (
 var statusOf = map[Code]int{
 	CodeMalformed: 400, CodeUnknownField: 400, CodeWrongType: 400, CodeDuplicateKey: 400, CodeTrailingData: 400,
 	CodeTooDeep: 400, CodeTooLarge: 413, CodeInvalidField: 422, CodeUnknownPolicy: 422, CodePolicyDenied: 422,
-	CodeUnknownLanguage: 422, CodeMissingLanguage: 422, CodeUnsupportedHost: 503, CodeUnauthorized: 401,
+	CodeUnknownLanguage: 422, CodeMissingLanguage: 422, CodeUnknownImage: 422, CodeUnsupportedHost: 503, CodeUnauthorized: 401,
 	CodeTooManyAttempts: 429, CodeUnknownHost: 421, CodeNotJSON: 415, CodeEncoded: 415, CodeTooManyHeaders: 431,
 	CodeCrossOrigin: 403, CodeNotFound: 404, CodeMethodNotAllowed: 405, CodeTimeout: 408,
 	CodeUnknownFile: 404, CodeContentMismatch: 422, CodeFileInUse: 409, CodeStoreFull: 507,

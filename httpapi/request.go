@@ -36,6 +36,10 @@ type RunRequest struct {
 	KeepOutput   *int64                  `json:"keep_output_bytes,omitempty" doc:"Of stdout and stderr of each test, so much is in the result; 4096 when absent" minimum:"0"`
 	WritableRoot bool                    `json:"writable_root,omitempty" doc:"A writable layer over the root, gone with the cell"`
 	RootDirs     []string                `json:"root_dirs,omitempty" doc:"Directory trees of the host as the root, topmost first; only where the policy allows it"`
+	Image        string                  `json:"image,omitempty" doc:"The image that is the root, of GET /v1/images: NAME:TAG, NAME@sha256:DIGEST or its id. Its command, variables, user and working directory are the job's where the job gives none; a command that is given replaces entrypoint and command"`
+	IDRange      bool                    `json:"id_range,omitempty" doc:"Be root of the image, or the user of it that is named, with a range of user ids inside the cell; only with image, and where the policy allows it. Else the job is one user, 1000, who owns nothing of the image"`
+	User         string                  `json:"user,omitempty" doc:"With id_range: who to be, NAME or NUMBER, with :GROUP behind it if another than the user's; the image's own when absent"`
+	WorkingDir   string                  `json:"working_dir,omitempty" doc:"With image: the directory in which the program starts. When absent: /work where the job has files, a build or tests, else the image's own"`
 }
 
 // ProgramRequest is a further program: of its own, as a job's is, or another copy of one.

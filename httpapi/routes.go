@@ -44,6 +44,10 @@ func (s *Server) register() {
 		Responses: problems(registry, 401, 403, 421, 429, 431, 500),
 	}, s.listLanguages)
 	huma.Register(s.api, huma.Operation{
+		OperationID: "images", Method: http.MethodGet, Path: "/v1/images", Summary: "List the images that jobs can name",
+		Responses: problems(registry, 401, 403, 421, 429, 431, 500),
+	}, s.listImages)
+	huma.Register(s.api, huma.Operation{
 		OperationID: "doctor", Method: http.MethodGet, Path: "/v1/doctor", Summary: "What this host offers",
 		Responses: problems(registry, 401, 403, 421, 429, 431, 500),
 	}, s.doctor)

@@ -49,6 +49,7 @@ type Config struct {
 	Runner    Runner // nil: jobs run elsewhere, by way of Jobs
 	Policies  Policies
 	Languages Languages
+	Images    sandbox.ImageFinder // nil: there are none
 	// Doctor looks at the host; its answer is served as it is.
 	Doctor   func(context.Context) (any, error)
 	Files    Files        // nil: none are kept

@@ -97,6 +97,7 @@ var scopeOf = map[string]tenants.Scope{
 	"DELETE " + filesPath: tenants.Files,
 	"GET /v1/policies":    anyKey,
 	"GET /v1/languages":   anyKey,
+	"GET /v1/images":      anyKey,
 	"GET /v1/doctor":      tenants.Doctor,
 	"GET /metrics":        tenants.Metrics,
 }

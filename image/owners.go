@@ -15,3 +15,6 @@ func (o Owners) disk(id int) int {
 	}
 	return int(o.First) + id
 }
+
+// Owners are the ids of the image's files.
+func (h *Held) Owners() Owners { return h.owners }

@@ -69,6 +69,7 @@ var writtenChecks = []check{
 	{"root directories", checkRootDirs},
 	{"writable root", checkWritable},
 	{"choice of root directories", checkChoice},
+	{"images", checkImages},
 	{"seccomp profile", checkProfile},
 	{"seccomp rules", checkSyscalls},
 	{"caps", checkCaps},

@@ -47,12 +47,20 @@ type RootRules struct {
 	Dirs             []DirRule     `json:"dirs,omitempty" jsonschema:"kind host: more host directories, read-only. kind dirs: the lowers, topmost first."`
 	Writable         *WritableRule `json:"writable,omitempty" jsonschema:"Whether a job may have a writable root: a tmpfs upper, gone with the cell."`
 	JobMayChooseDirs *ChoiceRule   `json:"job_may_choose_dirs,omitempty" jsonschema:"Whether a job may name the directory trees of its root itself."`
+	Images           []ImageRule   `json:"images,omitempty" jsonschema:"Images that a job may name as its root instead; none where nothing is written."`
+	IDRange          *ChoiceRule   `json:"id_range,omitempty" jsonschema:"Whether a job on an image may be root of it, and every other user that it has, inside a range of IDs; where nothing is written, none may."`
 }
 
 // DirRule is one directory of the host that jobs can read.
 type DirRule struct {
 	Path   string `json:"path" jsonschema:"Absolute and clean."`
 	Reason string `json:"reason" jsonschema:"Why jobs may read it."`
+}
+
+// ImageRule is an image, or many, that jobs may name.
+type ImageRule struct {
+	Image  string `json:"image" jsonschema:"NAME:TAG, NAME@sha256:DIGEST, or sha256:DIGEST of its manifest or its configuration; each * stands for any characters."`
+	Reason string `json:"reason" jsonschema:"Why jobs may run on it."`
 }
 
 // WritableRule says whether a job may have a writable root.

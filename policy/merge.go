@@ -13,7 +13,8 @@ import (
 //   - root.kind, with its reason, and root.dirs: the child's where written. A
 //     child that changes the kind does not take over the directories: lowers of
 //     one kind mean something else in the other.
-//   - root.writable, root.job_may_choose_dirs, each cap, interactive, require_subuid:
+//   - root.images: the child's where written, also an empty list.
+//   - root.writable, root.job_may_choose_dirs, root.id_range, each cap, interactive, require_subuid:
 //     the child's where written, whole.
 //   - seccomp.profile, with its reason: the child's where written.
 //   - seccomp.allow and seccomp.deny: both together. A child may deny what its
@@ -56,6 +57,11 @@ func mergeRoot(parent, child RootRules) RootRules {
 		m.Dirs = child.Dirs
 	}
 	m.Dirs = slices.Clone(m.Dirs)
+	if child.Images != nil {
+		m.Images = child.Images
+	}
+	m.Images = slices.Clone(m.Images)
+	m.IDRange = clone(or(child.IDRange, parent.IDRange))
 	m.Writable = clone(or(child.Writable, parent.Writable))
 	m.JobMayChooseDirs = clone(or(child.JobMayChooseDirs, parent.JobMayChooseDirs))
 	return m

@@ -18,6 +18,15 @@ type Request struct {
 	Interactive  bool     // asks for an input that is written while it runs
 	Terminal     bool     // asks for that to be a terminal
 	RootDirs     []string // asks for these directory trees as lowers instead of the policy's root
+	Image        *Image   // asks for an image instead of the policy's root
+	IDRange      bool     // asks to be root of that image, and whoever else it has
+}
+
+// Image is an image that a job asks for, by all that it is known as.
+type Image struct {
+	Asked string   // as the job names it
+	ID    string   // digest of its configuration
+	Names []string // NAME:TAG, and NAME@DIGEST or DIGEST of its manifests
 }
 
 // Grant is the resolved answer: immutable, every limit set, nothing asked for
@@ -36,13 +45,17 @@ type Grant struct {
 const (
 	RootHost = "host" // a curated read-only set of host directories, made by package rootfs
 	RootDirs = "dirs" // directory trees as read-only overlay lowers
+	// RootImage is what a job has that names an image. No policy has it as its own.
+	RootImage = "image"
 )
 
 // Root says what the job sees as "/".
 type Root struct {
-	Kind     string   `json:"kind"`           // RootHost or RootDirs
-	Dirs     []string `json:"dirs,omitempty"` // absolute paths; kind host: additional read-only host directories; kind dirs: lowers, topmost first
-	Writable bool     `json:"writable"`       // a tmpfs upper, gone with the cell
+	Kind     string   `json:"kind"`               // RootHost, RootDirs or RootImage
+	Dirs     []string `json:"dirs,omitempty"`     // absolute paths; kind host: additional read-only host directories; kind dirs: lowers, topmost first
+	Writable bool     `json:"writable"`           // a tmpfs upper, gone with the cell
+	Image    string   `json:"image,omitempty"`    // id of the image
+	IDRange  bool     `json:"id_range,omitempty"` // the job may be every user of the image, root too
 }
 
 // Seccomp names the base profile and what is added to or taken from it. Names

@@ -12,7 +12,10 @@ func (r *resolver) root() {
 	for _, d := range rules.Dirs {
 		root.Dirs = append(root.Dirs, d.Path)
 	}
-	if len(q.RootDirs) > 0 {
+	if q.Image != nil {
+		root.Kind, root.Dirs, root.Image = RootImage, nil, q.Image.ID
+		r.image(rules.Images)
+	} else if len(q.RootDirs) > 0 {
 		root.Kind, root.Dirs = RootDirs, slices.Clone(q.RootDirs)
 		r.chosen(rules.JobMayChooseDirs)
 	} else {
@@ -21,6 +24,7 @@ func (r *resolver) root() {
 			r.row("root.dirs", d.Path, SourcePolicy, d.Reason)
 		}
 	}
+	root.IDRange = r.idRange(rules.IDRange)
 	source := SourceDefault
 	if q.WritableRoot {
 		source = SourceAsked

@@ -109,7 +109,7 @@ func TestResolveRoot(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (Root{RootDirs, []string{"/srv/top", "/home/a/base"}, true}); !reflect.DeepEqual(g.Root, want) {
+	if want := (Root{Kind: RootDirs, Dirs: []string{"/srv/top", "/home/a/base"}, Writable: true}); !reflect.DeepEqual(g.Root, want) {
 		t.Errorf("root %+v, want %+v", g.Root, want)
 	}
 	p.Root.Writable.Default = true

@@ -33,7 +33,7 @@ func (b *builder) cellOps(writable bool, bytes, files int64) []cell.Op {
 	for _, d := range scratchDirs {
 		ops = append(ops, cell.Op{Kind: cell.OpMkdir, Target: at + d.in, Mode: d.mode})
 	}
-	ops = append(ops, cell.Op{Kind: cell.OpChown, Target: at + "/work", Mode: JobID})
+	ops = append(ops, cell.Op{Kind: cell.OpChown, Target: at + "/work", Mode: b.owner})
 	if writable {
 		ops = append(ops, b.upper(root)...)
 		ops = append(ops, scratchBinds(at, root)...)
@@ -119,9 +119,13 @@ func (b *builder) upper(root string) []cell.Op {
 		layer := scratch + "/layer" + strconv.Itoa(i)
 		up, work := layer+"/up", layer+"/work"
 		ops = append(ops, cell.Op{Kind: cell.OpMkdir, Target: layer, Mode: 0o700})
-		for _, d := range append([]string{""}, ownDirs[tree]...) {
+		own := append([]string{""}, ownDirs[tree]...)
+		if b.owner != JobID { // who is root may change what the image has, as it is
+			own = own[:1]
+		}
+		for _, d := range own {
 			ops = append(ops, cell.Op{Kind: cell.OpMkdir, Target: up + d, Mode: 0o755},
-				cell.Op{Kind: cell.OpChown, Target: up + d, Mode: JobID})
+				cell.Op{Kind: cell.OpChown, Target: up + d, Mode: b.owner})
 		}
 		lower := tree
 		if tree == "" {

@@ -30,7 +30,7 @@ const scratch = "/.scratch"
 const lowerDir = "/.lower"
 
 // JobID is the id of the job inside its cell.
-const JobID = 1000
+const JobID = cell.JobID
 
 // Host is what Plan needs to know of this machine.
 type Host struct {
@@ -40,6 +40,7 @@ type Host struct {
 	// Extra are further read-only directories for kind "host", such as what a
 	// toolchain reads below /etc, or a prepared compiler cache.
 	Extra []Bind
+	Image *Image // what a root of kind "image" is made of
 	// Private are directories that no job may see, such as the state directory.
 	Private []string
 }
@@ -50,6 +51,7 @@ type Bind struct{ Source, Target string }
 // Plan is the mount tree of one root.
 type Plan struct {
 	Key      string // equal plans have equal keys: cells of one key are exchangeable
+	Dir      string // the working directory in which Template begins; "": any
 	Template []cell.Op
 	Cell     []cell.Op
 }
@@ -57,27 +59,35 @@ type Plan struct {
 // Make computes the plan of a root. Scratch bytes and files bound the writable
 // filesystem of a cell until its job's own limits replace them.
 func Make(root policy.Root, host Host, scratchBytes, scratchFiles int64) (*Plan, error) {
-	b := &builder{host: host, base: host.Base, writable: root.Writable}
+	b := &builder{host: host, base: host.Base, writable: root.Writable, owner: JobID}
+	if root.IDRange {
+		b.owner = 0 // root of the image; the job's process gives /work to whom it is
+	}
 	var err error
 	switch root.Kind {
 	case "host":
 		err = b.hostRoot(root.Dirs)
 	case "dirs":
 		err = b.dirsRoot(root.Dirs)
+	case policy.RootImage:
+		err = b.imageRoot(root)
 	default:
-		err = fmt.Errorf("root.kind: %q given, allowed are host and dirs", root.Kind)
+		err = fmt.Errorf("root.kind: %q given, allowed are host, dirs and image", root.Kind)
 	}
 	if err != nil {
 		return nil, err
 	}
 	p := &Plan{Template: b.ops, Cell: b.cellOps(root.Writable, scratchBytes, scratchFiles)}
-	p.Key, err = key(p)
+	if host.Image != nil && root.Kind == policy.RootImage {
+		p.Dir = host.Image.Layers
+	}
+	p.Key, err = key(p, root.IDRange)
 	return p, err
 }
 
 // key is a digest of everything that decides what a cell looks like.
-func key(p *Plan) (string, error) {
-	text, err := json.Marshal([][]cell.Op{p.Template, p.Cell})
+func key(p *Plan, idRange bool) (string, error) {
+	text, err := json.Marshal([]any{p.Template, p.Cell, p.Dir, idRange})
 	if err != nil {
 		return "", err
 	}
@@ -96,6 +106,7 @@ type builder struct {
 	links []string // links of the host's root that were made again, such as /bin
 
 	writable bool
+	owner    uint32 // of what the job may write
 }
 
 func (b *builder) at(path string) string { return b.base + path }

@@ -3,25 +3,29 @@ package rootfs
 import (
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
 	"cordon/sandbox/cell"
 )
 
+// rootDir is a directory of ours in a root.
+type rootDir struct {
+	path string
+	mode uint32
+}
+
+// rootDirs are those that every root has, whatever is below.
+var rootDirs = []rootDir{{"/proc", 0o555}, {"/sys", 0o555}, {"/dev", 0o755}, {"/dev/shm", 0o755}, {"/work", 0o755}, {"/tmp", 0o755},
+	{scratch, 0o700}, {cell.LayerPath, 0o555}, {lowerDir, 0o555}, {maskDir, 0o555}, {maskDir + "/dir", 0o555}}
+
 // skeleton makes the part of the root that is always ours: mount points, /dev,
 // /etc and a stub of /sys, on a tmpfs of our own. Foreign trees are only ever
 // bound or stacked below it, so no path of theirs is ever walked while writing
 // (CVE-2025-31133, CVE-2026-41579 and their kin).
 func (b *builder) skeleton() {
-	for _, d := range []struct {
-		path string
-		mode uint32
-	}{
-		{"/proc", 0o555}, {"/sys", 0o555}, {"/dev", 0o755}, {"/dev/shm", 0o755}, {"/work", 0o755}, {"/tmp", 0o755},
-		{scratch, 0o700}, {"/etc", 0o755}, {"/run", 0o755}, {"/var", 0o755},
-		{"/home", 0o755}, {cell.LayerPath, 0o555}, {"/root", 0o700}, {lowerDir, 0o555}, {maskDir, 0o555}, {maskDir + "/dir", 0o555},
-	} {
+	for _, d := range slices.Concat(rootDirs, []rootDir{{"/etc", 0o755}, {"/run", 0o755}, {"/var", 0o755}, {"/home", 0o755}, {"/root", 0o700}}) {
 		b.mkdir(d.path, d.mode)
 	}
 	b.file(maskDir+"/file", "")
@@ -61,11 +65,16 @@ func (b *builder) etc() {
 	b.file("/etc/passwd", fmt.Sprintf("root:x:0:0:root:/root:/usr/sbin/nologin\njob:x:%d:%d:job:/work:/bin/sh\n"+
 		"nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n", JobID, JobID))
 	b.file("/etc/group", fmt.Sprintf("root:x:0:\njob:x:%d:\nnogroup:x:65534:\n", JobID))
+	b.names()
+	b.file("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\nprotocols: files\n")
+	b.file("/etc/host.conf", "multi on\n")
+}
+
+// names are those of the cell, and of nobody else.
+func (b *builder) names() {
 	b.file("/etc/hosts", "127.0.0.1\tlocalhost cordon\n::1\tlocalhost\n")
 	b.file("/etc/hostname", "cordon\n")
-	b.file("/etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files\nservices: files\nprotocols: files\n")
 	b.file("/etc/resolv.conf", "")
-	b.file("/etc/host.conf", "multi on\n")
 }
 
 // sys is a read-only stub with what C libraries ask for: the processors.

@@ -36,7 +36,7 @@ type buildSpec struct {
 
 func (s *Spec) buildSpec() *buildSpec {
 	j := s.Job
-	return &buildSpec{args: j.Build, env: mergeEnv(fixedEnv, j.BuildEnv, j.Env), files: j.Files, limits: s.Grant.BuildLimits, fresh: j.BuildFresh, tenant: j.Tenant}
+	return &buildSpec{args: j.Build, env: mergeEnv(j.baseEnv(), j.BuildEnv, j.Env), files: j.Files, limits: s.Grant.BuildLimits, fresh: j.BuildFresh, tenant: j.Tenant}
 }
 
 // build builds, or takes a build that was made of the same. One that did not end well

@@ -32,7 +32,7 @@ const (
 // makeChecker builds it; nil when that ended badly, which the result then tells.
 func (r *Runner) makeChecker(ctx context.Context, k *kind, s *Spec, result *Result) (*checker, error) {
 	c := s.Job.Checker
-	b, err := r.build(ctx, k, &buildSpec{args: c.Build, env: mergeEnv(fixedEnv, c.BuildEnv), files: c.Files,
+	b, err := r.build(ctx, k, &buildSpec{args: c.Build, env: mergeEnv(s.Job.baseEnv(), c.BuildEnv), files: c.Files,
 		limits: s.Checker.BuildLimits, tenant: s.Job.Tenant}, s.Checker)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (c *checker) ask(ctx context.Context, t *suite, test *Test, r *TestResult) 
 	if err != nil {
 		return err
 	}
-	spec.args, spec.env, spec.entries = c.args(test), mergeEnv(fixedEnv, c.RunEnv), files
+	spec.args, spec.env, spec.entries = c.args(test), mergeEnv(t.spec.Job.baseEnv(), c.RunEnv), files
 	in := stepInput{core: noCore, layer: c.build.Dir}
 	if c.Style == judge.Kattis {
 		done, err := in.feed(&Content{Data: r.Stdout})

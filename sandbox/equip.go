@@ -42,17 +42,17 @@ func (w *warm) equip(u *undo.Stack) error {
 		return err
 	}
 	u.Add(w.stderr.close)
-	return w.own(w.stdout.theirs, w.stderr.theirs)
+	return w.own(w.owner(nil), w.stdout.theirs, w.stderr.theirs)
 }
 
 // own gives the pipes to the job's user: programs open /dev/stdout and /dev/stderr
 // by name.
-func (w *warm) own(files ...*os.File) error {
-	if w.firstID == 0 { // a single id: they are its user's
+func (w *warm) own(owner int, files ...*os.File) error {
+	if owner == 0 { // a single id: they are its user's
 		return nil
 	}
 	for _, f := range files {
-		if err := do(stepGivePipes, func() error { return f.Chown(w.firstID+1, w.firstID+1) }); err != nil {
+		if err := do(stepGivePipes, func() error { return f.Chown(owner, owner) }); err != nil {
 			return err
 		}
 	}

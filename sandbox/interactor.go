@@ -4,7 +4,7 @@ package sandbox
 // of two that wait for each other the program is the one whose time is up.
 func (c *checker) interactorSpec(t *suite, test *Test, programs []*member) (*stepSpec, error) {
 	spec := t.runner.stepSpec(c.grant.Limits)
-	spec.env = mergeEnv(fixedEnv, c.RunEnv)
+	spec.env = mergeEnv(t.spec.Job.baseEnv(), c.RunEnv)
 	for _, p := range programs {
 		// What it is longer by is for the start of several cells, which no scale makes shorter.
 		spec.granted.WallMillis = max(spec.granted.WallMillis, p.spec.granted.WallMillis+interactorAllowance)

@@ -63,6 +63,8 @@ type Job struct {
 
 	WritableRoot bool
 	RootDirs     []string
+	Image        *JobImage // its root; nil: the policy's
+	IDRange      bool      // it wants to be root of that, and who else there is
 }
 
 // Keeper keeps outputs, each under its SHA-256.

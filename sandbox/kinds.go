@@ -5,6 +5,7 @@ import (
 	"os"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"cordon/policy"
 	"cordon/rootfs"
@@ -25,6 +26,9 @@ type kind struct {
 	filling  atomic.Bool
 	asked    atomic.Bool // by a job, since the filler has begun its last cell
 	users    int         // jobs and fillers that hold it; guarded by pool.mu
+	ids      imageIDs    // of the image, where it has one
+	held     HeldImage   // that; nil: none
+	idle     *time.Timer // its end, when nobody uses it any more; guarded by pool.mu
 }
 
 // warmBytes and warmFiles are the size of a plan's scratch, enough for its own
@@ -44,27 +48,34 @@ const (
 // kind finds or starts the fork server for a grant. The caller gives it back by
 // release.
 func (p *pool) kind(g *policy.Grant) (*kind, error) {
-	plan, err := p.plan(g.Root)
-	if err != nil {
-		return nil, err
-	}
 	program, err := try(stepCompileFilter, func() (*seccomp.Program, error) { return p.filters.program(g.Seccomp) })
 	if err != nil {
 		return nil, err
 	}
-	name := plan.Key + "-" + program.Digest
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, ErrShuttingDown
 	}
+	base, err := p.base(g.Root, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { closeImage(base.held) }() // unless a new kind has it
+	name := base.plan.Key + "-" + program.Digest
 	k := p.kinds[name]
 	if k == nil {
-		// Most jobs of a kind have the same limits: cells are made for those of the first.
-		if k, err = p.startKind(name, plan.Template, plan.CellFor(g.Limits.DiskBytes, g.Limits.DiskFiles), program); err != nil {
+		if base, err = p.base(g.Root, base); err != nil { // an image is held from now on
 			return nil, err
 		}
+		p.makeRoomForImage(g.Root)
+		// Most jobs of a kind have the same limits: cells are made for those of the first.
+		if k, err = p.startKind(name, base.plan, base.plan.CellFor(g.Limits.DiskBytes, g.Limits.DiskFiles), program); err != nil {
+			return nil, err
+		}
+		k.ids, k.held, base.held = imageIDs{base.ids, g.Root.IDRange}, base.held, nil
 	}
+	p.used(k)
 	k.users++
 	return k, nil
 }
@@ -74,6 +85,7 @@ func (p *pool) release(k *kind) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	k.users--
+	p.unused(k)
 }
 
 // makeRoom ends the oldest fork server that nobody uses. With every one in use
@@ -86,42 +98,64 @@ func (p *pool) makeRoom() {
 	if i < 0 {
 		return
 	}
-	old := p.kinds[p.order[i]]
-	p.order = slices.Delete(p.order, i, i+1)
-	delete(p.kinds, old.name)
-	p.fillers.Add(1)
-	go func() { defer p.fillers.Done(); p.retire(old) }()
+	p.end(p.kinds[p.order[i]])
 }
 
-// plan looks at the host the first time that a root is asked for. It is made
-// again when the service starts anew, or when too many others were asked for.
-func (p *pool) plan(root policy.Root) (*rootfs.Plan, error) {
-	wanted := fmt.Sprintf("%s %t %q", root.Kind, root.Writable, root.Dirs)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if plan := p.plans[wanted]; plan != nil {
-		return plan, nil
+// base is what the cells of a root are made by.
+type base struct {
+	plan *rootfs.Plan
+	ids  cell.IDs  // of its image's files
+	held HeldImage // nil: the root has no image, or it is not held
+}
+
+// base looks at the host, or at the image, the first time that a root is asked for. It is
+// made again when the service starts anew, or when too many others were asked for. With one
+// that was made before, its image is held. Under the lock.
+func (p *pool) base(root policy.Root, before *base) (*base, error) {
+	wanted := fmt.Sprintf("%s %t %q %s %t", root.Kind, root.Writable, root.Dirs, root.Image, root.IDRange)
+	b := p.plans[wanted]
+	if b != nil && (before == nil || root.Kind != policy.RootImage || before.held != nil) {
+		if before != nil {
+			return before, nil
+		}
+		return &base{b.plan, b.ids, nil}, nil
+	}
+	held, err := p.holdImage(root)
+	if err != nil {
+		return nil, err
+	}
+	if b != nil {
+		return &base{b.plan, b.ids, held}, nil
+	}
+	host := p.config.Host
+	b = &base{}
+	if held != nil {
+		if host.Image, err = p.imageRoot(root, held); err != nil {
+			closeImage(held)
+			return nil, err
+		}
+		b.ids = host.Image.IDs
 	}
 	// A plan is for jobs of every size.
-	plan, err := rootfs.Make(root, p.config.Host, warmBytes, warmFiles)
-	if err != nil {
+	if b.plan, err = rootfs.Make(root, host, warmBytes, warmFiles); err != nil {
+		closeImage(held)
 		return nil, fmt.Errorf("%w: %w", ErrInvalidJob, err)
 	}
 	if len(p.plans) >= maxPlans {
 		clear(p.plans)
 	}
-	p.plans[wanted] = plan
-	return plan, nil
+	p.plans[wanted] = b
+	return &base{b.plan, b.ids, held}, nil
 }
 
 // startKind holds the lock while the root is built: it happens once per kind.
-func (p *pool) startKind(name string, root, ofCell []cell.Op, program *seccomp.Program) (*kind, error) {
+func (p *pool) startKind(name string, plan *rootfs.Plan, ofCell []cell.Op, program *seccomp.Program) (*kind, error) {
 	p.makeRoom()
 	filter, err := try(stepFilterFile, func() (*os.File, error) { return cell.Input(program.BPF) })
 	if err != nil {
 		return nil, err
 	}
-	template := cell.Template{Name: name, Root: root, Cell: ofCell}
+	template := cell.Template{Name: name, Root: plan.Template, Cell: ofCell, Dir: plan.Dir}
 	server, err := try(stepStartServer, func() (*cell.Server, error) { return cell.Start(template) })
 	if err != nil {
 		filter.Close()
@@ -140,4 +174,5 @@ func (p *pool) retire(k *kind) {
 	p.dropWarm(k)
 	k.server.Close()
 	k.filter.Close()
+	closeImage(k.held)
 }

@@ -31,12 +31,12 @@ func (t *suite) makeParts(ctx context.Context, result *Result) error {
 	for i := range t.parts {
 		p := &t.parts[i]
 		p.Program, p.grant = &j.Programs[i], t.spec.Programs[i]
-		p.command, p.env = p.Command, mergeEnv(fixedEnv, p.RunEnv)
+		p.command, p.env = p.Command, mergeEnv(t.spec.Job.baseEnv(), p.RunEnv)
 		if p.SameAs != "" {
 			continue
 		}
 		var err error
-		if p.build, err = t.runner.build(ctx, t.kind, &buildSpec{args: p.Build, env: mergeEnv(fixedEnv, p.BuildEnv), files: p.Files,
+		if p.build, err = t.runner.build(ctx, t.kind, &buildSpec{args: p.Build, env: mergeEnv(t.spec.Job.baseEnv(), p.BuildEnv), files: p.Files,
 			limits: p.grant.BuildLimits, fresh: j.BuildFresh, tenant: j.Tenant}, p.grant); err != nil {
 			return err
 		}
@@ -78,7 +78,7 @@ func (t *suite) copied(p *part) {
 	if p.RunEnv != nil {
 		runEnv = p.RunEnv
 	}
-	p.env = mergeEnv(fixedEnv, runEnv)
+	p.env = mergeEnv(t.spec.Job.baseEnv(), runEnv)
 	if p.SameAs == MainProgram {
 		p.env = mergeEnv(p.env, t.spec.Job.Env)
 	}

@@ -8,7 +8,6 @@ import (
 
 	"cordon/cgroup"
 	"cordon/internal/undo"
-	"cordon/rootfs"
 	"cordon/sandbox/cell"
 	"cordon/userns"
 )
@@ -37,7 +36,7 @@ type pool struct {
 	yield    yield
 
 	mu      sync.Mutex
-	plans   map[string]*rootfs.Plan // by root: the host is looked at once for each
+	plans   map[string]*base // by root: the host is looked at once for each
 	kinds   map[string]*kind
 	order   []string // of use, oldest first
 	closed  bool
@@ -47,7 +46,7 @@ type pool struct {
 }
 
 func newPool(c *Config) *pool {
-	return &pool{config: c, clearing: newClearing(), yield: newYield(), kinds: map[string]*kind{}, plans: map[string]*rootfs.Plan{}}
+	return &pool{config: c, clearing: newClearing(), yield: newYield(), kinds: map[string]*kind{}, plans: map[string]*base{}}
 }
 
 // take gives a warm cell, or makes one when none is there. Another is made
@@ -103,6 +102,7 @@ func (p *pool) make(k *kind, server *cell.Server, now bool) (*warm, error) {
 	u.Add(func() { left = p.leaked(group.Remove()) })
 	entry := group.Entry()
 	order.Group, order.Tasks = entry.Dir, entry.Tasks
+	order.Image, order.Range = k.ids.files, k.ids.job
 	order.Network = p.networks.take()
 	if w.cell, err = try(stepMakeCell, func() (*cell.Cell, error) { return server.Cell(order) }); err != nil {
 		if order.Network != nil {
@@ -261,6 +261,9 @@ func (p *pool) close() {
 	p.yield.close()
 	p.fillers.Wait()
 	for _, k := range p.kinds {
+		if k.idle != nil {
+			k.idle.Stop()
+		}
 		p.retire(k)
 	}
 	p.clearing.waitAll()

@@ -30,7 +30,10 @@ type Config struct {
 	Policies Policies
 	Cgroups  cgroup.Driver
 	Host     rootfs.Host
-	Ranges   *userns.Ranges // nil: no subordinate range, every job has the service user's id
+	Images   Images // those that jobs can name; nil: none
+	// ImageTemplates is how many fork servers of images there are at once; 0 is 8.
+	ImageTemplates int
+	Ranges         *userns.Ranges // nil: no subordinate range, every job has the service user's id
 	// CPUScale is how many times as long as elsewhere a program takes on this host: limits of
 	// CPU time and wall time are multiplied by it when they are enforced; 0 is 1.
 	CPUScale float64
@@ -298,9 +301,10 @@ func (r *Runner) runOnce(ctx context.Context, k *kind, s *Spec, result *Result) 
 func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, given []shown, result *Result) error {
 	g, job := s.Grant, s.Job
 	spec := r.stepSpec(g.Limits)
-	spec.args, spec.entries, spec.shown, spec.env = job.Command, files, given, mergeEnv(fixedEnv, job.RunEnv, job.Env)
+	spec.args, spec.entries, spec.shown, spec.env = job.Command, files, given, mergeEnv(job.baseEnv(), job.RunEnv, job.Env)
+	job.placed(spec)
 	if job.Interactive != nil && job.Interactive.Terminal {
-		spec.terminal, spec.env = true, mergeEnv(fixedEnv, terminalEnv, job.RunEnv, job.Env)
+		spec.terminal, spec.env = true, mergeEnv(job.baseEnv(), terminalEnv, job.RunEnv, job.Env)
 	}
 	in := stepInput{core: noCore, stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr, progress: job.Progress}
 	out, measured, err := r.measured(ctx, job.Measure, func(core int) (*stepOutcome, error) {

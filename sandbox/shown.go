@@ -58,10 +58,7 @@ func (r *running) show(ctx context.Context, stop <-chan struct{}, files []shown)
 	if len(files) == 0 {
 		return nil
 	}
-	owner := 0
-	if r.warm.firstID != 0 {
-		owner = r.warm.firstID + 1
-	}
+	owner := r.warm.owner(r.spec.user)
 	for left := files; len(left) > 0; {
 		select {
 		case <-ctx.Done():

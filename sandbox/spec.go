@@ -39,7 +39,9 @@ type stepSpec struct {
 	entries []cell.Entry
 	shown   []shown
 
-	terminal bool // it has one
+	terminal bool       // it has one
+	dir      string     // where it starts; "": /work
+	user     *cell.User // who it is in its cell; nil: the one id that it has
 }
 
 // outputBy says what holds its output.
@@ -77,13 +79,13 @@ func mergeEnv(lists ...[]string) []string {
 func (j *Job) Request() policy.Request {
 	q := policy.Request{Limits: j.Limits, BuildLimits: j.BuildLimits, HasBuild: len(j.Build) > 0,
 		Files: len(j.Files), FileBytes: placedBytes(j.Files), StdinBytes: j.Stdin.Size(), Outputs: j.Outputs, Tests: len(j.Tests),
-		Programs:     len(j.Programs),
-		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs, Interactive: j.Interactive != nil, Terminal: j.Interactive != nil && j.Interactive.Terminal}
+		Programs:    len(j.Programs),
+		Interactive: j.Interactive != nil, Terminal: j.Interactive != nil && j.Interactive.Terminal}
 	for _, kv := range j.Env {
 		name, _, _ := strings.Cut(kv, "=")
 		q.Env = append(q.Env, name)
 	}
-	return q
+	return j.onRoot(q)
 }
 
 // wholePages is what a file of so many bytes takes in a tmpfs.
@@ -248,15 +250,13 @@ func (c *Checker) field() string {
 // TestRequest is the part of a test that the policy decides about: its own limits win
 // over the job's.
 func (j *Job) TestRequest(t *Test) policy.Request {
-	return policy.Request{Limits: j.Limits.With(t.Limits), Files: len(t.Files), FileBytes: placedBytes(t.Files), StdinBytes: t.Stdin.Size(),
-		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
+	return j.onRoot(policy.Request{Limits: j.Limits.With(t.Limits), Files: len(t.Files), FileBytes: placedBytes(t.Files), StdinBytes: t.Stdin.Size()})
 }
 
 // CheckerRequest is that of the checker. It runs in the job's kind of cell.
 func (j *Job) CheckerRequest() policy.Request {
 	c := j.Checker
-	return policy.Request{Limits: c.Limits, BuildLimits: c.BuildLimits, HasBuild: len(c.Build) > 0, Files: len(c.Files), FileBytes: placedBytes(c.Files),
-		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
+	return j.onRoot(policy.Request{Limits: c.Limits, BuildLimits: c.BuildLimits, HasBuild: len(c.Build) > 0, Files: len(c.Files), FileBytes: placedBytes(c.Files)})
 }
 
 // ProgramRequest is that of a further program. A copy has the limits of the program that
@@ -264,13 +264,13 @@ func (j *Job) CheckerRequest() policy.Request {
 func (j *Job) ProgramRequest(i int) policy.Request {
 	p := &j.Programs[i]
 	q := policy.Request{Limits: p.Limits, BuildLimits: p.BuildLimits, HasBuild: len(p.Build) > 0, Files: len(p.Files),
-		FileBytes: placedBytes(p.Files), StdinBytes: p.Stdin.Size(), WritableRoot: j.WritableRoot, RootDirs: j.RootDirs}
+		FileBytes: placedBytes(p.Files), StdinBytes: p.Stdin.Size()}
 	if p.SameAs == MainProgram {
 		q.Limits = j.Limits.With(p.Limits)
 	} else if of := j.program(p.SameAs); of >= 0 {
 		q.Limits = j.Programs[of].Limits.With(p.Limits)
 	}
-	return q
+	return j.onRoot(q)
 }
 
 // size of a regular file's content.

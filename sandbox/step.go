@@ -204,7 +204,12 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 	}
 	if in.talk != nil {
 		var err error
-		if stdin, err = in.talk.open(w); err != nil {
+		if stdin, err = in.talk.open(w, r.spec.user); err != nil {
+			return err
+		}
+	}
+	if u := w.user(r.spec.user); u != nil && u.UID != 0 { // what waited with the cell is root's
+		if err := w.own(w.owner(r.spec.user), w.stdout.theirs, w.stderr.theirs); err != nil {
 			return err
 		}
 	}
@@ -222,7 +227,7 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 	}
 	r.sent = monotonic()
 	program := &cell.Program{Args: r.spec.args, Env: r.spec.env, Entries: r.spec.entries,
-		Rlimits: rlimits(r.spec.limits, r.spec.core), Umask: 0o022}
+		Rlimits: rlimits(r.spec.limits, r.spec.core), Umask: 0o022, Dir: r.spec.dir, User: w.user(r.spec.user)}
 	err := do(stepStartJob, func() error {
 		return w.cell.Run(program, stdio)
 	})

@@ -272,8 +272,9 @@ func (t *suite) test(ctx context.Context, i int) error {
 		env = test.RunEnv
 	}
 	spec := t.runner.stepSpec(g.Limits)
-	spec.args, spec.env = slices.Concat(command, test.Args), mergeEnv(fixedEnv, env, t.spec.Job.Env)
+	spec.args, spec.env = slices.Concat(command, test.Args), mergeEnv(t.spec.Job.baseEnv(), env, t.spec.Job.Env)
 	spec.entries, spec.shown = append(files, t.linksFor(test)...), shownOf(test.Files)
+	t.spec.Job.placed(spec)
 	var result TestResult
 	out, err := t.judged(ctx, test, spec, &result)
 	if errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), errEnough) {

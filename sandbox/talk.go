@@ -136,7 +136,7 @@ type talk struct {
 }
 
 // open makes the program's input, and gives it what it is to have as its descriptors.
-func (t *talk) open(w *warm) (stdin *os.File, err error) {
+func (t *talk) open(w *warm, user *cell.User) (stdin *os.File, err error) {
 	t.close() // that of a cell which died while it waited
 	t.session = &Session{terminal: t.wanted.Terminal, cell: w.cell}
 	if !t.wanted.Terminal {
@@ -145,13 +145,9 @@ func (t *talk) open(w *warm) (stdin *os.File, err error) {
 			return nil, err
 		}
 		t.theirs, t.session.input = ends[0], ends[1]
-		return t.theirs, w.own(t.theirs)
+		return t.theirs, w.own(w.owner(user), t.theirs)
 	}
-	owner := 0
-	if w.firstID != 0 {
-		owner = w.firstID + 1
-	}
-	ends, err := try(stepOpenTerminal, func() ([2]*os.File, error) { return openTerminal(owner, t.wanted.Size) })
+	ends, err := try(stepOpenTerminal, func() ([2]*os.File, error) { return openTerminal(w.owner(user), t.wanted.Size) })
 	if err != nil {
 		return nil, err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"cordon/audit"
 	"cordon/cgroup"
+	"cordon/image"
 	"cordon/languages"
 	"cordon/policies"
 	"cordon/policy"
@@ -60,6 +61,7 @@ type engine struct {
 	cgroups   cgroup.Driver
 	ranges    *userns.Ranges                // nil in a namespace of a single id
 	files     *store.Store                  // nil: none are kept
+	images    *image.Store                  // nil: there are none
 	queue     *queue.Queue                  // nil: there is none
 	shared    *shared                       // nil: files are this service's own
 	tenants   *tenants.Registry             // nil: there are none
@@ -76,6 +78,7 @@ type engineOptions struct {
 	warm      int
 	files     bool       // keep files by their content, and have a queue
 	languages bool       // detect toolchains and prepare their caches
+	images    bool       // have images of the state directory, and make it where there is none
 	audit     *audit.Log // nil: none
 	logger    *slog.Logger
 	tenants   *tenants.Registry // nil: there are none
@@ -148,6 +151,12 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 			return nil, errors.Join(err, e.closeKept(), e.cgroups.Close(), os.Remove(e.base))
 		}
 		o.config.warnOfPolicies(set, &settings, o.logger)
+	}
+	if o.images {
+		if e.images, err = openImages(&o.config, nil); err != nil {
+			return nil, errors.Join(err, e.closeKept(), e.cgroups.Close(), os.Remove(e.base))
+		}
+		settings.Images = imageRoots{e.images}
 	}
 	settings.Tenants = shares(o.tenants)
 	e.runner = sandbox.New(settings)
@@ -223,6 +232,9 @@ func (e *engine) closeKept() (err error) {
 	}
 	if e.files != nil {
 		err = errors.Join(err, e.files.Close())
+	}
+	if e.images != nil {
+		err = errors.Join(err, e.images.Close())
 	}
 	return err
 }

@@ -21,6 +21,8 @@ type jobFlags struct {
 	files, env, outputs []string
 	root                string
 	writable            bool
+	image, user, dir    string
+	idRange             bool
 }
 
 func (f *jobFlags) add(flags *pflag.FlagSet, policy string) {
@@ -35,6 +37,10 @@ func (f *jobFlags) add(flags *pflag.FlagSet, policy string) {
 	flags.StringArrayVar(&f.env, "env", nil, "set a variable, `NAME=value`; may be repeated")
 	flags.StringArrayVar(&f.outputs, "output", nil, "copy files that match `pattern` from /work into this directory; may be repeated")
 	flags.StringVar(&f.root, "root", "", "directory trees `dir[:dir]` as the root, topmost first, instead of this machine's programs")
+	flags.StringVar(&f.image, "image", "", "`name` of the image that is the root, of cordon image list; without a command its own runs")
+	flags.BoolVar(&f.idRange, "id-range", false, "be root of the image, inside the sandbox alone")
+	flags.StringVar(&f.user, "user", "", "with --id-range: be this `user` of the image, as in www-data or 33:33")
+	flags.StringVar(&f.dir, "workdir", "", "with --image: start in this `directory`")
 	flags.BoolVar(&f.writable, "writable-root", false, "let the program change the root; changes are gone afterwards")
 }
 

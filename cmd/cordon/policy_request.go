@@ -30,7 +30,7 @@ func setField(q *policy.Request, field, value string) error {
 		return q.BuildLimits.Set(name, value)
 	}
 	switch field {
-	case "writable_root", "interactive", "interactive.tty":
+	case "writable_root", "id_range", "interactive", "interactive.tty":
 		b, err := strconv.ParseBool(value)
 		if err != nil {
 			return fmt.Errorf("%s: given %q, allowed: true or false; write one of them", field, value)
@@ -38,11 +38,16 @@ func setField(q *policy.Request, field, value string) error {
 		switch field {
 		case "writable_root":
 			q.WritableRoot = b
+		case "id_range":
+			q.IDRange = b
 		case "interactive":
 			q.Interactive = b
 		default:
 			q.Interactive, q.Terminal = q.Interactive || b, b
 		}
+		return nil
+	case "image":
+		q.Image = askedImage(value)
 		return nil
 	case "root_dirs":
 		q.RootDirs = strings.Split(value, ":")

@@ -37,7 +37,7 @@ func newRunCommand() *cobra.Command {
 			"125 when Cordon itself failed. The program sees a read-only root and an empty /work, its directory.",
 		Example: "  cordon run -- python3 -c 'print(6*7)'\n  cordon run --memory 64M --cpu-time 2s --file main.py -- python3 main.py",
 		Args: func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 {
+			if len(args) == 0 && f.image == "" {
 				return errors.New("run: no command; write it behind --, as in: cordon run -- python3 main.py")
 			}
 			return nil
@@ -51,7 +51,7 @@ func newRunCommand() *cobra.Command {
 	flags.BoolVar(&f.explain, "explain", false, "print what would be granted and stop")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no summary line")
 	addFlags(flags)
-	for _, name := range []string{"listen", "socket", "parallel", "queue", "warm", "warm-most", "overcommit", "drain", "go-cache", "state"} {
+	for _, name := range []string{"listen", "socket", "parallel", "queue", "warm", "warm-most", "overcommit", "drain", "go-cache"} {
 		_ = flags.MarkHidden(name)
 	}
 	return cmd
@@ -65,6 +65,9 @@ func runCommand(cmd *cobra.Command, f *runFlags, args []string) error {
 	job, err := f.job(cmd, args)
 	if err != nil {
 		return err
+	}
+	if f.image != "" {
+		job.Image = &sandbox.JobImage{Image: *askedImage(f.image)} // all that is known of it before the namespace
 	}
 	if f.explain {
 		return explainRun(cmd.OutOrStdout(), &c, job)
@@ -116,9 +119,12 @@ func runInside(cmd *cobra.Command, f *runFlags, c *config, job *sandbox.Job) err
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	e, err := newEngine(ctx, engineOptions{config: *c, instance: fmt.Sprintf("%s%d", onceRun, os.Getpid()), parallel: 1,
-		logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
+		images: f.image != "", logger: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	if err != nil {
 		return err
+	}
+	if err := f.onImage(job, e); err != nil {
+		return errors.Join(err, e.close())
 	}
 	stdin, err := pump(os.Stdin)
 	if err != nil {

@@ -111,7 +111,7 @@ func serve(ctx context.Context, c *config, logger *slog.Logger, trace string, he
 		return err
 	}
 	e, err := newEngineFor(ctx, engineOptions{config: *c, audit: log, instance: instanceName(c.State), runFiles: c.runFiles(),
-		parallel: c.Parallel, warm: c.Warm, files: true, languages: true, logger: logger, tenants: keys})
+		parallel: c.Parallel, warm: c.Warm, files: true, languages: true, images: true, logger: logger, tenants: keys})
 	if err != nil {
 		return errors.Join(err, log.Close())
 	}
@@ -144,6 +144,9 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, log 
 		}}
 	if e.runner != nil { // an interface that holds none would not be nil
 		settings.Runner = e.runner
+		if e.images != nil {
+			settings.Images = imageRoots{e.images}
+		}
 	} else {
 		settings.Languages = &languagesElsewhere{e.languages, e.queue}
 	}

@@ -174,6 +174,12 @@ func (f *submitFlags) request(cmd *cobra.Command, args []string) (*client.JobReq
 	}
 	j.RetrySafe = j.RetrySafe || f.retrySafe
 	j.WritableRoot = j.WritableRoot || f.writable
+	j.IDRange = j.IDRange || f.idRange
+	for _, one := range []struct{ to, value *string }{{&j.Image, &f.image}, {&j.User, &f.user}, {&j.WorkingDir, &f.dir}} {
+		if *one.value != "" {
+			*one.to = *one.value
+		}
+	}
 	j.Outputs = append(j.Outputs, f.outputs...)
 	if dirs := f.rootDirs(); dirs != nil {
 		j.RootDirs = dirs

@@ -22,6 +22,8 @@
 #define CELL_RLIMITS 10         // entries of a pack's rlimit table
 #define CELL_UID_INIT 0u        // init's id inside the cell
 #define CELL_UID_JOB 1000u      // the job's id inside the cell
+#define CELL_UID_BEHIND 65536u  // init's id inside a cell whose map has an image's ids
+#define CELL_UID_NOBODY 65534u
 
 // Where a step failed. The daemon shows the name: protocol.go has the same list.
 enum cell_stage {
@@ -76,9 +78,9 @@ enum cell_step {
 	STEP_RECEIVE_RUN, STEP_TERMINAL_SETSID, STEP_TAKE_TERMINAL, STEP_MAP_PACK, STEP_MAP_POINTERS, STEP_DECODE_PACK, STEP_MAP_STACK, STEP_CLONE_JOB,
 	STEP_CAPSET_RUNNING, STEP_POLL, STEP_RECEIVE_SIGNAL, STEP_KILL_STRAYS, STEP_SEND_ENDED, STEP_SEND_STRAYS,
 	// job.c
-	STEP_JOB_SETSID, STEP_JOB_SETPGID, STEP_JOB_SETRESGID, STEP_JOB_SETRESUID, STEP_JOB_CAPSET, STEP_JOB_READ_BACK_IDS, STEP_CHDIR_WORK,
+	STEP_JOB_SETSID, STEP_JOB_SETPGID, STEP_CHOWN_WORK, STEP_JOB_SETRESGID, STEP_JOB_SETRESUID, STEP_JOB_CAPSET, STEP_JOB_READ_BACK_IDS, STEP_CHDIR_WORK,
 	STEP_MAKE_PARENT, STEP_PLACE_DIR, STEP_PLACE_LINK, STEP_PLACE_FILE, STEP_WRITE_PLACED, STEP_FCHMOD_PLACED,
-	STEP_CHMOD_DIR, STEP_LIFT_STDIO, STEP_PLACE_STDIO, STEP_CLOSE_OTHERS, STEP_FOREGROUND, STEP_SETRLIMIT, STEP_JOB_SIGPROCMASK,
+	STEP_CHMOD_DIR, STEP_LIFT_STDIO, STEP_PLACE_STDIO, STEP_CLOSE_OTHERS, STEP_FOREGROUND, STEP_SETRLIMIT, STEP_JOB_SIGPROCMASK, STEP_CHDIR_JOB,
 	STEP_COUNT
 };
 
@@ -121,9 +123,10 @@ struct cell_head {
 	uint32_t version;
 	uint32_t kind;
 	uint32_t stage; // of a failure, else 0
-	uint32_t index; // of the operation, file or limit that failed; MSG_ENDED: CELL_NO_STRAYS or 0
+	uint32_t index; // of the operation, file or limit that failed; MSG_ENDED: CELL_NO_STRAYS or 0;
+	                // MSG_CELL: first id of the files of an image
 	int32_t error;  // errno of the failure, else 0
-	uint32_t pid;   // MSG_CELL_MADE: host pid of init
+	uint32_t pid;   // MSG_CELL_MADE: host pid of init; MSG_CELL: how many ids files of images have
 	int64_t a;      // of a failure: enum cell_step; MSG_CELL: first id of the range; MSG_FILES: the job's id outside; MSG_ENDED: wait status;
 	                // MSG_STRAYS: count; MSG_RUN: the numbers of the further descriptors, a bit for each;
 	                // MSG_SIGNAL: its number
@@ -137,7 +140,9 @@ struct cell_head {
 #define CELL_CGROUP_V2 1  // the one cgroup fd is a directory to be born into
 #define CELL_SINGLE_ID 2  // no subordinate range: init and job share the service user's id
 #define CELL_NETWORK 4    // the last descriptor is a network namespace to be used; else one is made
-#define CELL_FLAGS (CELL_CGROUP_V2 | CELL_SINGLE_ID | CELL_NETWORK)
+#define CELL_IMAGE 8      // the map has the ids of an image's files
+#define CELL_RANGE 16     // and the job may have any of them, and be root among them
+#define CELL_FLAGS (CELL_CGROUP_V2 | CELL_SINGLE_ID | CELL_NETWORK | CELL_IMAGE | CELL_RANGE)
 
 // Flag of MSG_RUN: descriptors 0, 1 and 2 are a terminal, which the job controls.
 #define CELL_TERMINAL 1
@@ -190,6 +195,8 @@ struct pack_head {
 		uint32_t resource, set;
 		uint64_t soft, hard;
 	} rlimits[CELL_RLIMITS];
+	uint32_t uid, gid;         // the job's ids inside; CELL_UID_JOB but for a job that may choose
+	uint64_t dir_off, dir_len; // where it starts; dir_len includes the NUL
 };
 
 enum pack_file_type { PACK_REGULAR = 0, PACK_DIR, PACK_SYMLINK };
@@ -207,6 +214,7 @@ struct pack {
 	size_t size;
 	char **argv, **envp; // into the pack; NULL-terminated
 	const struct pack_file *files;
+	const char *dir;
 };
 
 // decode.c: no system calls, every length checked; fuzzed.
@@ -251,8 +259,9 @@ struct cell_order {
 _Noreturn void init_main(const struct cell_order *order);
 
 // lockdown.c
-int lock_capabilities(void);
+int lock_capabilities(uint64_t flags);
 int keep_capabilities(uint64_t mask);
+extern const uint64_t root_capabilities;
 int install_filter(int memfd, int *listener);
 
 // job.c

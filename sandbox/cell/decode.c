@@ -157,6 +157,9 @@ int decode_pack(uint8_t *base, size_t size, char **pointers, size_t pointer_coun
 	out->head = head;
 	out->base = base;
 	out->size = size;
+	out->dir = string_at(base, size, head->dir_off, head->dir_len);
+	if (!out->dir || out->dir[0] != '/')
+		return -1;
 	if (decode_strings(head, base, pointers, out) < 0)
 		return -1;
 	return decode_files(head, base, size, out);

@@ -195,15 +195,20 @@ func understandPack(b []byte) (string, bool) {
 	}
 	var text strings.Builder
 	fmt.Fprintf(&text, "umask %d exec %d\n", e.Uint32(b[4:]), int64(e.Uint64(b[8:])))
-	for at := b[56:packHeadSize]; len(at) > 0; at = at[24:] {
+	for at := b[56 : 56+24*maxRlimits]; len(at) > 0; at = at[24:] {
 		if e.Uint32(at[4:]) != 0 {
 			fmt.Fprintf(&text, "rlimit %d %d %d\n", e.Uint32(at), e.Uint64(at[8:]), e.Uint64(at[16:]))
 		}
 	}
+	dir, ok := stringAt(b, e.Uint64(b[304:]), e.Uint64(b[312:]))
+	if !ok || !strings.HasPrefix(dir, "/") {
+		return "", false
+	}
+	fmt.Fprintf(&text, "as %d %d in \"%x\"\n", e.Uint32(b[296:]), e.Uint32(b[300:]), dir)
 	for i, s := range all[:count] {
 		fmt.Fprintf(&text, "%s \"%x\"\n", map[bool]string{true: "arg", false: "env"}[uint64(i) < args], s)
 	}
-	ok := understandFiles(&text, b)
+	ok = understandFiles(&text, b)
 	return text.String(), ok
 }
 

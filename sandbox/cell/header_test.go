@@ -70,10 +70,11 @@ func ask(t *testing.T, expressions []string) map[string]int64 {
 func constants() map[string]int64 {
 	c := map[string]int64{
 		"CELL_VERSION": protocolVersion, "CELL_MESSAGE_MAX": messageMax, "CELL_RLIMITS": maxRlimits,
-		"CELL_FDS_MAX": maxFDs, "CELL_FURTHER": maxFurther, "CELL_UID_INIT": 0, "CELL_UID_JOB": 1000, // rootfs.JobID, in /etc/passwd of a cell
+		"CELL_FDS_MAX": maxFDs, "CELL_FURTHER": maxFurther, "CELL_UID_INIT": 0, "CELL_UID_JOB": JobID,
+		"CELL_UID_BEHIND": 65536, "CELL_UID_NOBODY": 65534, "CELL_IMAGE": flagImage, "CELL_RANGE": flagRange,
 		"CELL_CGROUP_V2": flagCgroupV2, "CELL_SINGLE_ID": flagSingleID,
 		"CELL_NETWORK": flagNetwork, "CELL_NO_STRAYS": noStrays,
-		"CELL_FLAGS": flagCgroupV2 | flagSingleID | flagNetwork, "STEP_NONE": 0, "STEP_COUNT": int64(len(steps)),
+		"CELL_FLAGS": flagCgroupV2 | flagSingleID | flagNetwork | flagImage | flagRange, "STEP_NONE": 0, "STEP_COUNT": int64(len(steps)),
 		"STAGE_COUNT":  int64(stageCount),
 		"PACK_REGULAR": int64(Regular), "PACK_DIR": int64(Dir), "PACK_SYMLINK": int64(Symlink),
 		"OP_TMPFS": int64(OpTmpfs), "OP_BIND": int64(OpBind), "OP_MKDIR": int64(OpMkdir), "OP_FILE": int64(OpFile),

@@ -113,7 +113,7 @@ static int are_ids(uid_t id)
 // because a job must never carry a group of the service user.
 static int take_ids(void)
 {
-	uid_t id = cell_flags & CELL_SINGLE_ID ? CELL_UID_JOB : CELL_UID_INIT;
+	uid_t id = cell_flags & CELL_SINGLE_ID ? CELL_UID_JOB : cell_flags & CELL_IMAGE ? CELL_UID_BEHIND : CELL_UID_INIT;
 	if (!(cell_flags & CELL_SINGLE_ID) && TRY(STEP_SETGROUPS, syscall(SYS_setgroups, 0, NULL)) < 0)
 		return -1;
 	if (TRY(STEP_SETRESGID, syscall(SYS_setresgid, id, id, id)) < 0 || TRY(STEP_SETRESUID, syscall(SYS_setresuid, id, id, id)) < 0)
@@ -171,7 +171,7 @@ static int lock_down(uint32_t *stage, int *listener)
 	sigset_t set;
 	*stage = STAGE_CAPS;
 	// Not dumpable: the job must not read init through /proc, whatever its id.
-	if (TRY(STEP_SET_DUMPABLE, prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) < 0 || lock_capabilities() < 0)
+	if (TRY(STEP_SET_DUMPABLE, prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) < 0 || lock_capabilities(cell_flags) < 0)
 		return -1;
 	sigfillset(&set);
 	if (TRY(STEP_SIGPROCMASK, sigprocmask(SIG_SETMASK, &set, NULL)) < 0)

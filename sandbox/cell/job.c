@@ -17,28 +17,33 @@
 #include <unistd.h>
 
 // is_job reads back who we are. 0, or -1 with errno.
-static int is_job(void)
+static int is_job(uid_t id, gid_t group)
 {
-	const uid_t id = CELL_UID_JOB;
 	uid_t r, e, s;
 	gid_t rg, eg, sg;
 	if (syscall(SYS_getresuid, &r, &e, &s) < 0 || syscall(SYS_getresgid, &rg, &eg, &sg) < 0)
 		return -1;
 	errno = EPERM;
-	return r == id && e == id && s == id && rg == id && eg == id && sg == id ? 0 : -1;
+	return r == id && e == id && s == id && rg == group && eg == group && sg == group ? 0 : -1;
 }
 
-// become takes the job's ids and gives up every capability, then checks the ids.
-static int become(uint64_t flags)
+// become takes the job's ids and gives up every capability, then checks the ids. Root of
+// an image has those that lock_capabilities has left, over what is its own.
+static int become(uint64_t flags, uid_t id, gid_t group)
 {
-	const uid_t id = CELL_UID_JOB;
-	if (!(flags & CELL_SINGLE_ID) && TRY(STEP_JOB_SETRESGID, syscall(SYS_setresgid, id, id, id)) < 0)
+	if (!(flags & CELL_RANGE) && (id != CELL_UID_JOB || group != CELL_UID_JOB)) { // what the map calls the job's
+		errno = EPERM;
+		return -1;
+	}
+	if (flags & CELL_RANGE && TRY(STEP_CHOWN_WORK, chown("/work", id, group)) < 0)
+		return -1;
+	if (!(flags & CELL_SINGLE_ID) && TRY(STEP_JOB_SETRESGID, syscall(SYS_setresgid, group, group, group)) < 0)
 		return -1;
 	if (!(flags & CELL_SINGLE_ID) && TRY(STEP_JOB_SETRESUID, syscall(SYS_setresuid, id, id, id)) < 0)
 		return -1;
-	if (TRY(STEP_JOB_CAPSET, keep_capabilities(0)) < 0)
+	if (TRY(STEP_JOB_CAPSET, keep_capabilities(flags & CELL_RANGE && id == 0 ? root_capabilities : 0)) < 0)
 		return -1;
-	return TRY(STEP_JOB_READ_BACK_IDS, is_job());
+	return TRY(STEP_JOB_READ_BACK_IDS, is_job(id, group));
 }
 
 // make_parents makes the directories above path, each from the one above it: by the whole
@@ -233,7 +238,7 @@ static int prepare(struct job_order *order)
 {
 	sigset_t none;
 	order->stage = STAGE_JOB_IDS;
-	if (own_session(order) < 0 || become(order->flags) < 0)
+	if (own_session(order) < 0 || become(order->flags, order->pack->head->uid, order->pack->head->gid) < 0)
 		return -1;
 	order->stage = STAGE_FILES;
 	if (TRY(STEP_CHDIR_WORK, chdir("/work")) < 0)
@@ -263,6 +268,11 @@ int job_process(void *argument)
 		_exit(1);
 	}
 	order->index = 0;
+	order->stage = STAGE_EXEC; // where it is to start, the job says
+	if (TRY(STEP_CHDIR_JOB, chdir(order->pack->dir)) < 0) {
+		order->error = errno;
+		_exit(1);
+	}
 	cell_step = STEP_NONE; // the stage says all there is to say
 	order->stage = STAGE_NONE; // what init reads when execve does not return
 	execute(order->pack);

@@ -32,13 +32,23 @@ int keep_capabilities(uint64_t mask)
 	return (int)syscall(SYS_capset, &head, data);
 }
 
+// root_capabilities are what root of an image needs to install and to drop rights: over
+// files and ids of its own user namespace, and nothing that reaches the kernel's other
+// doors, such as mounts, networks, tracing or raising limits.
+const uint64_t root_capabilities = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID |
+                                   1u << CAP_KILL | 1u << CAP_SETGID | 1u << CAP_SETUID;
+
 // lock_capabilities empties the bounding and ambient sets and locks the secure
 // bits, so that no exec, not even of a root-owned setuid file, can bring a
 // capability back (capabilities(7)). init keeps what it needs to start a job
-// under another id and to kill its strays.
-int lock_capabilities(void)
+// under another id and to kill its strays. Where the job may be root of an image, root's
+// programs have what init has, and nobody can ever have more: no_new_privs holds as well.
+int lock_capabilities(uint64_t flags)
 {
+	int root = (flags & CELL_RANGE) != 0;
 	for (int cap = 0; cap < 64; cap++) {
+		if (root && root_capabilities >> cap & 1)
+			continue;
 		if (TRY(STEP_DROP_BOUNDING, prctl(PR_CAPBSET_DROP, cap, 0, 0, 0)) < 0) {
 			if (errno == EINVAL) // past the kernel's last capability
 				break;
@@ -49,9 +59,11 @@ int lock_capabilities(void)
 		return -1;
 	unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE |
 	                     SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED | SECBIT_KEEP_CAPS_LOCKED;
+	if (root)
+		bits &= ~(unsigned long)SECBIT_NOROOT;
 	if (TRY(STEP_SET_SECUREBITS, prctl(PR_SET_SECUREBITS, bits, 0, 0, 0)) < 0)
 		return -1;
-	return TRY(STEP_CAPSET, keep_capabilities(1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_KILL));
+	return TRY(STEP_CAPSET, keep_capabilities(root ? root_capabilities : 1u << CAP_SETUID | 1u << CAP_SETGID | 1u << CAP_KILL));
 }
 
 // install_filter puts the compiled filter on this process; the job inherits it.

@@ -1,6 +1,7 @@
 package cell
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -42,7 +43,15 @@ type Program struct {
 	Entries []Entry
 	Rlimits []Rlimit
 	Umask   uint32
+	Dir     string // where it starts, absolute; "": /work
+	User    *User  // nil: JobID. Only a job with a range of ids has others
 }
+
+// User are a job's ids inside its cell.
+type User struct{ UID, GID uint32 }
+
+// JobID is the id of a job inside its cell that has one of its own.
+const JobID = 1000
 
 const maxRlimits = 10
 
@@ -116,6 +125,10 @@ func layout(p *Program) ([]byte, error) {
 			b = append(append(b, f.Target...), 0)
 		}
 	}
+	dir := len(b)
+	b = append(append(b, cmp.Or(p.Dir, "/work")...), 0)
+	e.PutUint64(b[304:], uint64(dir))
+	e.PutUint64(b[312:], uint64(len(b)-dir))
 	content := uint64(len(b))
 	for i := range p.Entries {
 		if f := &p.Entries[i]; f.Kind == Regular {
@@ -139,6 +152,12 @@ func putHead(b []byte, p *Program, stringsEnd, table int) {
 	e.PutUint64(b[32:], packHeadSize)
 	e.PutUint64(b[40:], uint64(stringsEnd-packHeadSize))
 	e.PutUint64(b[48:], uint64(table))
+	user := User{JobID, JobID}
+	if p.User != nil {
+		user = *p.User
+	}
+	e.PutUint32(b[296:], user.UID)
+	e.PutUint32(b[300:], user.GID)
 	for i, r := range p.Rlimits {
 		at := b[56+24*i:]
 		e.PutUint32(at, uint32(r.Resource))

@@ -71,7 +71,7 @@ func readPack(b []byte) *Program {
 	for i := range uint64(e.Uint32(b[24:])) {
 		p.Entries = append(p.Entries, readEntry(b, b[e.Uint64(b[48:])+i*packFileSize:]))
 	}
-	for at := b[56:packHeadSize]; len(at) > 0; at = at[24:] {
+	for at := b[56 : 56+24*maxRlimits]; len(at) > 0; at = at[24:] {
 		if e.Uint32(at[4:]) != 0 {
 			p.Rlimits = append(p.Rlimits, Rlimit{int(e.Uint32(at)), e.Uint64(at[8:]), e.Uint64(at[16:])})
 		}

@@ -37,7 +37,7 @@ const (
 	protocolVersion = 1
 	messageMax      = 65536
 	headSize        = 48
-	packHeadSize    = 296
+	packHeadSize    = 320
 	packFileSize    = 40
 	opHeadSize      = 32
 	maxFDs          = 20 // of one message
@@ -66,6 +66,8 @@ const (
 	flagCgroupV2 = 1
 	flagSingleID = 2
 	flagNetwork  = 4
+	flagImage    = 8
+	flagRange    = 16
 )
 
 // flagTerminal is a flag of msgRun.

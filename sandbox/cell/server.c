@@ -77,12 +77,31 @@ static int write_proc(pid_t pid, const char *name, const char *text)
 	return write_text(path, text);
 }
 
+// image_map has the ids of an image's files, so that they are shown as whose they are in the
+// image, and init behind them. A job with one id has its own in the place of one of
+// these. One that may have any of them finds nobody among them, also where they are few:
+// programs that drop their rights become that.
+static void image_map(char *map, size_t size, const struct cell_head *head)
+{
+	long long first = head->index, count = head->pid, init = head->a;
+	if (!(head->c & CELL_RANGE)) {
+		int n = snprintf(map, size, "0 %lld %u\n%u %lld 1\n%u %lld 1\n", first, CELL_UID_JOB, CELL_UID_JOB, init + 1, CELL_UID_BEHIND, init);
+		if (count > CELL_UID_JOB + 1)
+			snprintf(map + n, size - (size_t)n, "%u %lld %lld\n", CELL_UID_JOB + 1, first + CELL_UID_JOB + 1, count - CELL_UID_JOB - 1);
+	} else if (count > CELL_UID_NOBODY)
+		snprintf(map, size, "0 %lld %lld\n%u %lld 1\n", first, count, CELL_UID_BEHIND, init);
+	else
+		snprintf(map, size, "0 %lld %lld\n%u %lld 1\n%u %lld 1\n", first, count - 1, CELL_UID_NOBODY, first + count - 1, CELL_UID_BEHIND, init);
+}
+
 // The map of a cell holds two ids of the daemon's range, init's and the job's,
-// and nothing else: never the service user.
+// and but for those of an image nothing else: never the service user.
 static int write_maps(pid_t pid, const struct cell_head *head)
 {
-	char map[96];
-	if (head->c & CELL_SINGLE_ID)
+	char map[160];
+	if (head->c & CELL_IMAGE)
+		image_map(map, sizeof map, head);
+	else if (head->c & CELL_SINGLE_ID)
 		snprintf(map, sizeof map, "%u 0 1\n", CELL_UID_JOB);
 	else
 		snprintf(map, sizeof map, "%u %lld 1\n%u %lld 1\n", CELL_UID_INIT, (long long)head->a, CELL_UID_JOB,
@@ -129,6 +148,10 @@ static int take_descriptors(const struct cell_head *head, const int *fds, int co
 	int given = (head->c & CELL_NETWORK) != 0, cgroups = count - 2 - given;
 	if (cgroups < 0 || head->b != cgroups || ((head->c & CELL_CGROUP_V2) && cgroups != 1) ||
 	    cell_flags_of(head->c) & ~(uint64_t)CELL_FLAGS)
+		return -1;
+	if (head->c & CELL_RANGE && !(head->c & CELL_IMAGE))
+		return -1;
+	if (head->c & CELL_IMAGE && (head->c & CELL_SINGLE_ID || head->pid < CELL_UID_JOB || head->pid > CELL_UID_BEHIND))
 		return -1;
 	*out = (struct descriptors){.control = fds[0], .filter = fds[1], .cgroups = fds + 2, .cgroup_count = cgroups,
 	                            .network = given ? fds[count - 1] : -1};

@@ -1,6 +1,7 @@
 package cell
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ type Template struct {
 	Name string // for messages
 	Root []Op   // done once, by the server
 	Cell []Op   // done by each init
+	Dir  string // the working directory in which Root begins; "": /
 }
 
 // Server is a running fork server. Its methods may be called concurrently.
@@ -56,7 +58,7 @@ func Start(t Template) (*Server, error) {
 	// the descriptors that it is given for sure, others it may put something else in the
 	// place of. The server closes it first of all.
 	s.process = &exec.Cmd{
-		Path: "/proc/self/fd/4", Args: []string{"cordon-cell"}, Env: []string{}, Dir: "/",
+		Path: "/proc/self/fd/4", Args: []string{"cordon-cell"}, Env: []string{}, Dir: cmp.Or(t.Dir, "/"),
 		Stderr: os.Stderr, ExtraFiles: []*os.File{theirs, program}, // 3 and 4
 		SysProcAttr: &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNS | unix.CLONE_NEWIPC | unix.CLONE_NEWUTS, Setsid: true},
 	}
@@ -136,11 +138,16 @@ const (
 type Order struct {
 	FirstID  int        // the two ids FirstID and FirstID+1 of the daemon's namespace are the cell's
 	SingleID bool       // no subordinate range: the job shares the service user's id
+	Image    IDs        // what files of the root's image have, which the cell then knows; none: it has no image
+	Range    bool       // the job may have any of the image's ids, and be root among them
 	Filter   *os.File   // compiled seccomp program
 	Network  *os.File   // a network namespace that nobody has used, of an earlier Cell; nil: a new one is made
 	Group    *os.File   // cgroup v2: directory to be born into
 	Tasks    []*os.File // cgroup v1: tasks files, by which init enters
 }
+
+// IDs are ids of the daemon's namespace. First is a file's that is root's in an image.
+type IDs struct{ First, Count int }
 
 // Cell makes a cell and returns at once; Ready waits for it to be warm. The cell
 // has the order's Network from then on; where it fails, the caller still has it.
@@ -158,6 +165,13 @@ func (s *Server) Cell(o Order) (*Cell, error) {
 	}
 	if o.SingleID {
 		h.c |= flagSingleID
+	}
+	if o.Image.Count > 0 && !o.SingleID {
+		h.index, h.pid = uint32(o.Image.First), uint32(o.Image.Count)
+		h.c |= flagImage
+		if o.Range {
+			h.c |= flagRange
+		}
 	}
 	want := 2 // pidfd, network
 	if o.Network != nil {

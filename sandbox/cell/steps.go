@@ -105,6 +105,7 @@ var steps = [...]struct {
 	{"send_strays", StageEnd},
 	{"job_setsid", StageJobIDs},
 	{"job_setpgid", StageJobIDs},
+	{"chown_work", StageJobIDs},
 	{"job_setresgid", StageJobIDs},
 	{"job_setresuid", StageJobIDs},
 	{"job_capset", StageJobIDs},
@@ -123,6 +124,7 @@ var steps = [...]struct {
 	{"foreground", StageStdio},
 	{"setrlimit", StageRlimit},
 	{"job_sigprocmask", StageRlimit},
+	{"chdir_job", StageExec},
 }
 
 // String is the name used in errors.

@@ -1,0 +1,106 @@
+package httpapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"cordon/sandbox"
+)
+
+// ImageList is the answer of GET /v1/images.
+type ImageList struct {
+	Images []ImageInfo `json:"images"`
+}
+
+// ImageInfo is an image that jobs can name.
+type ImageInfo struct {
+	ID         string    `json:"id" doc:"Digest of its configuration"`
+	Names      []string  `json:"names" doc:"By which jobs name it, NAME:TAG each; it can be named by its id as well"`
+	Policies   []string  `json:"policies" doc:"Under which jobs may name it"`
+	Platform   string    `json:"platform"`
+	Layers     int       `json:"layers"`
+	Bytes      int64     `json:"bytes" doc:"Of its files, unpacked"`
+	Added      time.Time `json:"added"`
+	Command    []string  `json:"command" doc:"What runs where a job gives no command"`
+	User       string    `json:"user,omitempty" doc:"Who a job with id_range is that names nobody; root when absent"`
+	WorkingDir string    `json:"working_dir,omitempty" doc:"Where a job starts that has no files and names no directory"`
+}
+
+// listImages shows what the client may name: under a policy that it may have.
+func (s *Server) listImages(ctx context.Context, _ *empty) (*answer[ImageList], error) {
+	out := ImageList{Images: []ImageInfo{}}
+	if s.config.Images == nil {
+		return &answer[ImageList]{out}, nil
+	}
+	all, err := s.config.Images.List()
+	if err != nil {
+		return nil, problem(CodeInternal, "", err.Error())
+	}
+	for _, i := range all {
+		info := ImageInfo{ID: i.ID, Names: i.Tags, Policies: s.policiesOf(tenantOf(ctx), i), Platform: i.Platform, Layers: i.Layers, Bytes: i.Bytes,
+			Added: i.Added, Command: append(append([]string{}, i.Entrypoint...), i.Cmd...), User: i.User, WorkingDir: i.Dir}
+		if len(info.Policies) > 0 {
+			out.Images = append(out.Images, info)
+		}
+	}
+	return &answer[ImageList]{out}, nil
+}
+
+// policiesOf are those of a tenant's that allow an image.
+func (s *Server) policiesOf(tenant string, i *sandbox.ImageInfo) (names []string) {
+	for _, p := range s.config.Policies.List() {
+		if whole, err := s.config.Policies.Get(p.Name); err == nil && s.mayHave(tenant, p.Name) == nil && whole.Allows(&i.Image) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// useImage gives the job the image that the request names. Where a build or a test places
+// files, programs look for them in /work.
+func (s *Server) useImage(j *sandbox.Job, r *RunRequest) *Problem {
+	placed := len(j.Files) > 0 || len(j.Build) > 0 || len(r.Tests) > 0
+	err := j.UseImage(s.config.Images, sandbox.ImageRequest{Name: r.Image, User: r.User, Dir: r.WorkingDir, Range: r.IDRange, Placed: placed})
+	if errors.Is(err, sandbox.ErrUnknownImage) {
+		return problem(CodeUnknownImage, "image", err.Error()+"; "+s.imagesFor(j.Policy))
+	}
+	if err != nil {
+		if p := refusal(err); p != nil {
+			return p
+		}
+		return problem(CodeInternal, "image", err.Error())
+	}
+	return nil
+}
+
+// mostImagesNamed is how many images an error names.
+const mostImagesNamed = 20
+
+// imagesFor tells what a job under the policy can name.
+func (s *Server) imagesFor(name string) string {
+	none := fmt.Sprintf("there is none for jobs under policy %s: the operator brings images in by cordon image", name)
+	p, err := s.config.Policies.Get(name)
+	if err != nil || s.config.Images == nil {
+		return none
+	}
+	all, err := s.config.Images.List()
+	if err != nil {
+		return none
+	}
+	var names []string
+	for _, i := range all {
+		if p.Allows(&i.Image) {
+			names = append(names, i.Tags...)
+		}
+	}
+	switch {
+	case len(names) == 0:
+		return none
+	case len(names) > mostImagesNamed:
+		return fmt.Sprintf("there are %s and %d more: GET /v1/images", strings.Join(names[:mostImagesNamed], ", "), len(names)-mostImagesNamed)
+	}
+	return "there are " + strings.Join(names, ", ")
+}
