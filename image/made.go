@@ -121,3 +121,18 @@ func (s *Store) LockMade(ctx context.Context, key string, waiting func()) (unloc
 
 // lockLook is how long who waits for another does not look.
 const lockLook = 100 * time.Millisecond
+
+// Name gives an image a name, and takes it from another that has it.
+func (s *Store) Name(i *Image, name string) error {
+	return s.locked(func() error {
+		var st unix.Stat_t
+		if err := unix.Fstatat(s.root, imageName(i.ID), &st, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+			return fmt.Errorf("image %s: %w", short(i.ID), err)
+		}
+		return s.rename(func(all map[string]named) {
+			if all[name].ID != i.ID {
+				all[name] = named{i.ID, time.Now().UTC().Truncate(time.Second)}
+			}
+		})
+	})
+}

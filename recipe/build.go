@@ -1,0 +1,336 @@
+package recipe
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"cordon/image"
+	"cordon/policy"
+	"cordon/rootfs"
+	"cordon/sandbox"
+)
+
+// Builder makes images of recipes.
+type Builder struct {
+	Store   *image.Store
+	Images  sandbox.ImageFinder // the same store's, as jobs name them
+	Run     func(ctx context.Context, job *sandbox.Job) (*sandbox.Result, error)
+	Resolve func(policy string, q policy.Request) (*policy.Grant, error)
+	Policy  string
+	Limits  policy.LimitRequest // of each phase
+	Fresh   bool                // what was made before is not taken
+	// Progress, when set, is told what is being done, and Output gets what programs print
+	// in the cell.
+	Progress func(line string)
+	Output   func(p []byte)
+}
+
+// Built is what came of it.
+type Built struct {
+	*image.Image
+	Phases []Phase      `json:"phases"`
+	Notes  []image.Note `json:"notes,omitempty"`
+}
+
+// Phase is one part of it.
+type Phase struct {
+	What   string `json:"what"`
+	Key    string `json:"key"`
+	Cached bool   `json:"cached"`
+}
+
+// FailedError says that something in a cell did not go well. Nothing was kept of it.
+type FailedError struct {
+	What    string // which part
+	Verdict string
+	Output  string // its end
+}
+
+// Error tells it, with the output.
+func (e *FailedError) Error() string {
+	text := fmt.Sprintf("%s: %s; nothing was kept of it", e.What, e.Verdict)
+	if e.Output != "" {
+		text += ". It ended with:\n" + e.Output
+	}
+	return text
+}
+
+// Build makes the image of a recipe, or finds it. At once with another that makes the same
+// it waits for that one.
+func (b *Builder) Build(ctx context.Context, r *Recipe, name string) (*Built, error) {
+	ref, err := image.ParseRef(r.Base)
+	if err != nil {
+		return nil, fmt.Errorf("base: %w", err)
+	}
+	base, err := b.Store.Hold(ref)
+	if err != nil {
+		return nil, fmt.Errorf("base: %w", err)
+	}
+	w := &work{Builder: b, recipe: r, phases: r.phases(), env: r.variables(), names: base.Names, now: base}
+	defer func() { _ = w.now.Close() }() // locks, which the end of the process takes as well
+	grant, err := w.grant()
+	if err != nil {
+		return nil, err
+	}
+	w.keys = keys(base.ID, w.env, grant, w.phases)
+	return w.build(ctx, name)
+}
+
+// work is one build.
+type work struct {
+	*Builder
+	recipe *Recipe
+	phases []phase
+	keys   []string
+	env    []string
+	names  []string    // of the base, by which the policy knows it
+	now    *image.Held // what there is so far
+	out    Built
+}
+
+// grant is a digest of what the policy has to say about a cell of the build.
+func (w *work) grant() (string, error) {
+	job, err := w.job(w.now, true)
+	if err != nil {
+		return "", err
+	}
+	g, err := w.Resolve(w.Policy, job.Request())
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(struct {
+		Arch  string
+		Grant *policy.Grant
+	}{runtime.GOARCH, g})
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), nil
+}
+
+func (w *work) build(ctx context.Context, name string) (*Built, error) {
+	done, err := w.find()
+	if err != nil {
+		return nil, err
+	}
+	if done < len(w.phases) {
+		// One lock for the whole: who wants the same does nothing of it meanwhile.
+		unlock, err := w.Store.LockMade(ctx, w.keys[len(w.keys)-1], func() { w.tell("another build of the same goes on; waiting for it") })
+		if err != nil {
+			return nil, err
+		}
+		err = w.rest(ctx)
+		if err = errors.Join(err, unlock()); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Store.Name(w.now.Image, name); err != nil {
+		return nil, err
+	}
+	if w.out.Image, err = w.Store.Get(image.Ref{Prefix: strings.TrimPrefix(w.now.ID, "sha256:")}); err != nil {
+		return nil, err
+	}
+	return &w.out, nil
+}
+
+// find looks for what was made before, the most of it first. It gives how many phases
+// are done.
+func (w *work) find() (int, error) {
+	if w.Fresh {
+		return 0, nil
+	}
+	for n := len(w.phases); n > 0; n-- {
+		h, err := w.Store.Made(w.keys[n-1])
+		if errors.Is(err, image.ErrNotFound) {
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		if err := w.become(h); err != nil {
+			return 0, err
+		}
+		w.out.Phases = nil
+		for i := range n {
+			w.out.Phases = append(w.out.Phases, Phase{w.phases[i].title(), w.keys[i], true})
+		}
+		return n, nil
+	}
+	return 0, nil
+}
+
+func (w *work) become(h *image.Held) error {
+	before := w.now
+	w.now = h
+	return before.Close()
+}
+
+// rest does what is left to do: another may have done it in between.
+func (w *work) rest(ctx context.Context) error {
+	done, err := w.find()
+	if err != nil {
+		return err
+	}
+	for i := done; i < len(w.phases); i++ {
+		p := &w.phases[i]
+		w.tell(p.title())
+		made, err := w.phase(ctx, p)
+		if err != nil {
+			return err
+		}
+		h, err := w.Store.Hold(image.Ref{Prefix: strings.TrimPrefix(made.ID, "sha256:")})
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(w.become(h), w.Store.Remember(w.keys[i], made.Image)); err != nil {
+			return err
+		}
+		w.out.Phases = append(w.out.Phases, Phase{p.title(), w.keys[i], false})
+		w.out.Notes = append(w.out.Notes, made.Notes...)
+	}
+	return nil
+}
+
+// phase brings what one part wants, and runs it in a cell.
+func (w *work) phase(ctx context.Context, p *phase) (made *image.Added, err error) {
+	bench, err := w.Store.Workbench()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, bench.Close()) }()
+	dir, err := filepath.Abs(bench.Dir())
+	if err != nil {
+		return nil, err
+	}
+	dir = filepath.Join(dir, "brought")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return nil, err
+	}
+	job, err := w.job(w.now, true)
+	if err != nil {
+		return nil, err
+	}
+	script, args := "", []string{}
+	switch p.Kind {
+	case apt:
+		script = aptScript
+		job.Files, err = w.bringAPT(ctx, w.now, p.Words, dir)
+	case pip:
+		script, args = pipScript, p.Words
+		job.Files, err = w.bringPip(ctx, w.now, p.Words, dir)
+	case npm:
+		script = npmScript
+		job.Files, err = w.bringNPM(ctx, w.now, p.Words, dir)
+	default:
+		script, args, job.Files, job.Outputs = stepsScript, []string{strconv.Itoa(len(p.Words))}, stepFiles(p.Words), []string{"step"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	job.Command = append([]string{"sh", "-c", script, "sh"}, args...)
+	job.Changed = func(upper *os.File) (err error) {
+		w.tell(p.Kind + ": making the layer")
+		made, err = w.Store.Extend(ctx, w.now, upper, image.LayerOptions{Env: w.env, CreatedBy: "cordon image build, " + p.title(), Without: rootfs.Own()})
+		return err
+	}
+	w.tell(p.Kind + ": running in a cell")
+	r, err := w.run(ctx, job)
+	if err != nil {
+		return nil, err
+	}
+	if r.Verdict != sandbox.OK {
+		what := "packages." + p.Kind
+		if p.Kind == steps {
+			what = stepAt(p.Words, r)
+		}
+		return nil, failed(what, r)
+	}
+	return made, nil
+}
+
+// job is one on an image: as its root where it is to change it.
+func (w *Builder) job(h *image.Held, root bool) (*sandbox.Job, error) {
+	id, err := uuid.NewV7()
+	if err != nil {
+		return nil, err
+	}
+	j := &sandbox.Job{ID: id.String(), Policy: w.Policy, Limits: w.Limits, WritableRoot: root, Command: []string{"sh"}}
+	q := sandbox.ImageRequest{Name: h.ID, Dir: "/", Range: root}
+	if root {
+		q.User = "0:0"
+	}
+	return j, j.UseImage(w.Images, q)
+}
+
+func (w *work) job(h *image.Held, root bool) (*sandbox.Job, error) {
+	j, err := w.Builder.job(h, root)
+	if err == nil {
+		j.Image.Names, j.Env = w.names, w.env
+	}
+	return j, err
+}
+
+func (b *Builder) run(ctx context.Context, job *sandbox.Job) (*sandbox.Result, error) {
+	if b.Output != nil {
+		job.Stdout, job.Stderr = writer(b.Output), writer(b.Output)
+	}
+	return b.Run(ctx, job)
+}
+
+type writer func([]byte)
+
+// Write hands it on.
+func (w writer) Write(p []byte) (int, error) {
+	w(p)
+	return len(p), nil
+}
+
+// probe asks a program of an image's about itself, as nobody and in a cell.
+func (b *work) probe(ctx context.Context, h *image.Held, field string, command ...string) ([]byte, error) {
+	job, err := b.job(h, false)
+	if err != nil {
+		return nil, err
+	}
+	job.Command = command
+	r, err := b.Run(ctx, job)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.Verdict == sandbox.ExecFailed:
+		return nil, fmt.Errorf("%s: the image has no %s; add it to packages.apt, or take another base", field, command[0])
+	case r.Verdict != sandbox.OK:
+		return nil, failed(field+": "+command[0], r)
+	}
+	return bytes.TrimSpace(r.Stdout), nil
+}
+
+func failed(what string, r *sandbox.Result) error {
+	verdict := string(r.Verdict)
+	if r.Message != "" {
+		verdict += " (" + r.Message + ")"
+	}
+	t := &tail{}
+	for _, p := range [][]byte{r.Stdout, r.Stderr} {
+		_, _ = t.Write(p)
+	}
+	return &FailedError{what, verdict, t.String()}
+}
+
+func (b *Builder) tell(line string) {
+	if b.Progress != nil {
+		b.Progress(line)
+	}
+}

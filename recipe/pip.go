@@ -1,0 +1,100 @@
+package recipe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"cordon/image"
+	"cordon/sandbox"
+)
+
+// pipScript installs wheels with the pip that came with them: the image needs Python alone.
+const pipScript = `set -e
+export HOME=/root PIP_CONFIG_FILE=/dev/null PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_INPUT=1 TMPDIR=/tmp
+set -- "$@" 
+exec python3 "$(echo /work/pip/pip-[0-9]*-py3-none-any.whl)/pip" install --no-index --find-links /work/pip --only-binary :all: --break-system-packages --no-warn-script-location "$@"
+`
+
+// pipProbe tells what an image's Python can load.
+const pipProbe = `import json, platform, sys
+print(json.dumps({"version": "%d.%d.%d" % sys.version_info[:3], "implementation": sys.implementation.name, "machine": platform.machine(), "libc": list(platform.libc_ver())}))`
+
+type python struct {
+	Version        string   `json:"version"`
+	Implementation string   `json:"implementation"`
+	Machine        string   `json:"machine"`
+	Libc           []string `json:"libc"`
+}
+
+// What an image says of its Python becomes arguments.
+var (
+	pythonVersion = regexp.MustCompile(`^3\.[0-9]{1,2}\.[0-9]{1,3}$`)
+	machineForm   = regexp.MustCompile(`^[a-z0-9_]{1,20}$`)
+	glibcForm     = regexp.MustCompile(`^2\.([0-9]{1,2})$`)
+)
+
+// bringPip has this machine's pip find wheels for the image's Python. It takes nothing else:
+// a source would have to be run to know what it needs.
+func (b *work) bringPip(ctx context.Context, h *image.Held, words []string, dir string) ([]sandbox.File, error) {
+	text, err := b.probe(ctx, h, "packages.pip", "python3", "-c", pipProbe)
+	if err != nil {
+		return nil, err
+	}
+	var p python
+	if err := json.Unmarshal(text, &p); err != nil {
+		return nil, fmt.Errorf("packages.pip: the image's python3 does not say what it is: %w", err)
+	}
+	args, err := p.arguments()
+	if err != nil {
+		return nil, fmt.Errorf("packages.pip: %w", err)
+	}
+	program := []string{"pip3"}
+	if _, err := exec.LookPath("pip3"); err != nil {
+		if program = []string{"python3", "-m", "pip"}; exec.Command(program[0], "-m", "pip", "--version").Run() != nil {
+			return nil, errors.New("packages.pip: pip is not installed on this machine, which brings these packages: sudo apt-get install python3-pip")
+		}
+	}
+	b.tell("pip: bringing packages")
+	all := append(slices.Concat(program[1:], []string{"download", "--quiet", "--disable-pip-version-check", "--no-input", "--dest", dir}, args), "--", "pip")
+	if err := tool(ctx, dir, []string{"PIP_ROOT_USER_ACTION=ignore"}, program[0], append(all, words...)...); err != nil {
+		return nil, fmt.Errorf("packages.pip: %w\nonly wheels are taken: a package that has none for this Python can be built by hand into one", err)
+	}
+	return brought(dir, "pip")
+}
+
+// arguments say which wheels fit.
+func (p *python) arguments() ([]string, error) {
+	if p.Implementation != "cpython" || !pythonVersion.MatchString(p.Version) || !machineForm.MatchString(p.Machine) || len(p.Libc) != 2 {
+		return nil, fmt.Errorf("the image's Python is %.60q, version %.60q, for %.60q; CPython 3 is wanted", p.Implementation, p.Version, p.Machine)
+	}
+	parts := strings.Split(p.Version, ".")
+	out := []string{"--only-binary=:all:", "--implementation=cp", "--python-version=" + p.Version, "--abi=cp" + parts[0] + parts[1], "--abi=abi3", "--abi=none"}
+	for _, platform := range p.platforms() {
+		out = append(out, "--platform="+platform+"_"+p.Machine)
+	}
+	return append(out, "--platform=any"), nil
+}
+
+// platforms are what the C library runs, the newest first.
+func (p *python) platforms() []string {
+	m := glibcForm.FindStringSubmatch(p.Libc[1])
+	if p.Libc[0] != "glibc" || m == nil {
+		return []string{"musllinux_1_2", "musllinux_1_1"}
+	}
+	newest, _ := strconv.Atoi(m[1]) // digits
+	var out []string
+	for minor := newest; minor >= 5; minor-- {
+		out = append(out, "manylinux_2_"+strconv.Itoa(minor))
+		if old, ok := map[int]string{17: "manylinux2014", 12: "manylinux2010", 5: "manylinux1"}[minor]; ok {
+			out = append(out, old)
+		}
+	}
+	return append(out, "linux")
+}
