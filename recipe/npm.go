@@ -15,20 +15,23 @@ import (
 	"cordon/sandbox"
 )
 
-// npmScript installs what was brought, with the npm that came with it, where every module
-// below / finds it. What packages run while they are installed, they run here.
+// npmScript installs what was brought, with the npm that came with it, and shows it where
+// every module below / finds it. What packages run while they are installed, they run here.
+// npm itself cannot be at work in /.
 const npmScript = `set -e
 export HOME=/root npm_config_update_notifier=false npm_config_cache=/work/npm/cache npm_config_audit=false npm_config_fund=false npm_config_offline=true
-if [ -e /node_modules ] || [ -e /package.json ]; then echo "the image has /node_modules or /package.json already" >&2; exit 1; fi
-cp /work/npm/project/package.json /work/npm/project/package-lock.json /
-mkdir /work/npm/tool
+at=/usr/local/lib/npm
+if [ -e /node_modules ] || [ -e $at ]; then echo "the image has /node_modules or $at already" >&2; exit 1; fi
+mkdir -p $at /work/npm/tool
 node /work/npm/unpack.js /work/npm/npm.tgz /work/npm/tool
-cd /
-node /work/npm/tool/package/bin/npm-cli.js ci --no-bin-links=false
-rm -f /package.json /package-lock.json
+cp /work/npm/project/package.json /work/npm/project/package-lock.json $at
+cd $at
+chmod 644 package.json package-lock.json
+node /work/npm/tool/package/bin/npm-cli.js ci
+ln -s usr/local/lib/npm/node_modules /node_modules
 mkdir -p /usr/local/bin
-for f in /node_modules/.bin/*; do
-	if [ -e "$f" ]; then ln -sf "$f" "/usr/local/bin/$(basename "$f")"; fi
+for f in $at/node_modules/.bin/*; do
+	if [ -e "$f" ]; then ln -sf "$f" "/usr/local/bin/${f##*/}"; fi
 done
 `
 
@@ -68,7 +71,7 @@ func (b *work) bringNPM(ctx context.Context, h *image.Held, words []string, dir 
 	if err := errors.Join(os.Mkdir(project, 0o700), os.WriteFile(filepath.Join(project, "package.json"), []byte("{\"private\": true}\n"), 0o600)); err != nil {
 		return nil, err
 	}
-	env := []string{"npm_config_cache=" + cache, "npm_config_ignore_scripts=true", "npm_config_audit=false", "npm_config_fund=false", "npm_config_update_notifier=false"}
+	env := []string{"npm_config_cache=" + cache, "npm_config_ignore_scripts=true", "npm_config_audit=false", "npm_config_fund=false", "npm_config_update_notifier=false", "npm_config_omit_lockfile_registry_resolved=false"}
 	if err := tool(ctx, project, env, "npm", append([]string{"install", "--package-lock-only", "--ignore-scripts", "--"}, words...)...); err != nil {
 		return nil, fmt.Errorf("packages.npm: %w", err)
 	}

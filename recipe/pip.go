@@ -15,22 +15,26 @@ import (
 	"cordon/sandbox"
 )
 
-// pipScript installs wheels with the pip that came with them: the image needs Python alone.
+// pipScript installs wheels, with the image's own pip or with the one that came with them:
+// the image needs Python alone.
 const pipScript = `set -e
-export HOME=/root PIP_CONFIG_FILE=/dev/null PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_NO_INPUT=1 TMPDIR=/tmp
-set -- "$@" 
-exec python3 "$(echo /work/pip/pip-[0-9]*-py3-none-any.whl)/pip" install --no-index --find-links /work/pip --only-binary :all: --break-system-packages --no-warn-script-location "$@"
+export HOME=/root TMPDIR=/tmp PIP_CONFIG_FILE=/dev/null PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_BREAK_SYSTEM_PACKAGES=1 PIP_NO_INPUT=1
+own=$(echo /work/pip/pip-[0-9]*-py3-none-any.whl)
+if [ -e "$own" ]; then export PYTHONPATH=$own; fi
+exec python3 -m pip install --no-index --find-links /work/pip --only-binary :all: --no-warn-script-location "$@"
 `
 
 // pipProbe tells what an image's Python can load.
-const pipProbe = `import json, platform, sys
-print(json.dumps({"version": "%d.%d.%d" % sys.version_info[:3], "implementation": sys.implementation.name, "machine": platform.machine(), "libc": list(platform.libc_ver())}))`
+const pipProbe = `import importlib.util, json, platform, sys
+print(json.dumps({"version": "%d.%d.%d" % sys.version_info[:3], "implementation": sys.implementation.name, "machine": platform.machine(),
+    "libc": list(platform.libc_ver()), "pip": importlib.util.find_spec("pip") is not None}))`
 
 type python struct {
 	Version        string   `json:"version"`
 	Implementation string   `json:"implementation"`
 	Machine        string   `json:"machine"`
 	Libc           []string `json:"libc"`
+	Pip            bool     `json:"pip"` // it has one
 }
 
 // What an image says of its Python becomes arguments.
@@ -62,7 +66,10 @@ func (b *work) bringPip(ctx context.Context, h *image.Held, words []string, dir 
 		}
 	}
 	b.tell("pip: bringing packages")
-	all := append(slices.Concat(program[1:], []string{"download", "--quiet", "--disable-pip-version-check", "--no-input", "--dest", dir}, args), "--", "pip")
+	all := append(slices.Concat(program[1:], []string{"download", "--quiet", "--disable-pip-version-check", "--no-input", "--dest", dir}, args), "--")
+	if !p.Pip {
+		all = append(all, "pip")
+	}
 	if err := tool(ctx, dir, []string{"PIP_ROOT_USER_ACTION=ignore"}, program[0], append(all, words...)...); err != nil {
 		return nil, fmt.Errorf("packages.pip: %w\nonly wheels are taken: a package that has none for this Python can be built by hand into one", err)
 	}
@@ -79,7 +86,7 @@ func (p *python) arguments() ([]string, error) {
 	for _, platform := range p.platforms() {
 		out = append(out, "--platform="+platform+"_"+p.Machine)
 	}
-	return append(out, "--platform=any"), nil
+	return out, nil
 }
 
 // platforms are what the C library runs, the newest first.
