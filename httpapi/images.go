@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"cordon/languages"
+	"cordon/rootfs"
 	"cordon/sandbox"
 )
 
@@ -50,7 +52,7 @@ func (s *Server) listImages(ctx context.Context, _ *empty) (*answer[ImageList], 
 }
 
 // policiesOf are those of a tenant's that allow an image.
-func (s *Server) policiesOf(tenant string, i *sandbox.ImageInfo) (names []string) {
+func (s *Server) policiesOf(tenant string, i *rootfs.ImageInfo) (names []string) {
 	for _, p := range s.config.Policies.List() {
 		if whole, err := s.config.Policies.Get(p.Name); err == nil && s.mayHave(tenant, p.Name) == nil && whole.Allows(&i.Image) {
 			names = append(names, p.Name)
@@ -59,11 +61,36 @@ func (s *Server) policiesOf(tenant string, i *sandbox.ImageInfo) (names []string
 	return names
 }
 
+// findImage finds the image that the request names, before the tools of a language are
+// looked for in it.
+func (s *Server) findImage(j *sandbox.Job, r *RunRequest) *Problem {
+	if r.Image == "" {
+		return nil
+	}
+	_, err := j.FindImage(s.config.Images, r.Image)
+	return s.notFound(j, err)
+}
+
+// rootOf is where the tools of a job's languages are looked for; nil: on the host.
+func (s *Server) rootOf(j *sandbox.Job) *languages.Root {
+	if j.Image == nil || j.Image.ID == "" {
+		return nil
+	}
+	return &languages.Root{ID: j.Image.ID, Path: j.Image.Path(), Look: func(do func(languages.Files) error) error {
+		return s.config.Images.Look(j.Image.ID, func(f rootfs.Files) error { return do(f) })
+	}}
+}
+
 // useImage gives the job the image that the request names. Where a build or a test places
 // files, programs look for them in /work.
 func (s *Server) useImage(j *sandbox.Job, r *RunRequest) *Problem {
 	placed := len(j.Files) > 0 || len(j.Build) > 0 || len(r.Tests) > 0
 	err := j.UseImage(s.config.Images, sandbox.ImageRequest{Name: r.Image, User: r.User, Dir: r.WorkingDir, Range: r.IDRange, Placed: placed})
+	return s.notFound(j, err)
+}
+
+// notFound is the answer to a job whose image is not to be had.
+func (s *Server) notFound(j *sandbox.Job, err error) *Problem {
 	if errors.Is(err, sandbox.ErrUnknownImage) {
 		return problem(CodeUnknownImage, "image", err.Error()+"; "+s.imagesFor(j.Policy))
 	}

@@ -43,6 +43,9 @@ func (s *Server) job(r *RunRequest, k *kept, change ...func(*sandbox.Job)) (*san
 	if p := k.input(j, r); p != nil {
 		return nil, p
 	}
+	if p := s.findImage(j, r); p != nil {
+		return nil, p
+	}
 	var plan *languages.Plan
 	if r.Language != "" || r.Source != nil {
 		var p *Problem
@@ -88,7 +91,7 @@ func (s *Server) granted(j *sandbox.Job, q policy.Request, at string) (*policy.G
 
 // plan looks the language up and places the source.
 func (s *Server) plan(j *sandbox.Job, r *RunRequest) (*languages.Plan, *Problem) {
-	plan, p := s.planned(r.Language, r.Source, &j.Files, "")
+	plan, p := s.planned(j, r.Language, r.Source, &j.Files, "")
 	if p != nil {
 		return nil, p
 	}
@@ -104,11 +107,11 @@ func (s *Server) plan(j *sandbox.Job, r *RunRequest) (*languages.Plan, *Problem)
 }
 
 // planned finds a language, and adds the source to the files.
-func (s *Server) planned(name string, source *string, files *[]sandbox.File, at string) (*languages.Plan, *Problem) {
+func (s *Server) planned(j *sandbox.Job, name string, source *string, files *[]sandbox.File, at string) (*languages.Plan, *Problem) {
 	if name == "" {
 		return nil, problem(CodeInvalidField, at+"language", "source is given without language; name a language of GET /v1/languages, or use files")
 	}
-	plan, err := s.config.Languages.Plan(name)
+	plan, err := s.config.Languages.PlanOn(name, s.rootOf(j))
 	switch {
 	case errors.Is(err, languages.ErrMissing):
 		return nil, problem(CodeMissingLanguage, at+"language", err.Error())

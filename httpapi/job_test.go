@@ -221,6 +221,10 @@ type brokenLanguages struct{ Languages }
 
 func (brokenLanguages) Plan(string) (languages.Plan, error) { return languages.Plan{}, os.ErrInvalid }
 
+func (brokenLanguages) PlanOn(string, *languages.Root) (languages.Plan, error) {
+	return languages.Plan{}, os.ErrInvalid
+}
+
 func TestLanguagesBroken(t *testing.T) {
 	s := start(t, func(c *Config) { c.Languages = brokenLanguages{c.Languages} })
 	s.run(t, `{"language":"c","source":""}`).wants(t, CodeUnknownLanguage, "language")

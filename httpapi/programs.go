@@ -44,7 +44,7 @@ func (s *Server) programs(j *sandbox.Job, r *RunRequest, k *kept) *Problem {
 	}
 	for i := range r.Programs {
 		at := fmt.Sprintf("programs[%d].", i)
-		p, wrong := s.program(&r.Programs[i], k, at)
+		p, wrong := s.program(j, &r.Programs[i], k, at)
 		if wrong != nil {
 			return wrong
 		}
@@ -69,7 +69,7 @@ func pipes(j *sandbox.Job, r *RunRequest) *Problem {
 }
 
 // program turns the request's into a job's, as job does for its own.
-func (s *Server) program(r *ProgramRequest, k *kept, at string) (*sandbox.Program, *Problem) {
+func (s *Server) program(j *sandbox.Job, r *ProgramRequest, k *kept, at string) (*sandbox.Program, *Problem) {
 	p := &sandbox.Program{Name: r.Name, SameAs: r.SameAs, Command: r.Command, Args: r.Args, Limits: r.Limits}
 	if err := sandbox.CheckName(r.Name); err != nil {
 		return nil, problem(CodeInvalidField, at+"name", err.Error())
@@ -88,7 +88,7 @@ func (s *Server) program(r *ProgramRequest, k *kept, at string) (*sandbox.Progra
 		return nil, wrong
 	}
 	if r.Language != "" || r.Source != nil {
-		plan, wrong := s.planned(r.Language, r.Source, &p.Files, at)
+		plan, wrong := s.planned(j, r.Language, r.Source, &p.Files, at)
 		if wrong != nil {
 			return nil, wrong
 		}

@@ -20,6 +20,7 @@ import (
 	"cordon/languages"
 	"cordon/policies"
 	"cordon/policy"
+	"cordon/rootfs"
 	"cordon/sandbox"
 )
 
@@ -39,6 +40,7 @@ type Policies interface {
 // Languages plan and list.
 type Languages interface {
 	Plan(name string) (languages.Plan, error)
+	PlanOn(name string, root *languages.Root) (languages.Plan, error)
 	List() []languages.Info
 }
 
@@ -49,7 +51,7 @@ type Config struct {
 	Runner    Runner // nil: jobs run elsewhere, by way of Jobs
 	Policies  Policies
 	Languages Languages
-	Images    sandbox.ImageFinder // nil: there are none
+	Images    rootfs.Images // nil: there are none
 	// Doctor looks at the host; its answer is served as it is.
 	Doctor   func(context.Context) (any, error)
 	Files    Files        // nil: none are kept

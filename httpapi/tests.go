@@ -192,7 +192,7 @@ func (s *Server) checker(j *sandbox.Job, r *CheckerRequest, at string, k *kept) 
 	j.Checker = c
 	var plan *languages.Plan
 	if r.Language != "" || r.Source != nil {
-		if plan, p = s.planned(r.Language, r.Source, &c.Files, at+"."); p != nil {
+		if plan, p = s.planned(j, r.Language, r.Source, &c.Files, at+"."); p != nil {
 			return p
 		}
 		if len(c.Build) == 0 {

@@ -55,9 +55,13 @@ func (v *View) Stat(name string) (fs.FileMode, error) {
 	return at.mode, nil
 }
 
-// ReadFile reads a regular file of at most so many bytes.
+// ReadFile reads a regular file of at most so many bytes. What a program could not read as
+// one, a directory or links that lead in circles, is fs.ErrNotExist, too.
 func (v *View) ReadFile(name string, most int64) ([]byte, error) {
 	at, err := v.follow(name)
+	if errors.Is(err, unix.ELOOP) || errors.Is(err, unix.ENOTDIR) || err == nil && !at.mode.IsRegular() {
+		err = &fs.PathError{Op: "look up", Path: name, Err: fs.ErrNotExist}
+	}
 	if err != nil {
 		return nil, err
 	}

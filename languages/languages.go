@@ -36,6 +36,7 @@ type Set struct {
 	mu      sync.RWMutex       // guards what follows
 	found   map[string]finding // by id, filled by Detect
 	goCache string             // set by UseGoCache
+	onRoots map[string]finding // of images, see PlanOn
 }
 
 // Load reads the embedded data files, and then those of the operator's

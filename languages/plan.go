@@ -21,6 +21,7 @@ type Plan struct {
 	language *language
 	found    finding
 	cache    string
+	exists   func(path string) bool // in the job's root; nil: that is the host's
 }
 
 // BuildArgs is the argv of the build under these limits, nil without a build.
@@ -54,7 +55,7 @@ func (p Plan) render(templates []*template.Template, l policy.Limits) []string {
 		var b strings.Builder
 		// Every template was tried when the file was loaded, and settings has no
 		// method that fails: an error here is a mistake in this package.
-		if err := t.Execute(&b, settings{limits: l, Cache: p.cache}); err != nil {
+		if err := t.Execute(&b, settings{limits: l, Cache: p.cache, exists: p.exists}); err != nil {
 			panic(fmt.Sprintf("languages: %s: %v", p.ID, err))
 		}
 		if b.Len() > 0 {
@@ -69,6 +70,7 @@ const mib = 1 << 20
 // settings is what the templates of a step can use.
 type settings struct {
 	limits policy.Limits
+	exists func(path string) bool
 	Cache  string // prepared compiler cache inside the root, "" without one
 }
 
@@ -94,8 +96,11 @@ func (s settings) StackKiB(percent, low, high int64) int64 {
 	return min(max(s.limits.StackBytes/1024*percent/100, low), high)
 }
 
-// Exists reports whether the host has this file (for optional type libraries).
+// Exists reports whether the job's root has this file (for optional type libraries).
 func (s settings) Exists(path string) bool {
+	if s.exists != nil {
+		return s.exists(path)
+	}
 	_, err := os.Stat(path)
 	return err == nil
 }

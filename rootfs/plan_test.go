@@ -246,8 +246,8 @@ func TestRefused(t *testing.T) {
 	if _, err := Make(policy.Root{Kind: policy.RootDirs}, host(f), 1, 1); err == nil || !strings.Contains(err.Error(), "root.dirs") {
 		t.Errorf("no directory: %v", err)
 	}
-	for _, kind := range []string{"", "image", "HOST"} {
-		if _, err := Make(policy.Root{Kind: kind}, host(f), 1, 1); err == nil || !strings.Contains(err.Error(), "host and dirs") {
+	for _, kind := range []string{"", "images", "HOST"} {
+		if _, err := Make(policy.Root{Kind: kind}, host(f), 1, 1); err == nil || !strings.Contains(err.Error(), "host, dirs and image") {
 			t.Errorf("kind %q: %v", kind, err)
 		}
 	}

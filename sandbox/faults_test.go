@@ -133,6 +133,16 @@ var writable = shape{OK, func() *Job {
 	return j
 }}
 
+// ranged is root of an image.
+func ranged(t *testing.T) (shape, func(*Config)) {
+	g := newGallery(t)
+	g.brings(t, "web:1", nil, testkit.Archive(t, system...))
+	return shape{OK, func() *Job {
+		j := g.on(t, ImageRequest{Name: "web:1", Range: true}, "dev", "started")
+		return j
+	}}, func(c *Config) { c.Images, c.Ranges = g.roots(), g.config.Ranges }
+}
+
 // bench runs jobs in a lab while something fails.
 type bench struct {
 	*lab
@@ -271,14 +281,18 @@ var terminalSteps = map[string]bool{"terminal_setsid": true, "take_terminal": tr
 // template, of a cell, and of the job's process. None may go unseen.
 func TestEveryStepOfTheCellFailsClosed(t *testing.T) {
 	hits, total := map[cell.Step]int{}, 0
+	onImage, withImages := ranged(t)
 	for name, c := range map[string]struct {
 		template bool
 		shape    shape
 	}{"template": {true, shapes[0]}, "cell": {false, shapes[0]}, "writable template": {true, writable}, "writable cell": {false, writable},
-		"cell of a test": {false, suiteShape}, "cell with files": {false, shownShape(t)}, "cell with a terminal": {false, spoken}} {
+		"cell of a test": {false, suiteShape}, "cell with files": {false, shownShape(t)}, "cell with a terminal": {false, spoken}, "cell of root": {false, onImage}} {
 		t.Run(name, func(t *testing.T) {
-			b := newBench(t)
+			b := newBench(t, withImages)
 			for step := cell.Step(1); step < cell.Steps(); step++ {
+				if (step.String() == "chown_work") != c.shape.job().IDRange {
+					continue
+				}
 				mounts := step.Stage() == cell.StageMount
 				home := step.Stage() == cell.StageNetwork && strings.HasSuffix(step.String(), "_home") || step.String() == "open_own_mounts"
 				layer := step.Stage() == cell.StageLayer && !home || step.String() == "send_layer_shown"

@@ -11,18 +11,6 @@ import (
 	"cordon/sandbox/cell"
 )
 
-// Images are those that jobs can have as their root.
-type Images interface {
-	// Hold finds an image by its id, and keeps it from being removed.
-	Hold(id string) (HeldImage, error)
-}
-
-// HeldImage is an image that a fork server stands on.
-type HeldImage interface {
-	Root() (*rootfs.Image, error)
-	Close() error
-}
-
 // JobImage is the image that a job runs on, with what its configuration says of a job.
 type JobImage struct {
 	policy.Image
@@ -89,7 +77,7 @@ func (w *warm) user(u *cell.User) *cell.User {
 }
 
 // holdImage keeps the image of a root; there is none for others.
-func (p *pool) holdImage(root policy.Root) (HeldImage, error) {
+func (p *pool) holdImage(root policy.Root) (rootfs.HeldImage, error) {
 	if root.Kind != policy.RootImage {
 		return nil, nil
 	}
@@ -103,14 +91,14 @@ func (p *pool) holdImage(root policy.Root) (HeldImage, error) {
 	return held, nil
 }
 
-func closeImage(h HeldImage) {
+func closeImage(h rootfs.HeldImage) {
 	if h != nil {
 		_ = h.Close() // locks that the end of the process would take as well
 	}
 }
 
 // imageRoot is what the root of an image is made of, or a refusal.
-func (p *pool) imageRoot(root policy.Root, held HeldImage) (*rootfs.Image, error) {
+func (p *pool) imageRoot(root policy.Root, held rootfs.HeldImage) (*rootfs.Image, error) {
 	i, err := held.Root()
 	if err != nil {
 		return nil, &InvalidError{"image", err.Error()}

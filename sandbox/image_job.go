@@ -7,35 +7,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
-	"cordon/policy"
 	"cordon/rootfs"
 	"cordon/sandbox/cell"
 )
 
-// ErrUnknownImage means that there is no image of this name, or none that may be named.
-var ErrUnknownImage = errors.New("unknown image")
-
-// ImageInfo is an image as it can be named, with what its configuration says.
-type ImageInfo struct {
-	policy.Image
-	Tags            []string // NAME:TAG alone
-	Env             []string
-	Entrypoint, Cmd []string
-	User, Dir       string
-	Platform        string
-	Layers          int
-	Bytes           int64
-	Added           time.Time
-}
-
-// ImageFinder finds images by the names that people give them.
-type ImageFinder interface {
-	Images
-	Find(name string) (*ImageInfo, error) // ErrUnknownImage
-	List() ([]*ImageInfo, error)
-}
+// ErrUnknownImage means that there is no image of this name.
+var ErrUnknownImage = rootfs.ErrUnknownImage
 
 // ImageRequest is what a job says of its image.
 type ImageRequest struct {
@@ -49,20 +27,15 @@ type ImageRequest struct {
 
 // UseImage gives a job its image, and what the job leaves out as the image has it. The
 // job's command, files and build are there already.
-func (j *Job) UseImage(images ImageFinder, q ImageRequest) error {
+func (j *Job) UseImage(images rootfs.Images, q ImageRequest) error {
 	j.IDRange = q.Range
 	if q.Name == "" {
 		return q.withoutImage()
 	}
-	if images == nil {
-		return fmt.Errorf("%w: %q: this service has no images", ErrUnknownImage, q.Name)
-	}
-	info, err := images.Find(q.Name)
+	info, err := j.FindImage(images, q.Name)
 	if err != nil {
 		return err
 	}
-	j.Image = &JobImage{Image: info.Image}
-	j.Image.Asked = q.Name
 	if err := j.imageDir(&q, info.Dir); err != nil {
 		return err
 	}
@@ -70,11 +43,6 @@ func (j *Job) UseImage(images ImageFinder, q ImageRequest) error {
 		j.Command = slices.Concat(info.Entrypoint, info.Cmd)
 		if err := plainWords(j.Command); err != nil {
 			return err
-		}
-	}
-	for _, kv := range info.Env {
-		if i := strings.IndexByte(kv, '='); i > 0 && !strings.ContainsRune(kv, 0) {
-			j.Image.Env = append(j.Image.Env, kv)
 		}
 	}
 	if !q.Range {
@@ -93,6 +61,39 @@ func (j *Job) UseImage(images ImageFinder, q ImageRequest) error {
 		return &InvalidError{"image", err.Error()}
 	}
 	return j.imageUser(q.User, info.User, root)
+}
+
+// FindImage is the first part of that: before the tools are looked for that the rest needs.
+func (j *Job) FindImage(images rootfs.Images, name string) (*rootfs.ImageInfo, error) {
+	if images == nil {
+		return nil, fmt.Errorf("%w: %q: this service has no images", ErrUnknownImage, name)
+	}
+	info, err := images.Find(name)
+	if errors.Is(err, ErrUnknownImage) {
+		return nil, err
+	}
+	if err != nil { // there, and damaged
+		return nil, &InvalidError{"image", err.Error()}
+	}
+	j.Image = &JobImage{Image: info.Image}
+	j.Image.Asked = name
+	for _, kv := range info.Env {
+		if i := strings.IndexByte(kv, '='); i > 0 && !strings.ContainsRune(kv, 0) {
+			j.Image.Env = append(j.Image.Env, kv)
+		}
+	}
+	return info, nil
+}
+
+// Path is where programs of the image's jobs are looked for.
+func (i *JobImage) Path() []string {
+	dirs := Path
+	for _, kv := range i.Env {
+		if list, ok := strings.CutPrefix(kv, "PATH="); ok {
+			dirs = list
+		}
+	}
+	return strings.Split(dirs, ":")
 }
 
 func (q *ImageRequest) withoutImage() error {

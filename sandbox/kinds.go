@@ -24,11 +24,11 @@ type kind struct {
 	cells    chan *warm // warm ones
 	demand   *demand    // how many there should be
 	filling  atomic.Bool
-	asked    atomic.Bool // by a job, since the filler has begun its last cell
-	users    int         // jobs and fillers that hold it; guarded by pool.mu
-	ids      imageIDs    // of the image, where it has one
-	held     HeldImage   // that; nil: none
-	idle     *time.Timer // its end, when nobody uses it any more; guarded by pool.mu
+	asked    atomic.Bool      // by a job, since the filler has begun its last cell
+	users    int              // jobs and fillers that hold it; guarded by pool.mu
+	ids      imageIDs         // of the image, where it has one
+	held     rootfs.HeldImage // that; nil: none
+	idle     *time.Timer      // its end, when nobody uses it any more; guarded by pool.mu
 }
 
 // warmBytes and warmFiles are the size of a plan's scratch, enough for its own
@@ -104,8 +104,8 @@ func (p *pool) makeRoom() {
 // base is what the cells of a root are made by.
 type base struct {
 	plan *rootfs.Plan
-	ids  cell.IDs  // of its image's files
-	held HeldImage // nil: the root has no image, or it is not held
+	ids  cell.IDs         // of its image's files
+	held rootfs.HeldImage // nil: the root has no image, or it is not held
 }
 
 // base looks at the host, or at the image, the first time that a root is asked for. It is

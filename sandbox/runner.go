@@ -30,7 +30,7 @@ type Config struct {
 	Policies Policies
 	Cgroups  cgroup.Driver
 	Host     rootfs.Host
-	Images   Images // those that jobs can name; nil: none
+	Images   rootfs.Images // those that jobs can name; nil: none
 	// ImageTemplates is how many fork servers of images there are at once; 0 is 8.
 	ImageTemplates int
 	Ranges         *userns.Ranges // nil: no subordinate range, every job has the service user's id

@@ -94,6 +94,9 @@ func Explain(v Verdict, e *Evidence, l Limited) string {
 	case Cancelled:
 		return "stopped because the caller went away or asked for it"
 	case ExecFailed:
+		if e.Failure.Index == cell.NoDir {
+			return fmt.Sprintf("%q could not start in its working directory: %s (%s)", l.Program, e.Failure.Errno.Error(), unix.ErrnoName(e.Failure.Errno))
+		}
 		return fmt.Sprintf("the kernel refused to start %q: %s (%s)", l.Program, e.Failure.Errno.Error(), unix.ErrnoName(e.Failure.Errno))
 	case MemoryLimit:
 		return fmt.Sprintf("out of memory: the limit is %d bytes (memory_bytes)", l.MemoryBytes)

@@ -15,6 +15,7 @@ import (
 	"cordon/audit"
 	"cordon/cgroup"
 	"cordon/image"
+	"cordon/imageroots"
 	"cordon/languages"
 	"cordon/policies"
 	"cordon/policy"
@@ -156,7 +157,7 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 		if e.images, err = openImages(&o.config, nil); err != nil {
 			return nil, errors.Join(err, e.closeKept(), e.cgroups.Close(), os.Remove(e.base))
 		}
-		settings.Images = imageRoots{e.images}
+		settings.Images = imageroots.Store{Images: e.images}
 	}
 	settings.Tenants = shares(o.tenants)
 	e.runner = sandbox.New(settings)

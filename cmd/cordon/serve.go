@@ -20,6 +20,7 @@ import (
 
 	"cordon/audit"
 	"cordon/httpapi"
+	"cordon/imageroots"
 	"cordon/internal/doctor"
 	"cordon/tenants"
 )
@@ -145,7 +146,7 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, log 
 	if e.runner != nil { // an interface that holds none would not be nil
 		settings.Runner = e.runner
 		if e.images != nil {
-			settings.Images = imageRoots{e.images}
+			settings.Images = imageroots.Store{Images: e.images}
 		}
 	} else {
 		settings.Languages = &languagesElsewhere{e.languages, e.queue}

@@ -1,6 +1,7 @@
 package cell
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -91,6 +92,11 @@ func textOfProgram(p *Program) string {
 	for _, r := range p.Rlimits {
 		fmt.Fprintf(&s, "rlimit %d %d %d\n", r.Resource, r.Soft, r.Hard)
 	}
+	user, dir := User{JobID, JobID}, cmp.Or(p.Dir, "/work")
+	if p.User != nil {
+		user = *p.User
+	}
+	fmt.Fprintf(&s, "as %d %d in \"%x\"\n", user.UID, user.GID, dir)
 	for _, a := range p.Args {
 		fmt.Fprintf(&s, "arg \"%x\"\n", a)
 	}

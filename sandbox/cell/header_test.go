@@ -73,7 +73,7 @@ func constants() map[string]int64 {
 		"CELL_FDS_MAX": maxFDs, "CELL_FURTHER": maxFurther, "CELL_UID_INIT": 0, "CELL_UID_JOB": JobID,
 		"CELL_UID_BEHIND": 65536, "CELL_UID_NOBODY": 65534, "CELL_IMAGE": flagImage, "CELL_RANGE": flagRange,
 		"CELL_CGROUP_V2": flagCgroupV2, "CELL_SINGLE_ID": flagSingleID,
-		"CELL_NETWORK": flagNetwork, "CELL_NO_STRAYS": noStrays,
+		"CELL_NETWORK": flagNetwork, "CELL_NO_STRAYS": noStrays, "CELL_NO_DIR": NoDir,
 		"CELL_FLAGS": flagCgroupV2 | flagSingleID | flagNetwork | flagImage | flagRange, "STEP_NONE": 0, "STEP_COUNT": int64(len(steps)),
 		"STAGE_COUNT":  int64(stageCount),
 		"PACK_REGULAR": int64(Regular), "PACK_DIR": int64(Dir), "PACK_SYMLINK": int64(Symlink),

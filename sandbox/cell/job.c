@@ -267,13 +267,14 @@ int job_process(void *argument)
 		order->error = errno;
 		_exit(1);
 	}
-	order->index = 0;
-	order->stage = STAGE_EXEC; // where it is to start, the job says
-	if (TRY(STEP_CHDIR_JOB, chdir(order->pack->dir)) < 0) {
+	cell_step = STEP_NONE; // the stage says all there is to say
+	order->index = CELL_NO_DIR;
+	order->stage = STAGE_EXEC;
+	if (chdir(order->pack->dir) < 0) { // where it starts, the job says, as it says what
 		order->error = errno;
 		_exit(1);
 	}
-	cell_step = STEP_NONE; // the stage says all there is to say
+	order->index = 0;
 	order->stage = STAGE_NONE; // what init reads when execve does not return
 	execute(order->pack);
 	order->error = errno;

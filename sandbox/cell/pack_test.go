@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -76,6 +77,12 @@ func readPack(b []byte) *Program {
 			p.Rlimits = append(p.Rlimits, Rlimit{int(e.Uint32(at)), e.Uint64(at[8:]), e.Uint64(at[16:])})
 		}
 	}
+	if u := (User{e.Uint32(b[296:]), e.Uint32(b[300:])}); u != (User{JobID, JobID}) {
+		p.User = &u
+	}
+	if dir := string(b[e.Uint64(b[304:]):][:e.Uint64(b[312:])]); dir != "/work\x00" {
+		p.Dir = strings.TrimSuffix(dir, "\x00")
+	}
 	return p
 }
 
@@ -118,7 +125,7 @@ func FuzzPack(f *testing.F) {
 				}
 			}
 		}
-		want := &Program{Args: []string{arg, env}, Env: []string{env}, Umask: umask, Rlimits: []Rlimit{{3, limit, ^limit}},
+		want := &Program{Args: []string{arg, env}, Env: []string{env}, Umask: umask, Rlimits: []Rlimit{{3, limit, ^limit}}, Dir: "/in/" + link, User: &User{umask, 7},
 			Entries: []Entry{{Path: path, Mode: umask, Data: append([]byte(nil), data...)}, {Path: link, Kind: Symlink, Target: target}}}
 		if got := readPack(packBytes(t, want)); !reflect.DeepEqual(got, want) {
 			t.Errorf("%+v came back as %+v", want, got)
@@ -141,9 +148,10 @@ func TestPackLayout(t *testing.T) {
 		{"pack_head, rlimits[0].soft", 0, 8, 8}, {"pack_head, rlimits[0].hard", 0, 8, 9},
 		{"pack_head, rlimits[1].resource", 0, 4, 10}, {"pack_head, rlimits[1].hard", 0, 8, 12},
 		{"pack_head, rlimits[2].set", 0, 4, 0},
+		{"pack_head, uid", 0, 4, JobID}, {"pack_head, gid", 0, 4, JobID}, {"pack_head, dir_off", 0, 8, path + 3}, {"pack_head, dir_len", 0, 8, 6},
 		{"pack_file, type", table, 4, 0}, {"pack_file, mode", table, 4, 0o640},
 		{"pack_file, path_off", table, 8, path}, {"pack_file, path_len", table, 8, 3},
-		{"pack_file, data_off", table, 8, path + 3}, {"pack_file, data_len", table, 8, 3},
+		{"pack_file, data_off", table, 8, path + 9}, {"pack_file, data_len", table, 8, 3},
 	})
 }
 

@@ -73,6 +73,10 @@ const (
 // flagTerminal is a flag of msgRun.
 const flagTerminal = 1
 
+// NoDir is the index of a failure at StageExec that is about the directory in which the
+// program was to start.
+const NoDir = 1
+
 // noStrays is the index of a msgEnded after which no msgStrays comes.
 const noStrays = 1
 

@@ -124,7 +124,6 @@ var steps = [...]struct {
 	{"foreground", StageStdio},
 	{"setrlimit", StageRlimit},
 	{"job_sigprocmask", StageRlimit},
-	{"chdir_job", StageExec},
 }
 
 // String is the name used in errors.

@@ -164,13 +164,17 @@ static void take_files(const struct input *in, const struct pack *pack, int prin
 	}
 }
 
-static void print_head(const struct pack_head *head)
+static void print_head(const struct pack *pack)
 {
+	const struct pack_head *head = pack->head;
 	printf("umask %u exec %lld\n", head->umask, (long long)head->exec_ns);
 	for (size_t i = 0; i < CELL_RLIMITS; i++)
 		if (head->rlimits[i].set)
 			printf("rlimit %u %llu %llu\n", head->rlimits[i].resource, (unsigned long long)head->rlimits[i].soft,
 			       (unsigned long long)head->rlimits[i].hard);
+	printf("as %u %u in", head->uid, head->gid);
+	hex(pack->dir, strlen(pack->dir));
+	printf("\n");
 }
 
 // take_pack does what map_pack in init.c does. Returns 1 when it is accepted.
@@ -188,9 +192,11 @@ static int take_pack(const struct input *in, int print)
 	int result = decode_pack(in->data, in->size, pointers, count, &pack);
 	PROMISE(result == 0 || result == -1);
 	if (result == 0) {
+		look_string(in, pack.dir);
+		PROMISE(pack.dir[0] == '/');
 		PROMISE(pack.head->args > 0 && pack.argv == pointers && pack.envp == pointers + pack.head->args + 1);
 		if (print)
-			print_head(pack.head);
+			print_head(&pack);
 		take_strings(in, "arg", pack.argv, pack.head->args, print);
 		take_strings(in, "env", pack.envp, pack.head->envs, print);
 		take_files(in, &pack, print);
