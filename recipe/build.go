@@ -25,7 +25,7 @@ import (
 // Builder makes images of recipes.
 type Builder struct {
 	Store   *image.Store
-	Images  sandbox.ImageFinder // the same store's, as jobs name them
+	Images  rootfs.Images // the same store's, as jobs name them
 	Run     func(ctx context.Context, job *sandbox.Job) (*sandbox.Result, error)
 	Resolve func(policy string, q policy.Request) (*policy.Grant, error)
 	Policy  string

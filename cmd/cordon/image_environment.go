@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"cordon/image"
+	"cordon/imageroots"
 	"cordon/recipe"
 	"cordon/sandbox"
 )
@@ -96,7 +97,7 @@ func (f *environmentFlags) build(cmd *cobra.Command, c *config, r *recipe.Recipe
 		return err
 	}
 	line := newStepLine(cmd.ErrOrStderr())
-	b := &recipe.Builder{Store: e.images, Images: imageRoots{e.images}, Run: e.run, Resolve: resolver{e.policies}.Resolve,
+	b := &recipe.Builder{Store: e.images, Images: imageroots.Store{Images: e.images}, Run: e.run, Resolve: resolver{e.policies}.Resolve,
 		Policy: f.limits.policy, Limits: f.limits.limits(cmd), Fresh: f.fresh, Progress: line.show}
 	if f.verbose {
 		b.Output = func(p []byte) { line.clear(); _, _ = cmd.ErrOrStderr().Write(p) }
