@@ -71,7 +71,8 @@ func (b *work) bringNPM(ctx context.Context, h *image.Held, words []string, dir 
 	if err := errors.Join(os.Mkdir(project, 0o700), os.WriteFile(filepath.Join(project, "package.json"), []byte("{\"private\": true}\n"), 0o600)); err != nil {
 		return nil, err
 	}
-	env := []string{"npm_config_cache=" + cache, "npm_config_ignore_scripts=true", "npm_config_audit=false", "npm_config_fund=false", "npm_config_update_notifier=false", "npm_config_omit_lockfile_registry_resolved=false"}
+	// Of what comes out of git npm would run what is in it.
+	env := []string{"npm_config_git=/bin/false", "npm_config_allow_git=none", "npm_config_cache=" + cache, "npm_config_ignore_scripts=true", "npm_config_audit=false", "npm_config_fund=false", "npm_config_update_notifier=false", "npm_config_omit_lockfile_registry_resolved=false"}
 	if err := tool(ctx, project, env, "npm", append([]string{"install", "--package-lock-only", "--ignore-scripts", "--"}, words...)...); err != nil {
 		return nil, fmt.Errorf("packages.npm: %w", err)
 	}

@@ -3,8 +3,8 @@ package recipe
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
+	"os"
 	"os/exec"
 	"regexp"
 	"slices"
@@ -28,6 +28,21 @@ exec python3 -m pip install --no-index --find-links /work/pip --only-binary :all
 const pipProbe = `import importlib.util, json, platform, sys
 print(json.dumps({"version": "%d.%d.%d" % sys.version_info[:3], "implementation": sys.implementation.name, "machine": platform.machine(),
     "libc": list(platform.libc_ver()), "pip": importlib.util.find_spec("pip") is not None}))`
+
+// pipAlone is pip where it can start no other program. A wheel may want a package at an
+// address of its choice, and of a source pip runs what is in it, to know its name: whatever
+// was said about wheels alone. That it cannot is tried first.
+const pipAlone = `import os, resource, runpy, sys
+resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+try:
+    os.fork()
+except BlockingIOError:
+    pass
+else:
+    os._exit(99)
+sys.argv = ["pip"] + sys.argv[1:]
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+`
 
 type python struct {
 	Version        string   `json:"version"`
@@ -59,19 +74,20 @@ func (b *work) bringPip(ctx context.Context, h *image.Held, words []string, dir 
 	if err != nil {
 		return nil, fmt.Errorf("packages.pip: %w", err)
 	}
-	program := []string{"pip3"}
-	if _, err := exec.LookPath("pip3"); err != nil {
-		if program = []string{"python3", "-m", "pip"}; exec.Command(program[0], "-m", "pip", "--version").Run() != nil {
-			return nil, errors.New("packages.pip: pip is not installed on this machine, which brings these packages: sudo apt-get install python3-pip")
-		}
+	own, err := exec.CommandContext(ctx, "python3", "-c", "import pip, sys; print(sys.executable)").Output()
+	if err != nil {
+		return nil, fmt.Errorf("packages.pip: pip is not installed on this machine, which brings these packages: sudo apt-get install python3-pip (%w)", err)
 	}
 	b.tell("pip: bringing packages")
-	all := append(slices.Concat(program[1:], []string{"download", "--quiet", "--disable-pip-version-check", "--no-input", "--dest", dir}, args), "--")
+	all := slices.Concat([]string{"-c", pipAlone, "download", "--quiet", "--disable-pip-version-check", "--no-input", "--progress-bar=off", "--dest", dir}, args, []string{"--"})
 	if !p.Pip {
 		all = append(all, "pip")
 	}
-	if err := tool(ctx, dir, []string{"PIP_ROOT_USER_ACTION=ignore"}, program[0], append(all, words...)...); err != nil {
+	if err := tool(ctx, dir, []string{"PIP_ROOT_USER_ACTION=ignore"}, strings.TrimSpace(string(own)), append(all, words...)...); err != nil {
 		return nil, fmt.Errorf("packages.pip: %w\nonly wheels are taken: a package that has none for this Python can be built by hand into one", err)
+	}
+	if err := onlyWheels(dir); err != nil {
+		return nil, err
 	}
 	return brought(dir, "pip")
 }
@@ -104,4 +120,18 @@ func (p *python) platforms() []string {
 		}
 	}
 	return append(out, "linux")
+}
+
+// onlyWheels: nothing else was brought.
+func onlyWheels(dir string) error {
+	all, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, f := range all {
+		if !strings.HasSuffix(f.Name(), ".whl") {
+			return fmt.Errorf("packages.pip: %q came, which is no wheel; a package wants it by an address of its own", f.Name())
+		}
+	}
+	return nil
 }
