@@ -69,7 +69,7 @@ func newBenchCommand() *cobra.Command {
 	flags.IntVar(&f.jobs, "jobs", 0, "so many `jobs` wait in the full queue of --service (default 10000)")
 	flags.Lookup("trace").NoOptDefVal = "1"
 	addFlags(flags)
-	for _, name := range []string{"listen", "socket", "allow-host", "state", "go-cache", "files-bytes", "files-ttl", "languages", "language-dir", "drain", "log-level", "parallel", "queue", "warm", "warm-most", "policies", "cpu-scale"} {
+	for _, name := range []string{"listen", "socket", "allow-host", "state", "go-cache", "files-bytes", "files-ttl", "languages", "language-dir", "drain", "log-level", "parallel", "queue", "warm", "warm-most", "image-templates", "policies", "cpu-scale"} {
 		_ = flags.MarkHidden(name)
 	}
 	return cmd

@@ -74,12 +74,14 @@ type config struct {
 	AuditLog    string `yaml:"audit-log"`    // file, or - for the standard output; empty: none
 	AuditSource string `yaml:"audit-source"` // on: with the source texts of jobs
 
-	Parallel int    `yaml:"parallel"`  // jobs that run at once
-	Queue    int    `yaml:"queue"`     // jobs that wait for a place, besides those that run
-	Warm     int    `yaml:"warm"`      // warm cells kept of each kind, at least
-	WarmMost int    `yaml:"warm-most"` // and at most; 0: four for each job that runs at once
-	Drain    string `yaml:"drain"`     // how long running jobs may go on at the end
-	LogLevel string `yaml:"log-level"` // the least that is logged
+	Parallel int `yaml:"parallel"`  // jobs that run at once
+	Queue    int `yaml:"queue"`     // jobs that wait for a place, besides those that run
+	Warm     int `yaml:"warm"`      // warm cells kept of each kind, at least
+	WarmMost int `yaml:"warm-most"` // and at most; 0: four for each job that runs at once
+
+	ImageTemplates int    `yaml:"image-templates"`
+	Drain          string `yaml:"drain"`     // how long running jobs may go on at the end
+	LogLevel       string `yaml:"log-level"` // the least that is logged
 }
 
 // noGoCache as the directory of Go's cache means: none.
@@ -139,6 +141,8 @@ var options = []option{
 	{"queue-parallel", "jobs of that queue that run at once; 0: as many as run at all", nil, func(c *config) *int { return &c.QueueParallel }},
 	{"queue-replicas", "copies of the queue that the servers of --queue-url keep", nil, func(c *config) *int { return &c.QueueReplicas }},
 	{"warm", "warm cells kept of each kind, at least; 0: none", nil, func(c *config) *int { return &c.Warm }},
+	{"image-templates", "images that are kept ready for jobs, at most: the one that was not used for the longest time makes room", nil,
+		func(c *config) *int { return &c.ImageTemplates }},
 	{"warm-most", "warm cells kept of each kind, at most: how many are of use is learned; 0: four for each of --parallel, 64 in all", nil,
 		func(c *config) *int { return &c.WarmMost }},
 }
@@ -146,7 +150,7 @@ var options = []option{
 func defaultConfig() config {
 	return config{Listen: "127.0.0.1:8080", State: defaultState(), FilesBytes: "1G", FilesTTL: "24h", BuildsBytes: "1G", QueueJobs: 100_000, QueueBytes: "1G", QueueTTL: "24h", QueueReplicas: 1, Role: roleAll, QueueLease: queue.DefaultLease.String(),
 		ResultsTTL: "24h", ResultsBytes: "1G", WebhookTTL: "24h", AuditSource: "off", CPUScale: "1", Drain: "30s", LogLevel: "info",
-		Parallel: runtime.NumCPU(), Queue: 256, Warm: 2}
+		Parallel: runtime.NumCPU(), Queue: 256, Warm: 2, ImageTemplates: 8}
 }
 
 // warmMost is what the pool may learn that it needs. A warm cell is worth some
@@ -325,7 +329,7 @@ func (c *config) check() error {
 	for _, n := range []struct {
 		name       string
 		value, min int
-	}{{"parallel", c.Parallel, 1}, {"queue", c.Queue, 0}, {"warm", c.Warm, 0}, {"warm-most", c.WarmMost, 0}} {
+	}{{"parallel", c.Parallel, 1}, {"queue", c.Queue, 0}, {"warm", c.Warm, 0}, {"warm-most", c.WarmMost, 0}, {"image-templates", c.ImageTemplates, 1}} {
 		if n.value < n.min || n.value > 4096 {
 			return fmt.Errorf("%s: %d given, allowed is %d to 4096", n.name, n.value, n.min)
 		}

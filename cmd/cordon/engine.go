@@ -157,7 +157,7 @@ func newEngine(ctx context.Context, o engineOptions) (*engine, error) {
 		if e.images, err = openImages(&o.config, nil); err != nil {
 			return nil, errors.Join(err, e.closeKept(), e.cgroups.Close(), os.Remove(e.base))
 		}
-		settings.Images = imageroots.Store{Images: e.images}
+		settings.Images, settings.ImageTemplates = imageroots.Store{Images: e.images}, o.config.ImageTemplates
 	}
 	settings.Tenants = shares(o.tenants)
 	e.runner = sandbox.New(settings)

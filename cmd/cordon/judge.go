@@ -72,7 +72,7 @@ func newJudgeCommand() *cobra.Command {
 	addFlags(flags)
 	parallel := flags.Lookup("parallel")
 	parallel.Usage, parallel.DefValue = "submissions that are judged at once; they share the processors, and their times suffer", "1"
-	for _, name := range []string{"listen", "socket", "allow-host", "state", "languages", "files-bytes", "files-ttl", "drain", "log-level", "queue", "warm", "warm-most"} {
+	for _, name := range []string{"listen", "socket", "allow-host", "state", "languages", "files-bytes", "files-ttl", "drain", "log-level", "queue", "warm", "warm-most", "image-templates"} {
 		_ = flags.MarkHidden(name)
 	}
 	return cmd

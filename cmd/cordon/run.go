@@ -51,7 +51,7 @@ func newRunCommand() *cobra.Command {
 	flags.BoolVar(&f.explain, "explain", false, "print what would be granted and stop")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no summary line")
 	addFlags(flags)
-	for _, name := range []string{"listen", "socket", "parallel", "queue", "warm", "warm-most", "overcommit", "drain", "go-cache"} {
+	for _, name := range []string{"listen", "socket", "parallel", "queue", "warm", "warm-most", "image-templates", "overcommit", "drain", "go-cache"} {
 		_ = flags.MarkHidden(name)
 	}
 	return cmd

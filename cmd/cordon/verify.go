@@ -58,7 +58,7 @@ func newVerifyCommand() *cobra.Command {
 	flags.StringArrayVar(&f.with, "with", nil, "with --markdown: a `file` that --json printed elsewhere, as a further column; may be repeated")
 	flags.IntVar(&f.tolerances, "tolerances", 0, "instead, measure so `often` how exactly limits are held and usage is told")
 	addFlags(flags)
-	for _, name := range []string{"listen", "socket", "state", "go-cache", "files-bytes", "files-ttl", "drain", "parallel", "queue", "warm", "warm-most", "languages", "language-dir", "cpu-scale"} {
+	for _, name := range []string{"listen", "socket", "state", "go-cache", "files-bytes", "files-ttl", "drain", "parallel", "queue", "warm", "warm-most", "image-templates", "languages", "language-dir", "cpu-scale"} {
 		_ = flags.MarkHidden(name)
 	}
 	return cmd

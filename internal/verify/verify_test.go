@@ -83,7 +83,7 @@ func TestMissing(t *testing.T) {
 			t.Errorf("%s: special, and there is no code for it", r.ID)
 		}
 	}
-	want := []string{"A-62", "A-63", "A-64", "A-65", "A-66"}
+	var want []string
 	if !slices.Equal(missing, want) {
 		t.Errorf("rows that wait for a part: %v, want %v", missing, want)
 	}

@@ -27,7 +27,7 @@ var outside = []string{
 	"signal(SIGINT, SIG_IGN);  // a terminal's Ctrl-C is for the daemon, which then lets go",
 	"syscall(SYS_rt_sigaction, number, action, NULL, sizeof(uint64_t));",
 	`prctl(PR_SET_NAME, "cordon-cell", 0, 0, 0);`,
-	"syscall(SYS_close_range, FD_DAEMON + 1, ~0U, 0);", // init does it again, as a step
+	"syscall(SYS_close_range, FD_DAEMON + 1, ~0U, 0);",                                     // init does it again, as a step
 	"if (chdir(order->pack->dir) < 0) { // where it starts, the job says, as it says what", // what comes of it is a verdict, as of execve
 	"extern int mount(const char *, const char *, const char *, unsigned long, const void *);",
 	"extern int umount2(const char *, int);",

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 extern char **environ;
@@ -53,6 +55,25 @@ static int status(int argc, char **argv)
 				say(keys[i], *value ? value : "none");
 	}
 	return file == NULL;
+}
+
+/* places NAME…: what stands there, and on what sort of file system. */
+static int places(int argc, char **argv)
+{
+	for (int i = 0; i < argc; i++) {
+		struct stat st;
+		struct statfs on;
+		if (lstat(argv[i], &st) < 0 || statfs(argv[i], &on) < 0) {
+			say(argv[i], error_name(errno));
+			continue;
+		}
+		char text[64];
+		const char *kind = S_ISDIR(st.st_mode) ? "directory" : S_ISLNK(st.st_mode) ? "link" : "file";
+		const char *type = on.f_type == 0x794c7630 ? "overlay" : on.f_type == 0x01021994 ? "tmpfs" : on.f_type == 0x9fa0 ? "proc" : "another";
+		snprintf(text, sizeof text, "%s %s", kind, type);
+		say(argv[i], text);
+	}
+	return 0;
 }
 
 /* secrets PID: what another process's directory in /proc would give away. */
@@ -166,6 +187,7 @@ static int set_user(int argc, char **argv)
 
 const struct victim look_victims[] = {
 	{"self", self},
+	{"places", places}, {"places", places},
 	{"status", status},
 	{"secrets", secrets},
 	{"list_descriptors", descriptors},
