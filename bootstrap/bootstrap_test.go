@@ -51,8 +51,18 @@ func TestNothingOfThisMachine(t *testing.T) {
 	if got := published(there, true); strings.Count(got, "near.example") != 3 || strings.Contains(got, "keys.gpg") {
 		t.Errorf("kept: %s", got)
 	}
-	args := o.arguments("/bin/mmdebstrap", there, []string{`Acquire::http::Proxy "http://proxy.example"`})
-	for _, want := range []string{"--include=gcc,g++", "--variant=apt", `--aptopt=Acquire::http::Proxy "http://proxy.example"`, "deb [signed-by=/keys.gpg] http://near.example/security trixie-security main"} {
+	p := o.arguments("/bin/mmdebstrap", there, []string{`Acquire::http::Proxy "http://me:secret@proxy.example"`})
+	args := p.args
+	if got := p.files["cordon-apt.conf"]; got != "Acquire::http::Proxy \"http://me:secret@proxy.example\";\n" {
+		t.Errorf("%q", got)
+	}
+	if got := p.files["cordon.list"]; !strings.Contains(got, "\ndeb [signed-by=/keys.gpg] http://near.example/security trixie-security main\n") {
+		t.Errorf("%q", got)
+	}
+	if all := strings.Join(args, " "); strings.Contains(all, "secret") || strings.Contains(all, "near.example") {
+		t.Errorf("everybody who lists processes sees it: %s", all)
+	}
+	for _, want := range []string{"--include=gcc,g++", "--variant=apt", "--aptopt=/tmp/cordon-apt.conf", "/tmp/cordon.list"} {
 		if !slices.Contains(args, want) {
 			t.Errorf("without %s: %q", want, args)
 		}

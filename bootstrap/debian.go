@@ -97,14 +97,7 @@ func Debian(ctx context.Context, s *image.Store, o Options) (a *image.Added, err
 		return nil, err
 	}
 	at := filepath.Join(bench.Dir(), "tmp")
-	err = os.Mkdir(at, 0o700)
-	if err == nil {
-		err = os.Chown(at, int(owners.First), int(owners.First))
-	}
-	if err == nil {
-		err = os.Chmod(at, 0o1777)
-	}
-	if err != nil {
+	if err := errors.Join(os.Mkdir(at, 0o700), plan.write(at), os.Chown(at, int(owners.First), int(owners.First)), os.Chmod(at, 0o1777)); err != nil {
 		return nil, err
 	}
 	return o.make(ctx, s, plan, stage(owners, plan.args), at)
@@ -112,8 +105,24 @@ func Debian(ctx context.Context, s *image.Store, o Options) (a *image.Added, err
 
 // plan is what mmdebstrap is told.
 type plan struct {
-	args []string
-	time time.Time
+	args  []string
+	files map[string]string // beside mmdebstrap: proxies may have passwords, which are for no list of processes
+	time  time.Time
+}
+
+// Files as mmdebstrap finds them in its /tmp.
+const (
+	waysFile    = "cordon-apt.conf"
+	sourcesFile = "cordon.list"
+)
+
+func (p *plan) write(dir string) error {
+	for name, text := range p.files {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (o *Options) plan(ctx context.Context, program, dir string) (*plan, error) {
@@ -137,31 +146,36 @@ func (o *Options) plan(ctx context.Context, program, dir string) (*plan, error) 
 		}
 		latest = time.Unix(seconds, 0)
 	}
-	return &plan{o.arguments(program, there, ways), latest}, nil
+	p := o.arguments(program, there, ways)
+	p.time = latest
+	return p, nil
 }
 
-func (o *Options) arguments(program string, there []source, ways []string) []string {
-	args := []string{program, "--mode=unshare", "--format=tar", "--skip=output/dev", "--variant=" + o.Variant}
+func (o *Options) arguments(program string, there []source, ways []string) *plan {
+	p := &plan{args: []string{program, "--mode=unshare", "--format=tar", "--skip=output/dev", "--variant=" + o.Variant}, files: map[string]string{}}
 	if len(o.Include) > 0 {
-		args = append(args, "--include="+strings.Join(o.Include, ","))
+		p.args = append(p.args, "--include="+strings.Join(o.Include, ","))
 	}
 	for _, w := range ways {
-		args = append(args, "--aptopt="+w)
+		p.files[waysFile] += w + ";\n"
+	}
+	if len(ways) > 0 {
+		p.args = append(p.args, "--aptopt=/tmp/"+waysFile)
 	}
 	hook := "--customize-hook="
 	if o.Variant == "extract" { // which has no others
 		hook = "--extract-hook="
 	}
-	args = append(args, hook+o.tidying(there), o.Suite, "-")
+	p.args = append(p.args, hook+o.tidying(there), o.Suite, "-", "/tmp/"+sourcesFile)
 	for _, s := range there {
-		args = append(args, s.line())
+		p.files[sourcesFile] += s.line() + "\n"
 	}
-	return args
+	return p
 }
 
 // tidying is the shell's: what is this machine's does not stay in the image.
 func (o *Options) tidying(there []source) string {
-	return `mkdir -p "$1/etc/apt" && rm -f "$1"/etc/apt/sources.list.d/0000* "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1/etc/resolv.conf" "$1/etc/hostname" && ` +
+	return `mkdir -p "$1/etc/apt" && rm -f "$1"/etc/apt/sources.list.d/00* "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1/etc/resolv.conf" "$1/etc/hostname" && ` +
 		`printf '%s' '` + published(there, o.KeepMirror) + `' > "$1/etc/apt/sources.list"`
 }
 

@@ -119,6 +119,9 @@ func (p *packer) open(from string, stdin io.Reader) (io.ReadCloser, error) {
 }
 
 func (p *packer) dir(root int, name string, f *os.File) error {
+	if strings.Count(name, "/") >= depthMax {
+		return rejected("more than %d directories in each other", depthMax)
+	}
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return err
@@ -214,6 +217,9 @@ func (p *packer) file(root int, name string, st *unix.Stat_t) error {
 	}
 	defer f.Close()
 	if err := unix.Fstat(int(f.Fd()), st); err != nil {
+		return err
+	}
+	if err := p.upper.take(st.Size); err != nil {
 		return err
 	}
 	h := p.header(name, tar.TypeReg, st)

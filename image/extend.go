@@ -23,6 +23,7 @@ type LayerOptions struct {
 	Env       []string // in addition to the image's
 	CreatedBy string
 	Without   []string // names that are not taken over, with all below them
+	MaxBytes  int64    // of files' content, at most: holes cost nothing where they were made; 0: any
 }
 
 // Extend makes an image of another and of what was changed in it: the upper directory of an
@@ -46,7 +47,7 @@ func (s *Store) Extend(ctx context.Context, base *Held, changed *os.File, o Laye
 			return nil, err
 		}
 	}
-	p := &packer{ctx: ctx, links: map[[2]uint64]string{}, upper: &upper{owners: s.owners, without: o.Without}}
+	p := &packer{ctx: ctx, links: map[[2]uint64]string{}, upper: &upper{owners: s.owners, without: o.Without, most: o.MaxBytes}}
 	h, err := g.layer(ctx, coming{size: -1, want: plain, open: func(context.Context) (io.ReadCloser, error) { return p.pack(changed), nil }})
 	if err != nil {
 		return nil, err
@@ -118,6 +119,19 @@ func (p *packer) pack(dir *os.File) io.ReadCloser {
 type upper struct {
 	owners  Owners
 	without []string
+	most    int64 // bytes that its files may have
+	bytes   int64
+}
+
+// take counts a file's bytes, holes among them.
+func (u *upper) take(n int64) error {
+	if u == nil || u.most == 0 {
+		return nil
+	}
+	if u.bytes += n; u.bytes > u.most || u.bytes < 0 {
+		return rejected("files of more than %d bytes, which is more than they can take up: they have holes", u.most)
+	}
+	return nil
 }
 
 func (u *upper) leavesOut(name string) bool { return u != nil && slices.Contains(u.without, name) }

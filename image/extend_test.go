@@ -118,6 +118,20 @@ func TestExtend(t *testing.T) {
 	if again, err := s.Extend(t.Context(), base, upper, LayerOptions{CreatedBy: "a test", Env: []string{"A=new", "B=b"}, Without: []string{"proc"}}); err != nil || again.ID != a.ID {
 		t.Errorf("%+v, %v", again, err)
 	}
+	if _, err := s.Extend(t.Context(), base, upper, LayerOptions{MaxBytes: 10}); err == nil || !strings.Contains(err.Error(), "holes") {
+		t.Errorf("more than can be there was taken: %v", err)
+	}
+	deep := at("up" + strings.Repeat("/d", depthMax+1))
+	must(os.MkdirAll(deep, 0o755))
+	if _, err := s.Extend(t.Context(), base, upper, LayerOptions{}); err == nil || !strings.Contains(err.Error(), "in each other") {
+		t.Errorf("too deep a tree was taken: %v", err)
+	}
+	must(os.RemoveAll(at("up/d")))
+	must(os.WriteFile(at("up/.wh.etc"), nil, 0o644))
+	if _, err := s.Extend(t.Context(), base, upper, LayerOptions{}); err == nil || !strings.Contains(err.Error(), ".wh.etc") {
+		t.Errorf("a name that would be a whiteout was taken: %v", err)
+	}
+	must(os.Remove(at("up/.wh.etc")))
 	must(unix.Setxattr(at("up/full"), "user.overlay.redirect", []byte("/etc"), 0))
 	if _, err := s.Extend(t.Context(), base, upper, LayerOptions{}); err == nil || !strings.Contains(err.Error(), "user.overlay.redirect") {
 		t.Errorf("a redirection was taken: %v", err)

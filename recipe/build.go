@@ -78,14 +78,14 @@ func (b *Builder) Build(ctx context.Context, r *Recipe, name string) (*Built, er
 	if err != nil {
 		return nil, fmt.Errorf("base: %w", err)
 	}
-	w := &work{Builder: b, recipe: r, phases: r.phases(), env: r.variables(), names: base.Names, now: base}
+	w := &work{Builder: b, recipe: r, phases: r.phases(), env: r.variables(), names: base.Names, now: base, name: name}
 	defer func() { _ = w.now.Close() }() // locks, which the end of the process takes as well
 	grant, err := w.grant()
 	if err != nil {
 		return nil, err
 	}
 	w.keys = keys(base.ID, w.env, grant, w.phases)
-	return w.build(ctx, name)
+	return w.build(ctx)
 }
 
 // work is one build.
@@ -96,6 +96,8 @@ type work struct {
 	keys   []string
 	env    []string
 	names  []string    // of the base, by which the policy knows it
+	disk   int64       // that a cell may fill
+	name   string      // of the image
 	now    *image.Held // what there is so far
 	out    Built
 }
@@ -110,6 +112,7 @@ func (w *work) grant() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	w.disk = g.Limits.DiskBytes
 	text, err := json.Marshal(struct {
 		Arch  string
 		Grant *policy.Grant
@@ -121,7 +124,7 @@ func (w *work) grant() (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-func (w *work) build(ctx context.Context, name string) (*Built, error) {
+func (w *work) build(ctx context.Context) (*Built, error) {
 	done, err := w.find()
 	if err != nil {
 		return nil, err
@@ -137,7 +140,7 @@ func (w *work) build(ctx context.Context, name string) (*Built, error) {
 			return nil, err
 		}
 	}
-	if err := w.Store.Name(w.now.Image, name); err != nil {
+	if err := w.Store.Name(w.now.Image, w.name); err != nil {
 		return nil, err
 	}
 	if w.out.Image, err = w.Store.Get(image.Ref{Prefix: strings.TrimPrefix(w.now.ID, "sha256:")}); err != nil {
@@ -187,7 +190,11 @@ func (w *work) rest(ctx context.Context) error {
 	for i := done; i < len(w.phases); i++ {
 		p := &w.phases[i]
 		w.tell(p.title())
-		made, err := w.phase(ctx, p)
+		name := "" // the last one has it from the beginning, so that nobody takes it for left over
+		if i == len(w.phases)-1 {
+			name = w.name
+		}
+		made, err := w.phase(ctx, p, name)
 		if err != nil {
 			return err
 		}
@@ -205,7 +212,7 @@ func (w *work) rest(ctx context.Context) error {
 }
 
 // phase brings what one part wants, and runs it in a cell.
-func (w *work) phase(ctx context.Context, p *phase) (made *image.Added, err error) {
+func (w *work) phase(ctx context.Context, p *phase, name string) (made *image.Added, err error) {
 	bench, err := w.Store.Workbench()
 	if err != nil {
 		return nil, err
@@ -243,7 +250,7 @@ func (w *work) phase(ctx context.Context, p *phase) (made *image.Added, err erro
 	job.Command = append([]string{"sh", "-c", script, "sh"}, args...)
 	job.Changed = func(upper *os.File) (err error) {
 		w.tell(p.Kind + ": making the layer")
-		made, err = w.Store.Extend(ctx, w.now, upper, image.LayerOptions{Env: w.env, CreatedBy: "cordon image build, " + p.title(), Without: rootfs.Own()})
+		made, err = w.Store.Extend(ctx, w.now, upper, image.LayerOptions{Name: name, Env: w.env, MaxBytes: w.disk, CreatedBy: "cordon image build, " + p.title(), Without: rootfs.Own()})
 		return err
 	}
 	w.tell(p.Kind + ": running in a cell")

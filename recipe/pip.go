@@ -3,9 +3,11 @@ package recipe
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -28,6 +30,11 @@ exec python3 -m pip install --no-index --find-links /work/pip --only-binary :all
 const pipProbe = `import importlib.util, json, platform, sys
 print(json.dumps({"version": "%d.%d.%d" % sys.version_info[:3], "implementation": sys.implementation.name, "machine": platform.machine(),
     "libc": list(platform.libc_ver()), "pip": importlib.util.find_spec("pip") is not None}))`
+
+// pipOwn says where this machine's Python is, with its pip.
+const pipOwn = `import pip, sys
+print(sys.executable)
+`
 
 // pipAlone is pip where it can start no other program. A wheel may want a package at an
 // address of its choice, and of a source pip runs what is in it, to know its name: whatever
@@ -74,22 +81,28 @@ func (b *work) bringPip(ctx context.Context, h *image.Held, words []string, dir 
 	if err != nil {
 		return nil, fmt.Errorf("packages.pip: %w", err)
 	}
-	own, err := exec.CommandContext(ctx, "python3", "-c", "import pip, sys; print(sys.executable)").Output()
+	// What is called python3 may start another one: that has to be done before.
+	own, alone := filepath.Join(dir, "scripts", "own.py"), filepath.Join(dir, "scripts", "alone.py")
+	wheels := filepath.Join(dir, "wheels")
+	if err := errors.Join(os.Mkdir(filepath.Dir(own), 0o700), os.Mkdir(wheels, 0o700), os.WriteFile(own, []byte(pipOwn), 0o600), os.WriteFile(alone, []byte(pipAlone), 0o600)); err != nil {
+		return nil, err
+	}
+	program, err := exec.CommandContext(ctx, "python3", own).Output()
 	if err != nil {
 		return nil, fmt.Errorf("packages.pip: pip is not installed on this machine, which brings these packages: sudo apt-get install python3-pip (%w)", err)
 	}
 	b.tell("pip: bringing packages")
-	all := slices.Concat([]string{"-c", pipAlone, "download", "--quiet", "--disable-pip-version-check", "--no-input", "--progress-bar=off", "--dest", dir}, args, []string{"--"})
+	all := slices.Concat([]string{alone, "download", "--quiet", "--disable-pip-version-check", "--no-input", "--progress-bar=off", "--dest", wheels}, args, []string{"--"})
 	if !p.Pip {
 		all = append(all, "pip")
 	}
-	if err := tool(ctx, dir, []string{"PIP_ROOT_USER_ACTION=ignore"}, strings.TrimSpace(string(own)), append(all, words...)...); err != nil {
+	if err := tool(ctx, wheels, []string{"PIP_ROOT_USER_ACTION=ignore"}, strings.TrimSpace(string(program)), append(all, words...)...); err != nil {
 		return nil, fmt.Errorf("packages.pip: %w\nonly wheels are taken: a package that has none for this Python can be built by hand into one", err)
 	}
-	if err := onlyWheels(dir); err != nil {
+	if err := onlyWheels(wheels); err != nil {
 		return nil, err
 	}
-	return brought(dir, "pip")
+	return brought(wheels, "pip")
 }
 
 // arguments say which wheels fit.

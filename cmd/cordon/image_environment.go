@@ -135,6 +135,9 @@ func (f *environmentFlags) print(cmd *cobra.Command, b *recipe.Built) error {
 		}
 		fmt.Fprintf(w, "%s %s: %s\n", shortID("sha256:"+p.Key), how, plainText(p.What))
 	}
+	if n := len(b.Notes); n > 0 {
+		fmt.Fprintf(w, "%d entries are not as they were made, such as %q: %s; --json has them\n", n, b.Notes[0].Entry, plainText(b.Notes[0].Note))
+	}
 	fmt.Fprintf(w, "%s %s: %d layers, %v\n", b.ID, strings.Join(b.Names, " "), len(b.Layers), size(b.Bytes()))
 	return nil
 }
