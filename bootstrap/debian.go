@@ -206,6 +206,10 @@ func (o *Options) make(ctx context.Context, s *image.Store, p *plan, c *exec.Cmd
 	if err != nil {
 		_ = c.Process.Kill() // it has ended, or it is of no use any more
 	}
+	var failed *failedError
+	if errors.As(err, &failed) {
+		err = failed
+	}
 	return a, errors.Join(err, from.wait(err != nil))
 }
 
@@ -319,8 +323,14 @@ func (l *listener) failure(err error) error {
 	case strings.Contains(text, "Unable to locate package"):
 		hint = "; see the names of --include"
 	}
-	return fmt.Errorf("mmdebstrap failed, and nothing of the image was kept: %w: %s%s", err, why, hint)
+	return &failedError{fmt.Errorf("mmdebstrap failed, and nothing of the image was kept: %w: %s%s", err, why, hint)}
 }
+
+// failedError is mmdebstrap's own failure, which is not the archive's that it was to write.
+type failedError struct{ error }
+
+// Unwrap gives how it ended.
+func (e *failedError) Unwrap() error { return e.error }
 
 // said is an error of a program with what it said.
 func said(err error) error {
