@@ -48,7 +48,7 @@ func (s *Server) runElsewhere(ctx context.Context, body []byte) (*RunResult, *Pr
 		return nil, p
 	}
 	submission := queue.Submission{ID: job.ID, Tenant: tenant, Request: body, Priority: queue.High, TTL: min(directWait, s.config.Jobs.TTL),
-		Files: len(k.held) + len(k.names), Names: k.names, Needs: s.needs(request, ""), Brief: true, Most: s.queueOf(tenant)}
+		Files: len(k.held) + len(k.names), Names: k.names, Needs: s.needs(job, request, ""), Brief: true, Most: s.queueOf(tenant)}
 	if p := s.config.Jobs.promised(job, &submission); p != nil {
 		return nil, p
 	}

@@ -79,7 +79,7 @@ func (s *Server) enqueue(ctx context.Context, in *submitInput) (queue.Record, *P
 	}
 	submission := queue.Submission{ID: job.ID, Tenant: tenant, Request: in.RawBody, Priority: queue.Normal, RetrySafe: request.RetrySafe,
 		TTL: s.config.Jobs.TTL, Files: len(k.held) + len(k.names), Key: in.Key, Most: s.queueOf(tenant),
-		Needs: s.needs(&request.RunRequest, request.Arch), Names: k.names}
+		Needs: s.needs(job, &request.RunRequest, request.Arch), Names: k.names}
 	if request.Interactive != nil { // clients attach to the service that took it in
 		submission.Needs.Service = s.config.Jobs.Queue.Service()
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"cordon/queue"
+	"cordon/sandbox"
 )
 
 // architectures are those that a job may ask for, as Go has their names.
@@ -13,10 +14,14 @@ var architectures = []string{"amd64", "arm64", "riscv64", "ppc64le", "s390x", "l
 
 // needs are what a service must have to run what a request asks for. The request was
 // checked: its languages are known.
-func (s *Server) needs(r *RunRequest, arch string) queue.Needs {
+func (s *Server) needs(j *sandbox.Job, r *RunRequest, arch string) queue.Needs {
 	n := queue.Needs{Policy: r.Policy, Arch: arch}
 	if n.Policy == "" {
 		n.Policy = DefaultPolicy
+	}
+	// A service that is alone finds out when it runs the job: images come and go meanwhile.
+	if j.Image != nil && !s.config.Jobs.Queue.Alone() {
+		n.Images = []string{j.Image.Needed}
 	}
 	add := func(name string) {
 		if name == "" {

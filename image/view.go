@@ -128,8 +128,8 @@ const mostLinks = 40 // path_resolution(7)
 
 // follow resolves a name, links and all.
 func (v *View) follow(name string) (seen, error) {
-	links, done, rest := 0, ".", strings.Split(path.Clean("/"+name), "/")
-	at := seen{name: ".", mode: fs.ModeDir}
+	links, done, rest := 0, ".", strings.Split(name, "/")
+	at := seen{mode: fs.ModeDir}
 	for len(rest) > 0 {
 		part := rest[0]
 		rest = rest[1:]

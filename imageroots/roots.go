@@ -32,7 +32,22 @@ func (r Store) Find(name string) (*rootfs.ImageInfo, error) {
 	if err != nil {
 		return nil, err
 	}
-	return infoOf(i)
+	info, err := infoOf(i)
+	if err != nil {
+		return nil, err
+	}
+	if named := nameOf(ref); named != "" {
+		info.Asked = named
+	}
+	return info, nil
+}
+
+// nameOf is a reference as every service writes it; "" for one that is by an id's beginning.
+func nameOf(ref image.Ref) string {
+	if ref.Digest != "" && ref.Name != "" {
+		return ref.Name + "@" + ref.Digest
+	}
+	return cmp.Or(ref.Name, ref.Digest)
 }
 
 // List is every image. One that is damaged is left out: to name it says so.

@@ -11,6 +11,7 @@ type Needs struct {
 	Policy    string   `json:"policy,omitempty"`
 	Languages []string `json:"languages,omitempty"`
 	Arch      string   `json:"arch,omitempty"`    // as GOARCH has it
+	Images    []string `json:"images,omitempty"`  // by one of the names that a service has for each
 	Memory    int64    `json:"memory,omitempty"`  // that is promised to it
 	Service   string   `json:"service,omitempty"` // the name of the one that has to run it
 }
@@ -20,6 +21,7 @@ type Abilities struct {
 	Policies  []string `json:"policies"`
 	Languages []string `json:"languages"` // their ids
 	Arch      string   `json:"arch"`
+	Images    []string `json:"images,omitempty"` // all names of each that it had at its start
 	Memory    int64    `json:"memory,omitempty"` // that jobs may be promised together; 0: any
 }
 
@@ -34,6 +36,11 @@ func (a *Abilities) lacks(n *Needs) (out []string) {
 	for _, l := range n.Languages {
 		if !slices.Contains(a.Languages, l) {
 			out = append(out, "language "+l)
+		}
+	}
+	for _, i := range n.Images {
+		if !slices.Contains(a.Images, i) {
+			out = append(out, "image "+i)
 		}
 	}
 	if n.Arch != "" && n.Arch != a.Arch {

@@ -20,6 +20,7 @@ type ImageInfo struct {
 	User, Dir       string
 	Platform        string
 	Layers          int
+	Elsewhere       bool // it is on other machines, and nothing more is known of it here
 	Bytes           int64
 	Added           time.Time
 }

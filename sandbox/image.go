@@ -14,9 +14,10 @@ import (
 // JobImage is the image that a job runs on, with what its configuration says of a job.
 type JobImage struct {
 	policy.Image
-	Env  []string   // its variables, and of its user the home and the name
-	User *cell.User // who the job is, where it has a range of ids; nil: root
-	Dir  string     // where the run starts; "": /work
+	Needed string     // the name by which another service can find it
+	Env    []string   // its variables, and of its user the home and the name
+	User   *cell.User // who the job is, where it has a range of ids; nil: root
+	Dir    string     // where the run starts; "": /work
 }
 
 // baseEnv is what each program of the job has, on the job's root.

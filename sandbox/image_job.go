@@ -39,6 +39,12 @@ func (j *Job) UseImage(images rootfs.Images, q ImageRequest) error {
 	if err := j.imageDir(&q, info.Dir); err != nil {
 		return err
 	}
+	if info.Elsewhere { // who runs the job decides the rest
+		if len(j.Command) == 0 {
+			j.Command = []string{q.Name}
+		}
+		return nil
+	}
 	if len(j.Command) == 0 {
 		j.Command = slices.Concat(info.Entrypoint, info.Cmd)
 		if err := plainWords(j.Command); err != nil {
@@ -76,7 +82,7 @@ func (j *Job) FindImage(images rootfs.Images, name string) (*rootfs.ImageInfo, e
 		return nil, &InvalidError{"image", err.Error()}
 	}
 	j.Image = &JobImage{Image: info.Image}
-	j.Image.Asked = name
+	j.Image.Needed, j.Image.Asked = info.Asked, name
 	for _, kv := range info.Env {
 		if i := strings.IndexByte(kv, '='); i > 0 && !strings.ContainsRune(kv, 0) {
 			j.Image.Env = append(j.Image.Env, kv)

@@ -39,3 +39,29 @@ func (f *runFlags) onImage(j *sandbox.Job, e *engine) error {
 	}
 	return err
 }
+
+// imageNames are those that other services of the queue know the images by that are here.
+func (e *engine) imageNames() (names []string) {
+	if e.images == nil {
+		return nil
+	}
+	all, err := imageroots.Store{Images: e.images}.List()
+	if err != nil { // what cannot be read no job runs on
+		return nil
+	}
+	for _, i := range all {
+		names = append(append(names, i.ID), i.Names...)
+	}
+	return names
+}
+
+// imagesElsewhere are the names of those that the services have which run jobs.
+func (e *engine) imagesElsewhere() (names []string) {
+	if e.queue == nil {
+		return nil
+	}
+	for _, w := range e.queue.Living() {
+		names = append(names, w.Abilities.Images...)
+	}
+	return names
+}

@@ -162,6 +162,7 @@ func (e *engine) abilities(c *config) *queue.Abilities {
 			a.Languages = append(a.Languages, l.ID)
 		}
 	}
+	a.Images = e.imageNames()
 	return a
 }
 

@@ -150,6 +150,7 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, log 
 		}
 	} else {
 		settings.Languages = &languagesElsewhere{e.languages, e.queue}
+		settings.Images = imageroots.Elsewhere{Names: e.imagesElsewhere}
 	}
 	switch {
 	case e.shared != nil:
