@@ -103,7 +103,7 @@ func killBootstrap(t *testing.T, state string) {
 		t.Fatal(err)
 	}
 	_ = c.Wait() // it was killed
-	for deadline := time.Now().Add(time.Minute); strings.Contains(commandLines(t), "mmdebstrap"); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); strings.Contains(commandLines(t), "--variant=essential"); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("processes go on:\n%s", commandLines(t))
 		}

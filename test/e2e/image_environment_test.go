@@ -99,7 +99,7 @@ func TestImageEnvironment(t *testing.T) {
 		want  []string
 	}{
 		"a step": {"steps: [echo one, 'echo to out; echo to err >&2; exit 3', echo never]", nil, []string{"steps[1]", "exit 3", "to out", "to err", "exit code 3"}},
-		"time":   {"steps: [sleep 60]", []string{"--wall-time", "500ms"}, []string{"steps[0]", "wall_limit"}},
+		"time":   {"steps: [sleep 60]", []string{"--wall-time", "3s"}, []string{"steps[0]", "wall_limit"}},
 		"memory": {"steps: ['dd if=/dev/zero of=/big bs=1M count=100']", []string{"--memory", "32M", "--disk", "32M"}, []string{"steps[0]"}},
 		"policy": {"steps: [echo one]", []string{"--policy", "judge"}, []string{"id_range", "writable_root"}},
 		"apt":    {"packages: {apt: [hello]}", nil, []string{"packages.apt", "no release of Debian"}},
