@@ -206,7 +206,12 @@ func (w *work) rest(ctx context.Context) error {
 			return err
 		}
 		w.out.Phases = append(w.out.Phases, Phase{p.title(), w.keys[i], false})
-		w.out.Notes = append(w.out.Notes, made.Notes...)
+		own := made.Layers[len(made.Layers)-1].DiffID
+		for _, n := range made.Notes {
+			if n.Layer == own || n.Layer == "" { // not of the base
+				w.out.Notes = append(w.out.Notes, n)
+			}
+		}
 	}
 	return nil
 }
