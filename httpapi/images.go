@@ -42,7 +42,7 @@ func (s *Server) listImages(ctx context.Context, _ *empty) (*answer[ImageList], 
 		return nil, problem(CodeInternal, "", err.Error())
 	}
 	for _, i := range all {
-		info := ImageInfo{ID: i.ID, Names: i.Tags, Policies: s.policiesOf(tenantOf(ctx), i), Platform: i.Platform, Layers: i.Layers, Bytes: i.Bytes,
+		info := ImageInfo{ID: i.ID, Names: append([]string{}, i.Tags...), Policies: s.policiesOf(tenantOf(ctx), i), Platform: i.Platform, Layers: i.Layers, Bytes: i.Bytes,
 			Added: i.Added, Command: append(append([]string{}, i.Entrypoint...), i.Cmd...), User: i.User, WorkingDir: i.Dir}
 		if len(info.Policies) > 0 {
 			out.Images = append(out.Images, info)

@@ -144,6 +144,9 @@ func (j *Job) imageDir(q *ImageRequest, configured string) error {
 
 // imageUser finds who the job is in its image: for one that may be anybody there.
 func (j *Job) imageUser(asked, configured string, root *rootfs.Image) error {
+	if root.IDs.Count == 0 { // it will be refused: this host has no users to give
+		return nil
+	}
 	field, text := "user", asked
 	if text == "" {
 		field, text = "image", configured
@@ -164,9 +167,13 @@ func (j *Job) imageUser(asked, configured string, root *rootfs.Image) error {
 		}
 		id.GID = g.id
 	}
+	most := root.IDs.Count // where they are fewer than nobody's, the last stands for that
+	if most <= nobody {
+		most--
+	}
 	for _, n := range []uint32{id.UID, id.GID} {
-		if count := root.IDs.Count; count > 0 && n != nobody && int(n) >= min(count, nobody+2) || n > nobody+1 {
-			return &InvalidError{field, fmt.Sprintf("%q: id %d lies beyond the %d that this host has for users of images", text, n, count)}
+		if int64(n) >= int64(most) && n != nobody {
+			return &InvalidError{field, fmt.Sprintf("%q: id %d lies beyond the %d that this host has for users of images", text, n, most)}
 		}
 	}
 	j.Image.User = &id

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"golang.org/x/sys/unix"
@@ -178,7 +179,11 @@ func TestOnImageRange(t *testing.T) {
 	for user, ids := range map[string]string{"www": "33 33 33 34 34 34", "33": "33 33 33 34 34 34", "www:web": "33 33 33 35 35 35", "7:8": "7 7 7 8 8 8", ":web": "0 0 0 35 35 35"} {
 		j := g.on(t, ImageRequest{Name: "web:1", Range: true, User: user}, "ci", "ids ; put /work/f/x x ; put /dev/stdout +")
 		j.Files = []File{{Path: "f/y", Mode: 0o644, Data: []byte("y")}}
+		j.Outputs = []string{"f/*"}
 		g.says(t, j, "ids "+ids+" 0", "put ok", "+put ok")
+		if r := g.run(t, j); len(r.Files) != 2 || string(r.Files[0].Data) != "x" {
+			t.Errorf("outputs: %+v", r.Files)
+		}
 	}
 	g.sound(t)
 }
@@ -353,13 +358,16 @@ func TestOnImageTemplates(t *testing.T) {
 		t.Errorf("%+v, %v; want a layer in use", r, err)
 	}
 	// Who is not asked for any more is let go of by itself.
-	imageIdle = 0
-	defer func() { imageIdle = defaultIdle }()
+	idle := func(d time.Duration) {
+		g.pool.mu.Lock()
+		defer g.pool.mu.Unlock()
+		imageIdle = d
+	}
+	defer idle(imageIdle)
+	idle(0)
 	g.says(t, g.on(t, ImageRequest{Name: "c:1"}, "default", "cat /own"), "cat c:1")
 	eventually(t, "the idle one goes", func() bool { return servers() < 2 })
 }
-
-var defaultIdle = imageIdle
 
 func orFirst(a, b *image.Image) *image.Image {
 	if a != nil {
@@ -380,7 +388,7 @@ func TestOnImageRefused(t *testing.T) {
 		{ImageRequest{User: "x"}, "user"}, {ImageRequest{Dir: "/x"}, "working_dir"}, {ImageRequest{Name: "web:1", Dir: "x"}, "working_dir"},
 		{ImageRequest{Name: "web:1", User: "www"}, "user"}, {ImageRequest{Name: "web:1", User: "none", Range: true}, "user"}, {ImageRequest{Name: "web:1", User: "0:none", Range: true}, "user"},
 		{ImageRequest{Name: "web:1", Range: true}, "image"}, {ImageRequest{Name: "web:1"}, "image"},
-		{ImageRequest{Name: "web:1", User: "4000000", Range: true}, "user"}, {ImageRequest{Name: "web:1", User: "0\n", Range: true}, "user"},
+		{ImageRequest{Name: "web:1", User: "4000000", Range: true}, "user"}, {ImageRequest{Name: "web:1", User: "65535:65536", Range: true}, "user"}, {ImageRequest{Name: "web:1", User: "0\n", Range: true}, "user"},
 	} {
 		j := &Job{Command: []string{"x"}}
 		if c.q == (ImageRequest{Name: "web:1"}) {
@@ -413,6 +421,23 @@ func TestOnImageRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.says(t, j, "ids 1000 1000 1000 1000 1000 1000 0")
+	// The same, of an image whose root was made before, and has no fork server any more.
+	g.pool.mu.Lock()
+	for _, k := range g.pool.kinds {
+		g.pool.end(k)
+	}
+	g.pool.mu.Unlock()
+	g.pool.fillers.Wait()
+	if err := os.Rename(layer, layer+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := g.Run(t.Context(), j); !errors.As(err, &wrong) || wrong.Field != "image" {
+		t.Errorf("a layer is missing of a root that is known: %v", err)
+	}
+	if err := os.Rename(layer+"-away", layer); err != nil {
+		t.Fatal(err)
+	}
+	g.says(t, j, "ids 1000 1000 1000 1000 1000 1000 0")
 }
 
 // TestOnImageSingleID: without subordinate ids an image is a root all the same, and nobody
@@ -424,6 +449,9 @@ func TestOnImageSingleID(t *testing.T) {
 	j := g.on(t, ImageRequest{Name: "web:1", Range: true}, "dev", "ids")
 	if _, err := g.Run(t.Context(), j); !errors.Is(err, ErrUnsupportedHost) {
 		t.Errorf("root on a host without ids: %v", err)
+	}
+	if err := (&Job{}).imageUser("www", "", &rootfs.Image{}); err != nil {
+		t.Errorf("a user where there are none to give: %v", err) // the host is what is wrong
 	}
 }
 

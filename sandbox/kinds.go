@@ -57,7 +57,7 @@ func (p *pool) kind(g *policy.Grant) (*kind, error) {
 	if p.closed {
 		return nil, ErrShuttingDown
 	}
-	base, err := p.base(g.Root, nil)
+	base, err := p.base(g.Root)
 	if err != nil {
 		return nil, err
 	}
@@ -65,8 +65,10 @@ func (p *pool) kind(g *policy.Grant) (*kind, error) {
 	name := base.plan.Key + "-" + program.Digest
 	k := p.kinds[name]
 	if k == nil {
-		if base, err = p.base(g.Root, base); err != nil { // an image is held from now on
-			return nil, err
+		if base.held == nil {
+			if base.held, err = p.holdImage(g.Root); err != nil {
+				return nil, err
+			}
 		}
 		p.makeRoomForImage(g.Root)
 		// Most jobs of a kind have the same limits: cells are made for those of the first.
@@ -108,27 +110,20 @@ type base struct {
 	held rootfs.HeldImage // nil: the root has no image, or it is not held
 }
 
-// base looks at the host, or at the image, the first time that a root is asked for. It is
-// made again when the service starts anew, or when too many others were asked for. With one
-// that was made before, its image is held. Under the lock.
-func (p *pool) base(root policy.Root, before *base) (*base, error) {
+// base looks at the host, or at the image, the first time that a root is asked for, and
+// the image is held then. It is made again when the service starts anew, or when too many
+// others were asked for. Under the lock.
+func (p *pool) base(root policy.Root) (*base, error) {
 	wanted := fmt.Sprintf("%s %t %q %s %t", root.Kind, root.Writable, root.Dirs, root.Image, root.IDRange)
-	b := p.plans[wanted]
-	if b != nil && (before == nil || root.Kind != policy.RootImage || before.held != nil) {
-		if before != nil {
-			return before, nil
-		}
+	if b := p.plans[wanted]; b != nil {
 		return &base{b.plan, b.ids, nil}, nil
 	}
 	held, err := p.holdImage(root)
 	if err != nil {
 		return nil, err
 	}
-	if b != nil {
-		return &base{b.plan, b.ids, held}, nil
-	}
 	host := p.config.Host
-	b = &base{}
+	b := &base{}
 	if held != nil {
 		if host.Image, err = p.imageRoot(root, held); err != nil {
 			closeImage(held)

@@ -2,10 +2,12 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"cordon/internal/testkit"
 )
@@ -112,4 +114,42 @@ func (s *service) refuses(t *testing.T, job object, code, words string) {
 	if err := json.Unmarshal(answer, &p); err != nil || p.Code != code || !strings.Contains(p.Detail, words) {
 		t.Errorf("%v: %s; want %s with %q", job, answer, code, words)
 	}
+}
+
+// TestImageFleet: a service that runs nothing takes jobs on images that only a worker has, and one
+// on an image that nobody has waits, and says for what.
+func TestImageFleet(t *testing.T) {
+	top := t.TempDir()
+	secret, state, saved := filepath.Join(top, "secret"), filepath.Join(top, "worker"), filepath.Join(top, "saved.tar")
+	text := testkit.Saved(t, "tools:1", nil, testkit.Archive(t, testkit.Regular("tool", 0o755, 0, string(testkit.Tool(t)))))
+	if err := errors.Join(os.WriteFile(secret, []byte(strings.Repeat("s", 40)), 0o600), os.WriteFile(saved, text, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { images(t, state, "remove", "tools:1") })
+	if out, told, status := images(t, state, "import", saved); status != 0 {
+		t.Fatal(out, told)
+	}
+	at := freePort(t)
+	d := testkit.StartDaemonIn(t, filepath.Join(top, "api"), "--role", "api", "--queue-listen", at, "--queue-secret", secret, "--languages", "sh")
+	testkit.StartDaemonIn(t, state, "--role", "worker", "--queue-url", "nats://"+at, "--queue-secret", secret, "--languages", "sh")
+	s := newService(d.URL, d.Token)
+	for _, job := range []object{{"image": "tools:1", "command": []string{"/tool", "ids"}}, {"image": "tools:1", "policy": "ci", "id_range": true, "command": []string{"/tool", "ids"}}} {
+		id := "1000 1000 1000 1000 1000 1000 0"
+		if job["id_range"] != nil {
+			id = "0 0 0 0 0 0 0"
+		}
+		if r := s.run(t, job); r.Verdict != "ok" || r.Stdout != "ids "+id+"\n" {
+			t.Errorf("%v: %s (%s) %q", job, r.Verdict, r.Message, r.Stdout)
+		}
+	}
+	waits := s.submit(t, object{"image": "none:1", "command": []string{"x"}})
+	for path, words := range map[string]string{"/v1/jobs/" + waits.ID: "image none:1", "/v1/images": `"tools:1"`} {
+		var answer []byte
+		for deadline := time.Now().Add(time.Minute); !strings.Contains(string(answer), words); time.Sleep(20 * time.Millisecond) {
+			if _, _, answer = s.send(t, "GET", path, s.token, nil); time.Now().After(deadline) {
+				t.Fatalf("%s: %s", path, answer)
+			}
+		}
+	}
+	s.send(t, "DELETE", "/v1/jobs/"+waits.ID, s.token, nil)
 }
