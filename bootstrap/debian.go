@@ -4,17 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
-
-	"golang.org/x/sys/unix"
 
 	"cordon/image"
 )
@@ -103,88 +98,6 @@ func Debian(ctx context.Context, s *image.Store, o Options) (a *image.Added, err
 	return o.make(ctx, s, plan, stage(owners, plan.args), at)
 }
 
-// plan is what mmdebstrap is told.
-type plan struct {
-	args  []string
-	files map[string]string // beside mmdebstrap: proxies may have passwords, which are for no list of processes
-	time  time.Time
-}
-
-// Files as mmdebstrap finds them in its /tmp.
-const (
-	waysFile    = "cordon-apt.conf"
-	sourcesFile = "cordon.list"
-)
-
-func (p *plan) write(dir string) error {
-	for name, text := range p.files {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (o *Options) plan(ctx context.Context, program, dir string) (*plan, error) {
-	wanted, err := o.sources(ctx)
-	if err != nil {
-		return nil, err
-	}
-	ways, err := aptWays(ctx)
-	if err != nil {
-		return nil, err
-	}
-	o.tell("looking for " + o.Suite + " at " + wanted[0].URI)
-	there, latest, err := reached(ctx, dir, wanted)
-	if err != nil {
-		return nil, err
-	}
-	if text := os.Getenv("SOURCE_DATE_EPOCH"); text != "" {
-		seconds, err := strconv.ParseInt(text, 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("SOURCE_DATE_EPOCH: %q given; seconds since 1970 are wanted", text)
-		}
-		latest = time.Unix(seconds, 0)
-	}
-	p := o.arguments(program, there, ways)
-	p.time = latest
-	return p, nil
-}
-
-func (o *Options) arguments(program string, there []source, ways []string) *plan {
-	p := &plan{args: []string{program, "--mode=unshare", "--format=tar", "--skip=output/dev", "--variant=" + o.Variant}, files: map[string]string{}}
-	if len(o.Include) > 0 {
-		p.args = append(p.args, "--include="+strings.Join(o.Include, ","))
-	}
-	for _, w := range ways {
-		p.files[waysFile] += w + ";\n"
-	}
-	if len(ways) > 0 {
-		p.args = append(p.args, "--aptopt=/tmp/"+waysFile)
-	}
-	hook := "--customize-hook="
-	if o.Variant == "extract" { // which has no others
-		hook = "--extract-hook="
-	}
-	p.args = append(p.args, hook+o.tidying(there), o.Suite, "-", "/tmp/"+sourcesFile)
-	for _, s := range there {
-		p.files[sourcesFile] += s.line() + "\n"
-	}
-	return p
-}
-
-// tidying is the shell's: what is this machine's does not stay in the image.
-func (o *Options) tidying(there []source) string {
-	return `mkdir -p "$1/etc/apt" && rm -f "$1"/etc/apt/sources.list.d/00* "$1"/etc/apt/apt.conf.d/99mmdebstrap "$1/etc/resolv.conf" "$1/etc/hostname" && ` +
-		`printf '%s' '` + published(there, o.KeepMirror) + `' > "$1/etc/apt/sources.list"`
-}
-
-// environment of mmdebstrap: none of this machine's, but that it is the same for all.
-func (p *plan) environment() []string {
-	return []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "TMPDIR=/tmp", "LC_ALL=C.UTF-8",
-		"SOURCE_DATE_EPOCH=" + strconv.FormatInt(p.time.Unix(), 10)}
-}
-
 // make runs mmdebstrap and takes what it writes as it comes.
 func (o *Options) make(ctx context.Context, s *image.Store, p *plan, c *exec.Cmd, at string) (*image.Added, error) {
 	r, w, err := os.Pipe()
@@ -234,103 +147,6 @@ func (o *Options) tell(line string) {
 		o.Progress(line)
 	}
 }
-
-// output is what mmdebstrap writes: an archive that is whole only if it says so.
-type output struct {
-	from   io.Reader
-	ended  <-chan error
-	told   *listener
-	ctx    context.Context
-	waited bool
-}
-
-// Read gives the end of the archive only where mmdebstrap has ended well.
-func (r *output) Read(p []byte) (int, error) {
-	n, err := r.from.Read(p)
-	if err == io.EOF {
-		if failed := r.wait(false); failed != nil {
-			return n, failed
-		}
-	}
-	return n, err
-}
-
-// wait waits for the end. How it ended is of no interest where it was made to.
-func (r *output) wait(killed bool) error {
-	if r.waited {
-		return nil
-	}
-	r.waited = true
-	err := <-r.ended
-	switch {
-	case err == nil, killed:
-		return nil
-	case r.ctx.Err() != nil:
-		return context.Cause(r.ctx)
-	}
-	return r.told.failure(err)
-}
-
-// listener reads what mmdebstrap tells.
-type listener struct {
-	progress func(string)
-	part     string
-	last     []string
-	errors   []string
-}
-
-// Write takes it line by line.
-func (l *listener) Write(p []byte) (int, error) {
-	l.part += string(p)
-	for {
-		line, rest, ok := strings.Cut(l.part, "\n")
-		if !ok {
-			break
-		}
-		l.part = rest
-		l.line(strings.TrimSpace(line))
-	}
-	l.part = l.part[max(0, len(l.part)-4096):]
-	return len(p), nil
-}
-
-func (l *listener) line(text string) {
-	if text == "" {
-		return
-	}
-	if told, ok := strings.CutPrefix(text, "I: "); ok {
-		l.progress(told)
-		return
-	}
-	if strings.HasPrefix(text, "E: ") && len(l.errors) < 5 {
-		l.errors = append(l.errors, text)
-	}
-	if l.last = append(l.last, text); len(l.last) > 8 {
-		l.last = l.last[1:]
-	}
-}
-
-func (l *listener) failure(err error) error {
-	why := strings.Join(l.errors, "; ")
-	if why == "" {
-		why = strings.Join(l.last, "; ")
-	}
-	text := strings.Join(l.last, "\n") + why
-	hint := ""
-	switch {
-	case strings.Contains(text, unix.ENOSPC.Error()) || strings.Contains(text, "No space left"):
-		hint = "; the disk is full: make room (cordon image prune) and try again"
-	case strings.Contains(text, "Unable to locate package"):
-		hint = "; see the names of --include"
-	}
-	return &failedError{fmt.Errorf("mmdebstrap failed, and nothing of the image was kept: %w: %s%s", err, why, hint)}
-}
-
-// failedError is mmdebstrap's own failure, which is not the archive's that it was to write.
-type failedError struct{ error }
-
-// Unwrap gives how it ended.
-func (e *failedError) Unwrap() error { return e.error }
 
 // said is an error of a program with what it said.
 func said(err error) error {

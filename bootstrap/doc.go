@@ -3,5 +3,5 @@
 //
 // Packages bring scripts that are run as root while they are installed. That root is the
 // one of images: a user namespace of its own, to which neither the service user's id nor
-// any job's is mapped, in which nothing but a directory of the store's can be written.
+// any job's is mapped, so that it comes to nothing of theirs.
 package bootstrap
