@@ -196,7 +196,7 @@ func lookUp(text, wanted, what string) (*account, error) {
 	isNumber := err == nil
 	for line := range strings.Lines(text) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), ":")
-		if len(f) < 3 {
+		if len(f) < 3 || strings.ContainsRune(line, 0) { // no variable could hold that
 			continue
 		}
 		id, err := strconv.ParseUint(f[2], 10, 32)
@@ -208,7 +208,7 @@ func lookUp(text, wanted, what string) (*account, error) {
 			if g, err := strconv.ParseUint(f[3], 10, 32); err == nil {
 				a.group = uint32(g)
 			}
-			if path.IsAbs(f[5]) && !strings.ContainsRune(f[5], 0) {
+			if path.IsAbs(f[5]) {
 				a.home = f[5]
 			}
 		}

@@ -455,6 +455,25 @@ func TestOnImageSingleID(t *testing.T) {
 	}
 }
 
+// TestOnImageAccounts: whoever the image says there is.
+func TestOnImageAccounts(t *testing.T) {
+	const text = "broken\nroot:x:0:0:root:/root:/bin/sh\nbin\x00:x:1:1::/:\nwww:x:33:34::srv:\n12:x:7:7::/home/12:/bin/sh\nhigh:x:5000000000:1::/:\nend:x:9:10::/e:/bin/sh"
+	for wanted, want := range map[string]account{"root": {"root", "/root", 0, 0}, "0": {"root", "/root", 0, 0}, "1": {"1", "/", 1, 0}, "www": {"www", "/", 33, 34}, "33": {"www", "/", 33, 34},
+		"12": {"12", "/", 12, 0}, "7": {"12", "/home/12", 7, 7}, "end": {"end", "/e", 9, 10}, "4294967295": {"4294967295", "/", 4294967295, 0}} {
+		if got, err := lookUp(text, wanted, "user"); err != nil || *got != want {
+			t.Errorf("%s: %+v, %v; want %+v", wanted, got, err, want)
+		}
+	}
+	for _, wanted := range []string{"none", "bin\x00", "", "high", "-1", "5000000000", "root\n"} {
+		if got, err := lookUp(text, wanted, "user"); err == nil {
+			t.Errorf("%q: %+v", wanted, got)
+		}
+	}
+	if got, err := lookUp("", "0", "user"); err != nil || *got != (account{"root", "/root", 0, 0}) {
+		t.Errorf("an image without accounts: %+v, %v", got, err)
+	}
+}
+
 // TestOnImageOwner: what waits with a cell belongs to who will run in it.
 func TestOnImageOwner(t *testing.T) {
 	k := &kind{}
