@@ -2,6 +2,7 @@ package image
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ type BuildOptions struct {
 	Cmd        []string
 	WorkDir    string
 	User       string
+	CreatedBy  string // what its history tells; "": that it was made of a directory
 }
 
 // Build makes an image of one layer: of a directory, whose files become root's, or of an
@@ -74,7 +76,7 @@ func (o *BuildOptions) config(diffID string) ([]byte, error) {
 		Architecture: o.Platform.Architecture, OS: o.Platform.OS, Variant: o.Platform.Variant,
 		Config:  v1.Config{Env: o.Env, Entrypoint: o.Entrypoint, Cmd: o.Cmd, WorkingDir: o.WorkDir, User: o.User},
 		RootFS:  v1.RootFS{Type: "layers", DiffIDs: []v1.Hash{hash}},
-		History: []v1.History{{CreatedBy: "cordon image build-from-dir"}},
+		History: []v1.History{{CreatedBy: cmp.Or(o.CreatedBy, "cordon image build-from-dir")}},
 	})
 }
 
@@ -85,6 +87,7 @@ type packer struct {
 	w     *tar.Writer
 	links map[[2]uint64]string
 	notes []Note
+	upper *upper // what the directory is of an overlay; nil: nothing
 }
 
 func (p *packer) open(from string, stdin io.Reader) (io.ReadCloser, error) {
@@ -114,11 +117,17 @@ func (p *packer) open(from string, stdin io.Reader) (io.ReadCloser, error) {
 }
 
 func (p *packer) dir(root int, name string, f *os.File) error {
+	if strings.Count(name, "/") >= depthMax {
+		return rejected("more than %d directories in each other", depthMax)
+	}
 	var st unix.Stat_t
 	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
 		return err
 	}
 	if err := p.w.WriteHeader(p.header(name+"/", tar.TypeDir, &st)); err != nil {
+		return err
+	}
+	if err := p.upper.opaque(p.w, name, f); err != nil {
 		return err
 	}
 	names, err := f.Readdirnames(-1)
@@ -127,6 +136,9 @@ func (p *packer) dir(root int, name string, f *os.File) error {
 	}
 	slices.Sort(names)
 	for _, base := range names {
+		if p.upper.leavesOut(path.Join(name, base)) {
+			continue
+		}
 		if strings.HasPrefix(base, whiteout) {
 			return fmt.Errorf("%s: in a layer such a name deletes what is below; rename it", quoted(path.Join(name, base)))
 		}
@@ -138,7 +150,9 @@ func (p *packer) dir(root int, name string, f *os.File) error {
 }
 
 func (p *packer) header(name string, kind byte, st *unix.Stat_t) *tar.Header {
-	return &tar.Header{Typeflag: kind, Name: name, Mode: int64(st.Mode & 0o7777), ModTime: time.Unix(st.Mtim.Sec, 0), Format: tar.FormatPAX}
+	h := &tar.Header{Typeflag: kind, Name: name, Mode: int64(st.Mode & 0o7777), ModTime: time.Unix(st.Mtim.Sec, 0), Format: tar.FormatPAX}
+	h.Uid, h.Gid = p.upper.owner(st)
+	return h
 }
 
 func (p *packer) one(root int, name string) error {
@@ -173,6 +187,10 @@ func (p *packer) one(root int, name string) error {
 		return p.w.WriteHeader(h)
 	case unix.S_IFREG:
 		return p.file(root, name, &st)
+	case unix.S_IFCHR:
+		if p.upper != nil && st.Rdev == 0 {
+			return p.w.WriteHeader(whiteoutOf(name))
+		}
 	}
 	p.notes = append(p.notes, Note{Entry: name, Note: "left out: neither file, directory nor link"})
 	return nil
@@ -200,6 +218,9 @@ func (p *packer) file(root int, name string, st *unix.Stat_t) error {
 	}
 	defer f.Close()
 	if err := unix.Fstat(int(f.Fd()), st); err != nil {
+		return err
+	}
+	if err := p.upper.take(st.Size); err != nil {
 		return err
 	}
 	h := p.header(name, tar.TypeReg, st)

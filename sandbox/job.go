@@ -74,6 +74,9 @@ type Job struct {
 	RootDirs     []string
 	Image        *JobImage // its root; nil: the policy's
 	IDRange      bool      // it wants to be root of that, and who else there is
+	// Changed, when set, is given what a run that went well has changed of its writable root,
+	// when nobody is at it any more: see rootfs.Changes.
+	Changed func(upper *os.File) error
 }
 
 // Keeper keeps outputs, each under its SHA-256.

@@ -339,10 +339,12 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 			}
 			defer done()
 		}
-		return r.runStep(ctx, k, spec, in, func(left remains, _ Verdict) error {
+		return r.runStep(ctx, k, spec, in, func(left remains, v Verdict) error {
 			var err error
-			result.Files, err = collectorOf(ctx, s, left).collect(job.Outputs)
-			return err
+			if result.Files, err = collectorOf(ctx, s, left).collect(job.Outputs); err != nil || v != OK || job.Changed == nil {
+				return err
+			}
+			return left.changed(job.Changed)
 		})
 	})
 	if err != nil {

@@ -34,7 +34,7 @@ func newImageCommand() *cobra.Command {
 		}
 	}
 	cmd.AddCommand(imageImportCommand(), imagePullCommand(), imageBuildCommand(), imageListCommand(), imageHistoryCommand(), imageShowCommand(),
-		imageExportCommand(), imageRemoveCommand(), imagePruneCommand(), imageVerifyCommand())
+		imageBootstrapCommand(), imageEnvironmentCommand(), imageExportCommand(), imageRemoveCommand(), imagePruneCommand(), imageVerifyCommand())
 	return cmd
 }
 

@@ -69,7 +69,7 @@ func newRootCommand() *cobra.Command {
 	}
 	root.AddCommand(newSubmitCommand(), newStatusCommand(), newListCommand(), newLogsCommand(), newCancelCommand())
 	root.AddCommand(newServeCommand(), newRunCommand(), newTokenCommand(), newKeyCommand(), newTenantCommand(), newWebhookCommand(), newPolicyCommand(), newDoctorCommand(),
-		newSetupCommand(), newCalibrateCommand(), newJudgeCommand(), newBenchCommand(), newBenchPrototypeCommand(), newVerifyCommand(), newImageCommand(), newAttachCommand(), newVersionCommand(), newProbeCommand())
+		newSetupCommand(), newCalibrateCommand(), newJudgeCommand(), newBenchCommand(), newBenchPrototypeCommand(), newVerifyCommand(), newImageCommand(), newAttachCommand(), newVersionCommand(), newProbeCommand(), newDebianRootCommand())
 	return root
 }
 

@@ -71,7 +71,7 @@ var forbidden = []rule{
 		reason:  "flags and tables are the command line's; a room takes its settings as values",
 	},
 	{
-		except:  []string{"policies", "languages", "judge/problem", "cmd/cordon", "test"},
+		except:  []string{"policies", "languages", "judge/problem", "recipe", "cmd/cordon", "test"},
 		imports: []string{"github.com/goccy/go-yaml"},
 		reason:  "documents are decoded strictly, in the rooms that own them",
 	},
@@ -163,6 +163,8 @@ var arrows = map[string][]string{
 	"languages":          {"policy"},
 	"builds":             {},
 	"image":              {},
+	"bootstrap":          {"image"},
+	"recipe":             {"bootstrap", "image", "policy", "rootfs", "sandbox"},
 	"imageroots":         {"image", "rootfs", "policy", "sandbox/cell"},
 	"judge":              {},
 	"judge/problem":      {},

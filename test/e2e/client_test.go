@@ -123,6 +123,7 @@ type object map[string]any
 // service is the daemon under test.
 type service struct {
 	url, token string
+	image      string // of the jobs of run; "": none
 	client     *http.Client
 }
 
@@ -161,6 +162,9 @@ func (s *service) send(t *testing.T, method, path, token string, body []byte) (i
 // accounting that hold for every job are checked here.
 func (s *service) run(t *testing.T, job object) *result {
 	t.Helper()
+	if s.image != "" {
+		job["image"] = s.image
+	}
 	body, err := json.Marshal(job)
 	if err != nil {
 		t.Fatal(err)
