@@ -171,6 +171,9 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, log 
 	if settings.Jobs, err = e.jobs(c, logger); err != nil {
 		return err
 	}
+	if settings.Page, err = pageOf(c, logger); err != nil {
+		return err
+	}
 	server, err := httpapi.New(settings) // which takes the files into use that queued jobs name
 	if err != nil {
 		return err

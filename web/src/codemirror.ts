@@ -1,0 +1,83 @@
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
+import { closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
+import { Compartment, EditorState, type Extension } from "@codemirror/state";
+import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
+import { tags as t } from "@lezer/highlight";
+import { modeOf } from "./modes.js";
+
+const colours = HighlightStyle.define([
+  { tag: [t.keyword, t.modifier, t.operatorKeyword, t.controlKeyword], color: "var(--code-keyword)" },
+  { tag: [t.string, t.special(t.string), t.regexp, t.character], color: "var(--code-string)" },
+  { tag: [t.comment, t.meta], color: "var(--code-comment)" },
+  { tag: [t.number, t.bool, t.null, t.atom, t.constant(t.name)], color: "var(--code-number)" },
+  { tag: [t.function(t.variableName), t.function(t.propertyName), t.definition(t.function(t.variableName)), t.macroName], color: "var(--code-function)" },
+  { tag: [t.typeName, t.className, t.namespace, t.standard(t.name)], color: "var(--code-type)" },
+  { tag: t.invalid, color: "var(--bad)" },
+]);
+
+const theme = EditorView.theme({
+  "&": { height: "100%", backgroundColor: "var(--panel)", color: "var(--text)", fontSize: "13.5px" },
+  "&.cm-focused": { outline: "2px solid var(--focus)", outlineOffset: "-2px" },
+  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.5" },
+  ".cm-content": { caretColor: "var(--text)", padding: "8px 0" },
+  ".cm-cursor": { borderLeftColor: "var(--text)" },
+  ".cm-gutters": { backgroundColor: "var(--panel)", color: "var(--muted)", border: "none", paddingLeft: "4px" },
+  ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "var(--line)" },
+  "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--selection) !important" },
+  ".cm-selectionMatch": { backgroundColor: "var(--selection)" },
+  "&.cm-focused .cm-matchingBracket": { backgroundColor: "var(--selection)", outline: "1px solid var(--muted)" },
+  ".cm-panels": { backgroundColor: "var(--ground)", color: "var(--text)", borderColor: "var(--border)" },
+  ".cm-textfield, .cm-button": { background: "var(--panel)", color: "var(--text)", border: "1px solid var(--border)", borderRadius: "4px" },
+});
+
+export interface Editing {
+  changed: (text: string) => void;
+}
+
+/**
+ * An editor in a shadow tree: there its styles are sheets that a script has constructed,
+ * which a policy without unsafe-inline permits.
+ */
+export class Editor {
+  private readonly view: EditorView;
+  private readonly mode = new Compartment();
+  private readonly extensions: Extension;
+  private shown = 0;
+
+  constructor(host: HTMLElement, editing: Editing) {
+    const root = host.shadowRoot ?? host.attachShadow({ mode: "open", delegatesFocus: true });
+    const parent = document.createElement("div");
+    parent.className = "editor";
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(".editor { height: 100%; } :host { display: block; }");
+    root.adoptedStyleSheets = [sheet];
+    root.replaceChildren(parent);
+    this.extensions = [
+      lineNumbers(), history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(), highlightActiveLine(), highlightActiveLineGutter(),
+      highlightSelectionMatches(), syntaxHighlighting(colours), theme, indentUnit.of("    "), EditorState.tabSize.of(4), this.mode.of([]),
+      // Ctrl-Enter is the page's.
+      keymap.of([{ key: "Mod-Enter", run: () => true }, ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, indentWithTab]),
+      EditorView.updateListener.of((u) => void (u.docChanged && editing.changed(u.state.doc.toString()))),
+    ];
+    this.view = new EditorView({ parent, root });
+  }
+
+  /** Shows another file. */
+  async show(name: string, text: string): Promise<void> {
+    const label = EditorView.contentAttributes.of({ "aria-label": `Source of ${name}; Escape, then Tab leaves it`, spellcheck: "false", autocapitalize: "off", autocorrect: "off" });
+    this.view.setState(EditorState.create({ doc: text, extensions: [this.extensions, label] }));
+    const shown = ++this.shown;
+    const mode = await modeOf(name);
+    if (shown === this.shown) this.view.dispatch({ effects: this.mode.reconfigure(mode) });
+  }
+
+  focus(): void {
+    this.view.focus();
+  }
+
+  destroy(): void {
+    this.view.destroy();
+  }
+}

@@ -1,0 +1,3 @@
+export function InsideView() {
+  return <p class="empty">…</p>;
+}

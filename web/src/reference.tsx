@@ -1,0 +1,3 @@
+export function Reference() {
+  return <main class="wide"><h1>API</h1></main>;
+}

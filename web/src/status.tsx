@@ -1,0 +1,3 @@
+export function Status() {
+  return <main class="wide"><h1>Status</h1></main>;
+}
