@@ -14,6 +14,7 @@ const (
 	ServiceStarted   Kind = "service.started"
 	ServiceStopped   Kind = "service.stopped"
 	AuthFailed       Kind = "auth.failed"
+	SessionOpened    Kind = "session.opened"
 	JobSubmitted     Kind = "job.submitted"
 	JobRefused       Kind = "job.refused"
 	JobStarted       Kind = "job.started"
@@ -29,7 +30,7 @@ const (
 )
 
 // Kinds are all of them.
-var Kinds = []Kind{ServiceStarted, ServiceStopped, AuthFailed, JobSubmitted, JobRefused, JobStarted, JobEnded, JobCancelled, JobAttached, FilePut, FileDeleted,
+var Kinds = []Kind{ServiceStarted, ServiceStopped, AuthFailed, SessionOpened, JobSubmitted, JobRefused, JobStarted, JobEnded, JobCancelled, JobAttached, FilePut, FileDeleted,
 	WebhookDelivered, WebhookFailed, LogReopened, LogRecovered}
 
 // Actor is who asked.
@@ -50,6 +51,8 @@ type Event struct {
 
 	Version  string   `json:"version,omitempty"`
 	Settings []string `json:"settings,omitempty"` // names of those that are not as they are by default
+
+	Until time.Time `json:"until,omitzero"` // when a session ends by itself
 
 	Job      string `json:"job,omitempty"`
 	Policy   string `json:"policy,omitempty"`

@@ -53,6 +53,9 @@ type Usage struct {
 	IOWriteBytes    int64
 }
 
+// Now is what a group has at this moment, of what comes and goes.
+type Now struct{ MemoryBytes, Pids int64 }
+
 // Group is one single-use control group.
 type Group interface {
 	Entry() Entry
@@ -67,6 +70,8 @@ type Group interface {
 	OOM() <-chan struct{}
 	// Usage reads all counters.
 	Usage() (Usage, error)
+	// Now reads what the group has at this moment. It may be called beside the others.
+	Now() (Now, error)
 	// Kill kills every process in the group, as a second lock behind the kill
 	// of the cell's pid namespace.
 	Kill() error

@@ -30,7 +30,7 @@ type Event struct {
 	Type   EventType
 	Job    *JobStatus
 	Output *Output
-	Usage  *Usage
+	Usage  *UsageSample
 }
 
 // Output is a part of a stream. A job that is begun again (RetrySafe) prints anew, from
@@ -38,6 +38,7 @@ type Event struct {
 type Output struct {
 	Offset int64
 	Data   []byte
+	At     time.Duration // since the program was started; 0 where that is not known
 }
 
 // Events follows a job until its result, which is the last event. Where the connection
@@ -149,7 +150,7 @@ func (f *following) take(one *frame) error {
 		e.Job = &JobStatus{}
 		to = e.Job
 	case EventUsage:
-		e.Usage = &Usage{}
+		e.Usage = &UsageSample{}
 		to = e.Usage
 	case EventStdout, EventStderr:
 		to = &e.Output
@@ -185,13 +186,14 @@ func (f *following) closing(one *frame) error {
 func (o *Output) UnmarshalJSON(text []byte) error {
 	var chunk struct {
 		Offset int64
+		At     int64 `json:"at_ns"`
 		Text   string
 		Base64 string
 	}
 	if err := json.Unmarshal(text, &chunk); err != nil {
 		return err
 	}
-	o.Offset, o.Data = chunk.Offset, []byte(chunk.Text)
+	o.Offset, o.At, o.Data = chunk.Offset, time.Duration(chunk.At), []byte(chunk.Text)
 	if chunk.Base64 == "" {
 		return nil
 	}

@@ -121,6 +121,7 @@ func (s *Server) attacher(r *http.Request) (*attacher, *Problem) {
 		switch {
 		case len(values) > 1:
 			return nil, problem(CodeInvalidField, clip(name), "given more than once")
+		case name == "usage_ms": // read below
 		case name == "watch":
 			watch, err := strconv.ParseBool(value)
 			if err != nil {
@@ -134,11 +135,13 @@ func (s *Server) attacher(r *http.Request) (*attacher, *Problem) {
 			}
 			a.at.offset[i] = int(offset)
 		default:
-			return nil, problem(CodeUnknownField, clip(name), "allowed are watch, stdout and stderr")
+			return nil, problem(CodeUnknownField, clip(name), "allowed are watch, stdout, stderr and usage_ms")
 		}
 	}
 	a.began = a.at.offset
-	return a, nil
+	var p *Problem
+	a.every, p = usageEvery(r.URL.Query())
+	return a, p
 }
 
 // checkUpgrade wants what the handshake of RFC 6455 has, and our protocol.

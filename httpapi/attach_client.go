@@ -25,6 +25,9 @@ type attacher struct {
 	samples int     // of usage that were told
 	mirror  *mirror // of a job that runs elsewhere
 
+	every    time.Duration // between two samples of what is used
+	followed *life         // of a job that runs; nil: it does not
+
 	life    chan *liveInput // given to the reading side when the job runs here
 	given   bool
 	heard   atomic.Int64 // when it last said something, in ns
@@ -135,6 +138,8 @@ func (a *attacher) serve(ctx context.Context, read chan *closed) *closed {
 	defer func() { a.server.mirrors.leave(a.mirror) }()
 	heart := time.NewTicker(a.server.patience.ping)
 	defer heart.Stop()
+	look := time.NewTicker(a.every)
+	defer look.Stop()
 	for {
 		news, why := a.tell(ctx)
 		if why != nil {
@@ -143,6 +148,10 @@ func (a *attacher) serve(ctx context.Context, read chan *closed) *closed {
 		select {
 		case <-changed:
 		case <-news:
+		case <-look.C:
+			if a.followed != nil {
+				a.followed.sample(a.every)
+			}
 		case <-heart.C:
 			if why := a.ping(); why != nil {
 				return why

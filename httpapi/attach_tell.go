@@ -16,6 +16,7 @@ func (a *attacher) tell(ctx context.Context) (news <-chan struct{}, why *closed)
 	if err != nil {
 		return nil, a.failed(err)
 	}
+	a.followed = nil
 	if r.Attempts != a.at.attempt {
 		a.at = cursor{attempt: r.Attempts, state: untold, offset: a.began}
 		a.began = [2]int{} // they are of the attempt that was there
@@ -55,11 +56,15 @@ func (a *attacher) away(r *queue.Record, began <-chan struct{}) (<-chan struct{}
 		return nil, nil
 	}
 	a.mirror = a.server.mirrored(r, a.mirror)
+	a.mirror.life.want(a.every)
 	return a.live(a.mirror.life)
 }
 
 // live tells of a job that runs here.
 func (a *attacher) live(l *life) (<-chan struct{}, *closed) {
+	if a.followed = l; a.samples == 0 {
+		l.sample(a.every)
+	}
 	now := l.look()
 	for i := range now.out {
 		if why := a.output(i, now.out[i]); why != nil {
@@ -82,7 +87,7 @@ func (a *attacher) last(ctx context.Context, r *queue.Record) *closed {
 		return a.failed(err)
 	}
 	if r.State != queue.Failed && text != nil {
-		all, err := printed(text)
+		all, _, err := printed(text)
 		if err != nil {
 			return a.failed(err)
 		}

@@ -11,9 +11,9 @@ import (
 	"cordon/tenants"
 )
 
-// open are the routes that need no token: what a load balancer asks, and the
-// description of the API.
-var open = map[string]bool{"/healthz": true, "/readyz": true, "/openapi.yaml": true}
+// open are the routes that need no token: what a load balancer asks, the description of the
+// API, and where a page gets a token for what the operator's link had.
+var open = map[string]bool{"/healthz": true, "/readyz": true, "/openapi.yaml": true, loginPath: true}
 
 // authenticate wants the bearer token, or a key, on every other route, also on those
 // that do not exist.
@@ -133,7 +133,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 			}
 			s.metrics.requests.WithLabelValues(route, statusClass(rec.status)).Inc()
 			level := slog.LevelInfo
-			if open[r.URL.Path] || r.URL.Path == "/metrics" {
+			if open[r.URL.Path] && r.URL.Path != loginPath || r.URL.Path == "/metrics" {
 				level = slog.LevelDebug // asked every few seconds by machines
 			}
 			log := s.config.Logger
@@ -150,7 +150,7 @@ func (s *Server) observe(next http.Handler) http.Handler {
 // logged is a path as the log has it: not without end, and without the token and keys,
 // which some put into a URL by mistake.
 func (s *Server) logged(path string) string {
-	return clip(tenants.Conceal(s.config.Token.Conceal(path)))
+	return clip(concealLogins(tenants.Conceal(s.config.Token.Conceal(path))))
 }
 
 func statusClass(status int) string {

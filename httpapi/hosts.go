@@ -23,7 +23,7 @@ func (s *Server) ours(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.isOurs(r.Context(), r.Host) {
 			turnAway(w, r, problem(CodeUnknownHost, "", fmt.Sprintf("this service is not known as %q; address it by the name and port on which it listens, "+
-				"or start it with --allow-host and this name", clip(s.config.Token.Conceal(r.Host)))))
+				"or start it with --allow-host and this name", s.logged(r.Host))))
 			return
 		}
 		for _, origin := range r.Header.Values("Origin") {

@@ -56,6 +56,9 @@ func (s *Server) job(r *RunRequest, k *kept, change ...func(*sandbox.Job)) (*san
 	if p := s.tests(j, r, k); p != nil {
 		return nil, p
 	}
+	if p := views(j, r); p != nil {
+		return nil, p
+	}
 	if err := j.Check(); err != nil {
 		return nil, refusal(err)
 	}

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -69,6 +68,11 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		turnAway(w, r, p)
 		return
 	}
+	every, p := usageEvery(r.URL.Query())
+	if p != nil {
+		turnAway(w, r, p)
+		return
+	}
 	if s.draining.Load() {
 		turnAway(w, r, refusal(sandbox.ErrShuttingDown))
 		return
@@ -88,7 +92,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusNoContent)
 		return
 	}
-	reader := &eventReader{server: s, id: id, at: at, keyEnds: s.keyEnds(r.Context()), to: w, connection: http.NewResponseController(w)}
+	reader := &eventReader{server: s, id: id, at: at, every: every, keyEnds: s.keyEnds(r.Context()), to: w, connection: http.NewResponseController(w)}
 	_ = reader.connection.SetReadDeadline(time.Time{}) // of the request: it is read
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
@@ -114,7 +118,10 @@ type eventReader struct {
 	server     *Server
 	id         string
 	at         cursor
-	samples    int // of usage that were told
+	samples    int           // of usage that were told
+	every      time.Duration // between two of them
+	marks      int           // of the life that were told in whole
+	life       *life         // that is followed; nil: the job does not run
 	mirror     *mirror
 	keyEnds    <-chan struct{} // closed when it may not read any more
 	to         http.ResponseWriter
@@ -128,6 +135,8 @@ func (e *eventReader) serve(ctx context.Context) error {
 	defer func() { e.server.mirrors.leave(e.mirror) }()
 	heart := time.NewTicker(beat)
 	defer heart.Stop()
+	look := time.NewTicker(e.every)
+	defer look.Stop()
 	for {
 		news, over, err := e.tell(ctx)
 		if errors.Is(err, errKeyEnded) {
@@ -139,6 +148,10 @@ func (e *eventReader) serve(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-news:
+		case <-look.C:
+			if e.life != nil {
+				e.life.sample(e.every)
+			}
 		case <-heart.C:
 			err = e.write([]byte(":\n\n"))
 		case <-e.server.ending:
@@ -171,8 +184,9 @@ func (e *eventReader) tell(ctx context.Context) (news <-chan struct{}, over bool
 		return nil, true, err
 	}
 	if r.Attempts != e.at.attempt {
-		e.at = cursor{attempt: r.Attempts, state: untold}
+		e.at, e.marks = cursor{attempt: r.Attempts, state: untold}, 0
 	}
+	e.life = nil
 	if r.State != e.at.state && !r.State.Final() {
 		e.at.state = r.State
 		if err := e.event("state", e.server.jobStatus(&r)); err != nil {
@@ -188,6 +202,7 @@ func (e *eventReader) tell(ctx context.Context) (news <-chan struct{}, over bool
 	}
 	if r.State == queue.Running && !q.Here(&r) {
 		e.mirror = e.server.mirrored(&r, e.mirror)
+		e.mirror.life.want(e.every)
 		return e.live(e.mirror.life)
 	}
 	if r.State == queue.Running { // its state is known before its life begins
@@ -196,13 +211,14 @@ func (e *eventReader) tell(ctx context.Context) (news <-chan struct{}, over bool
 	return nil, false, nil
 }
 
-// live tells of a job that runs here.
+// live tells of a job that runs here, or is mirrored.
 func (e *eventReader) live(l *life) (<-chan struct{}, bool, error) {
+	if e.life = l; e.samples == 0 {
+		l.sample(e.every)
+	}
 	now := l.look()
-	for i := range now.out {
-		if err := e.output(i, now.out[i], false); err != nil {
-			return nil, true, err
-		}
+	if err := e.printed(now.out, now.order, false); err != nil {
+		return nil, true, err
 	}
 	if now.samples != e.samples {
 		e.samples = now.samples
@@ -220,14 +236,13 @@ func (e *eventReader) last(ctx context.Context, r *queue.Record) error {
 		return err
 	}
 	if r.State != queue.Failed && text != nil {
-		streams, err := printed(text)
+		streams, order, err := printed(text)
 		if err != nil {
 			return err
 		}
-		for i, all := range streams {
-			if err := e.output(i, all, true); err != nil {
-				return err
-			}
+		e.marks = 0
+		if err := e.printed(streams, order, true); err != nil {
+			return err
 		}
 	}
 	status := newJobStatus(r)
@@ -240,48 +255,6 @@ func (e *eventReader) last(ctx context.Context, r *queue.Record) error {
 	e.at.state = closing
 	status.withResult(text)
 	return e.event("result", status)
-}
-
-// printed is what a job has printed, by its result.
-func printed(result []byte) (streams [2][]byte, err error) {
-	var of struct {
-		Stdout       string `json:"stdout"`
-		StdoutBase64 []byte `json:"stdout_base64"`
-		Stderr       string `json:"stderr"`
-		StderrBase64 []byte `json:"stderr_base64"`
-	}
-	err = json.Unmarshal(result, &of)
-	return [2][]byte{append([]byte(of.Stdout), of.StdoutBase64...), append([]byte(of.Stderr), of.StderrBase64...)}, err
-}
-
-// output tells of a stream what comes behind the cursor; whole: it has ended. A letter
-// of which only a part is there waits for the rest.
-func (e *eventReader) output(stream int, all []byte, whole bool) error {
-	for e.at.offset[stream] < len(all) {
-		if revoked(e.keyEnds) {
-			return errKeyEnded
-		}
-		part := all[e.at.offset[stream]:]
-		more := len(part) > eventBytes
-		part = part[:min(len(part), eventBytes)]
-		if more || !whole {
-			part = part[:len(part)-torn(part)]
-		}
-		if len(part) == 0 {
-			return nil
-		}
-		chunk := object{"offset": e.at.offset[stream]}
-		if utf8.Valid(part) {
-			chunk["text"] = string(part)
-		} else {
-			chunk["base64"] = base64.StdEncoding.EncodeToString(part)
-		}
-		e.at.offset[stream] += len(part)
-		if err := e.event(streamNames[stream], chunk); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // torn is how many bytes at the end are the beginning of a letter.

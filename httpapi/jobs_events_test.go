@@ -19,10 +19,10 @@ import (
 type told struct{ id, name, data string }
 
 // follow asks for events from after an id on; close ends it.
-func (s *queued) follow(t testing.TB, id, after string) (next func() *told, closeIt func()) {
+func (s *queued) follow(t testing.TB, id, after string, query ...string) (next func() *told, closeIt func()) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.web.URL+jobsPath+"/"+id+"/events", nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.web.URL+jobsPath+"/"+id+"/events?"+strings.Join(query, "&"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,10 @@ func talking(say <-chan string) func(context.Context, *sandbox.Job) (*sandbox.Re
 		r.Stdout = nil
 		for text := range say {
 			if text == "usage" {
-				j.Progress(sandbox.Usage{CPUNanos: 12345})
+				j.Gauge.Show(func() (sandbox.Sample, bool) {
+					defer func() { text = "" }()
+					return sandbox.Sample{Usage: sandbox.Usage{CPUNanos: 12345}, MemoryBytes: 6789}, text == "usage"
+				})
 				continue
 			}
 			r.Stdout = append(r.Stdout, text...)
@@ -104,7 +107,7 @@ func TestEventsAsTheyHappen(t *testing.T) {
 	say <- "\xb6"
 	next().want(t, "stdout", `{"offset":5,"text":"ö"}`)
 	say <- "usage"
-	next().want(t, "usage", `"cpu_ns":12345`)
+	next().want(t, "usage", `"cpu_ns":12345,"user_ns":0,"system_ns":0,"memory_peak_bytes":0,"pids_peak":0,"throttled_ns":0,"io_read_bytes":0,"io_write_bytes":0,"disk_bytes":0,"memory_bytes":6789`)
 
 	late, stopLate := s.follow(t, j.ID, first.id) // resumed while it runs
 	defer stopLate()

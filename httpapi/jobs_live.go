@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"sync"
+	"time"
 
 	"cordon/sandbox"
 )
@@ -24,9 +25,20 @@ type life struct {
 
 	mu      sync.Mutex
 	out     [2][]byte // stdout and stderr
-	usage   *sandbox.Usage
+	usage   *sandbox.Sample
 	samples int           // of usage
+	sampled time.Time     // the last one
 	news    chan struct{} // closed when there is more
+
+	gauge *sandbox.Gauge // of a job that runs here; else nil
+	order order          // in which it was printed
+	every time.Duration  // of a mirror: how often its readers want samples
+}
+
+// order has what a job has printed in the order in which it came.
+type order interface {
+	// Marks are those behind the first so many; the last one may grow still.
+	Marks(behind int) []sandbox.Printed
 }
 
 func (l *lives) begin(id string, attempt int, input *liveInput) *life {
@@ -62,9 +74,16 @@ func (l *lives) get(id string, attempt int) (found *life, began <-chan struct{})
 // follow has a job tell. One that is run more than once to be measured prints more than
 // its result has: of that there is nothing to be seen before its end.
 func (l *life) follow(j *sandbox.Job) {
-	j.Progress = l.used
+	l.gauge = &sandbox.Gauge{}
+	j.Gauge = l.gauge
 	if len(j.Tests) == 0 && j.Measure.Repeat <= 1 && !j.Measure.WarmUp {
 		j.Stdout, j.Stderr = lifeWriter{l, 0}, lifeWriter{l, 1}
+		if j.Timeline == nil {
+			j.Timeline = &sandbox.Timeline{}
+		}
+		l.mu.Lock()
+		l.order = j.Timeline
+		l.mu.Unlock()
 	}
 }
 
@@ -84,10 +103,25 @@ func (w lifeWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func (l *life) used(u sandbox.Usage) {
+// sample looks at what the job uses, for those who follow it: once for all of them within
+// most of the time between two looks that one of them wants.
+func (l *life) sample(every time.Duration) {
+	l.mu.Lock()
+	due := l.gauge != nil && time.Since(l.sampled) >= every*3/4
+	if due {
+		l.sampled = time.Now()
+	}
+	l.mu.Unlock()
+	if !due {
+		return
+	}
+	now, ok := l.gauge.Read() // not with mu held: the job's output shall not wait for it
+	if !ok {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.usage = &u
+	l.usage = &now
 	l.samples++
 	l.tell()
 }
@@ -101,13 +135,14 @@ func (l *life) tell() {
 // seen is a moment of a life.
 type seen struct {
 	out     [2][]byte // that nobody writes to: what comes is behind it
-	usage   *sandbox.Usage
+	usage   *sandbox.Sample
 	samples int
+	order   order // nil: it is not known
 	news    <-chan struct{}
 }
 
 func (l *life) look() seen {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return seen{l.out, l.usage, l.samples, l.news}
+	return seen{l.out, l.usage, l.samples, l.order, l.news}
 }

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 	"time"
 
@@ -40,14 +41,17 @@ type liveQuestion struct {
 	Attempt int    `json:"attempt"`
 	Offset  [2]int `json:"offset"`
 	Samples int    `json:"samples"`
+	Marks   int    `json:"marks"`    // of when what was printed, that are known and do not change
+	Every   int64  `json:"every_ns"` // how often a sample of what is used is wanted
 }
 
 // liveAnswer is that, or as much of it as goes into a message.
 type liveAnswer struct {
-	Runs    bool           `json:"runs"` // here, still
-	Out     [2][]byte      `json:"out"`
-	Usage   *sandbox.Usage `json:"usage,omitempty"`
-	Samples int            `json:"samples"`
+	Runs    bool              `json:"runs"` // here, still
+	Out     [2][]byte         `json:"out"`
+	Usage   *sandbox.Sample   `json:"usage,omitempty"`
+	Samples int               `json:"samples"`
+	Marks   []sandbox.Printed `json:"marks,omitempty"` // behind those that are known
 }
 
 const (
@@ -72,6 +76,7 @@ func (s *Server) mirrored(r *queue.Record, was *mirror) *mirror {
 	if one == nil {
 		ctx, stop := context.WithCancel(context.Background())
 		one = &mirror{key: key, life: &life{attempt: r.Attempts, news: make(chan struct{})}, stop: stop}
+		one.life.order = &mirroredOrder{life: one.life}
 		m.all[key] = one
 		go one.follow(ctx, s.config.Jobs.Queue, *r)
 	}
@@ -108,7 +113,8 @@ func (m *mirror) follow(ctx context.Context, q *queue.Queue, r queue.Record) {
 
 func (m *mirror) ask(ctx context.Context, q *queue.Queue, r *queue.Record) (answer liveAnswer, err error) {
 	now := m.life.look()
-	question := liveQuestion{r.ID, r.Attempts, [2]int{len(now.out[0]), len(now.out[1])}, now.samples}
+	known, every := m.life.asks()
+	question := liveQuestion{r.ID, r.Attempts, [2]int{len(now.out[0]), len(now.out[1])}, now.samples, known, int64(every)}
 	ctx, stop := context.WithTimeout(ctx, liveAsk)
 	defer stop()
 	text, err := q.AskLive(ctx, r, mustJSON(question))
@@ -125,6 +131,7 @@ func (l *life) extend(a liveAnswer) bool {
 	for i := range l.out {
 		l.out[i] = append(l.out[i], a.Out[i]...)
 	}
+	l.order.(*mirroredOrder).extend(a.Marks)
 	more := len(a.Out[0]) > 0 || len(a.Out[1]) > 0
 	if a.Usage != nil && a.Samples != l.samples {
 		l.usage, l.samples, more = a.Usage, a.Samples, true
@@ -139,17 +146,23 @@ func (l *life) extend(a liveAnswer) bool {
 func (s *Server) tellLive(ctx context.Context, question []byte) []byte {
 	var q liveQuestion
 	var a liveAnswer
-	if json.Unmarshal(question, &q) != nil || q.Offset[0] < 0 || q.Offset[1] < 0 {
+	if json.Unmarshal(question, &q) != nil || q.Offset[0] < 0 || q.Offset[1] < 0 || q.Marks < 0 {
 		return mustJSON(a)
 	}
 	enough := time.NewTimer(liveWait)
 	defer enough.Stop()
+	every := min(max(time.Duration(q.Every), usageLeast), usageUsual)
+	look := time.NewTicker(every)
+	defer look.Stop()
 	for {
 		l, began := s.live.get(q.ID, q.Attempt)
 		var news <-chan struct{}
 		if l == nil { // its record may be known before its life begins
 			news = began
 		} else {
+			if q.Samples == 0 {
+				l.sample(every)
+			}
 			now := l.look()
 			a, news = now.behind(&q), now.news
 			if a.told(&q) {
@@ -158,6 +171,10 @@ func (s *Server) tellLive(ctx context.Context, question []byte) []byte {
 		}
 		select {
 		case <-news:
+		case <-look.C:
+			if l != nil {
+				l.sample(every)
+			}
 		case <-enough.C:
 			return mustJSON(a)
 		case <-ctx.Done():
@@ -177,10 +194,51 @@ func (n *seen) behind(q *liveQuestion) liveAnswer {
 			a.Out[i] = part[:min(len(part), livePart)]
 		}
 	}
+	if n.order != nil {
+		a.Marks = n.order.Marks(q.Marks)
+	}
 	return a
 }
 
 // told: there is something in it that was not known.
 func (a *liveAnswer) told(q *liveQuestion) bool {
 	return len(a.Out[0]) > 0 || len(a.Out[1]) > 0 || a.Samples != q.Samples
+}
+
+// mirroredOrder is when what was printed elsewhere, as far as it was told.
+type mirroredOrder struct {
+	life  *life
+	marks []sandbox.Printed
+}
+
+// Marks are those behind the first so many.
+func (o *mirroredOrder) Marks(behind int) []sandbox.Printed {
+	o.life.mu.Lock()
+	defer o.life.mu.Unlock()
+	return slices.Clone(o.marks[min(behind, len(o.marks)):])
+}
+
+// extend takes over what comes behind those that do not change. It is called with the life's
+// mu held.
+func (o *mirroredOrder) extend(more []sandbox.Printed) {
+	if len(more) > 0 {
+		o.marks = append(o.marks[:max(len(o.marks)-1, 0)], more...)
+	}
+}
+
+// want has a mirror ask for samples as often as the one of its readers wants them that wants
+// them most often.
+func (l *life) want(every time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.every == 0 || every < l.every {
+		l.every = every
+	}
+}
+
+// asks is what a mirror knows already of when what was printed, and how often it wants samples.
+func (l *life) asks() (marks int, every time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(len(l.order.(*mirroredOrder).marks)-1, 0), l.every
 }

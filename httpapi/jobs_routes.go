@@ -70,12 +70,13 @@ func (s *Server) hasQueue(next http.Handler) http.Handler {
 
 func (s *Server) describeEvents(registry huma.Registry) {
 	op := &huma.Operation{OperationID: "jobEvents", Method: http.MethodGet, Path: eventsPath, Summary: "Follow a job",
-		Description: "Server-sent events. state: the job as GET /v1/jobs/{id} has it, without a result. stdout, stderr: {offset, text} or {offset, base64}, of the attempt that runs. " +
-			"usage: about once a second. result: the job with its result, the last one. closing: there will be no more of them here, for the reason given. " +
+		Description: "Server-sent events. state: the job as GET /v1/jobs/{id} has it, without a result. stdout, stderr: {offset, text} or {offset, base64}, of the attempt that runs, in the order in which it came, with at_ns, the time since the program was started, where that is known. " +
+			"usage: a UsageSample, once a second or as often as usage_ms says. result: the job with its result, the last one. closing: there will be no more of them here, for the reason given. " +
 			"Each has an id; a reader that sends it as Last-Event-ID goes on behind that event.",
 		Parameters: []*huma.Param{{Name: "id", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}},
-			{Name: "Last-Event-ID", In: "header", Description: "Id of the last event that was seen", Schema: &huma.Schema{Type: huma.TypeString}}},
+			{Name: "Last-Event-ID", In: "header", Description: "Id of the last event that was seen", Schema: &huma.Schema{Type: huma.TypeString}}, usageParam()},
 		Responses: problems(registry, 401, 403, 404, 421, 422, 429, 431, 500, 503)}
+	registry.Schema(typeOf[UsageSample](), true, "UsageSample")
 	op.Responses["200"] = &huma.Response{Description: "Events", Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: huma.TypeString}}}}
 	op.Responses["204"] = &huma.Response{Description: "Last-Event-ID is that of the last event: there are no more"}
 	s.api.OpenAPI().AddOperation(op)
@@ -89,8 +90,14 @@ func (s *Server) describeAttach(registry huma.Registry) {
 			{Name: "watch", In: "query", Description: "true: read only; several may. Else this client writes, and only one may", Schema: &huma.Schema{Type: huma.TypeBoolean}},
 			{Name: "stdout", In: "query", Description: "Bytes of standard output that are known already", Schema: &huma.Schema{Type: huma.TypeInteger}},
 			{Name: "stderr", In: "query", Description: "The same of standard error", Schema: &huma.Schema{Type: huma.TypeInteger}},
+			usageParam(),
 			{Name: "Sec-WebSocket-Protocol", In: "header", Description: AttachProtocol + "; browsers, which cannot set Authorization, offer bearer.TOKEN besides", Schema: text}},
 		Responses: problems(registry, 400, 401, 403, 404, 421, 422, 426, 429, 431, 500, 503)}
 	op.Responses["101"] = &huma.Response{Description: "The connection is a WebSocket now"}
 	s.api.OpenAPI().AddOperation(op)
+}
+
+func usageParam() *huma.Param {
+	least, most := float64(usageLeast.Milliseconds()), float64(usageUsual.Milliseconds())
+	return &huma.Param{Name: "usage_ms", In: "query", Description: "Milliseconds between two samples of what is used; 1000 when absent", Schema: &huma.Schema{Type: huma.TypeInteger, Minimum: &least, Maximum: &most}}
 }

@@ -75,6 +75,7 @@ const (
 	CodeWebhookRefused   Code = "webhook_refused"
 	CodeAuditUnavailable Code = "audit_unavailable"
 	CodeUpgradeRequired  Code = "upgrade_required"
+	CodeLoginRefused     Code = "login_refused"
 	CodeInternal         Code = "internal_error"
 )
 
@@ -89,7 +90,7 @@ var statusOf = map[Code]int{
 	CodeUnknownJob: 404, CodeKeyMismatch: 422, CodeQueueUnavailable: 503, CodeDiskFull: 507, CodeUpgradeRequired: 426,
 	CodeMissingScope: 403, CodePolicyNotAllowed: 403, CodeRateLimited: 429, CodeTenantBusy: 429,
 	CodeTenantQueueFull: 429, CodeCPUQuota: 429, CodeTenantStoreFull: 507,
-	CodeWebhookRefused: 422, CodeAuditUnavailable: 503,
+	CodeWebhookRefused: 422, CodeAuditUnavailable: 503, CodeLoginRefused: 403,
 	CodeQueueFull: 503, CodeShuttingDown: 503, CodeCancelled: 499, CodeInternal: 500,
 }
 

@@ -36,6 +36,7 @@ type RunRequest struct {
 	KeepOutput   *int64                  `json:"keep_output_bytes,omitempty" doc:"Of stdout and stderr of each test, so much is in the result; 4096 when absent" minimum:"0"`
 	WritableRoot bool                    `json:"writable_root,omitempty" doc:"A writable layer over the root, gone with the cell"`
 	RootDirs     []string                `json:"root_dirs,omitempty" doc:"Directory trees of the host as the root, topmost first; only where the policy allows it"`
+	Timeline     bool                    `json:"timeline,omitempty" doc:"When which part of stdout and stderr came, and in which order, is in the result; of a single program that runs once"`
 }
 
 // ProgramRequest is a further program: of its own, as a job's is, or another copy of one.

@@ -98,6 +98,7 @@ type Server struct {
 	handler   http.Handler
 	openapi   []byte
 	attempts  *attempts
+	logins    *logins
 	strangers *strangers
 	patience  patience
 	draining  atomic.Bool
@@ -122,7 +123,7 @@ func New(c Config) (*Server, error) {
 		incoming: newAdmission(min(maxSubmissions, max(1, c.MaxConns/4))), readers: newAdmission(max(1, c.MaxConns/4)),
 		attachers: newAdmission(max(1, c.MaxConns/4)), writers: newWriters(),
 		pins: pins{held: map[string]*kept{}}, live: newLives(), mirrors: newMirrors(), ending: make(chan struct{}),
-		attempts: newAttempts(), strangers: newStrangers(), patience: defaultPatience}
+		attempts: newAttempts(), logins: newLogins(), strangers: newStrangers(), patience: defaultPatience}
 	s.config.Hosts = nil
 	for _, host := range c.Hosts {
 		if err := CheckHost(host); err != nil {
@@ -137,6 +138,7 @@ func New(c Config) (*Server, error) {
 		s.register()
 		s.registerFiles(mux)
 		s.registerJobs(mux)
+		s.registerLogin(mux)
 		shareEnums(s.api.OpenAPI().Components.Schemas.Map())
 	}
 	if c.Jobs != nil {
@@ -257,12 +259,3 @@ type headerOnly struct{ header http.Header }
 func (h *headerOnly) Header() http.Header         { return h.header }
 func (h *headerOnly) Write(b []byte) (int, error) { return len(b), nil }
 func (h *headerOnly) WriteHeader(int)             {}
-
-// securityHeaders: what the API answers is data, never a page.
-func securityHeaders(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
-}

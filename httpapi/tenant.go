@@ -19,7 +19,8 @@ type Tenancy struct {
 
 // caller is who has sent a request.
 type caller struct {
-	operator bool // who holds the token: everything is theirs, without limits
+	operator bool          // who holds the token: everything is theirs, without limits
+	session  *loginSession // the operator's, in a browser; nil: it is none
 	tenants.Caller
 }
 
@@ -50,10 +51,13 @@ func tenantOf(ctx context.Context) string {
 	return who.Tenant
 }
 
-// KeyOf names the tenant and the id of the key behind a request; both are "" for the
-// operator.
+// KeyOf names the tenant and the id of the key, or session, behind a request; both are ""
+// for the operator's own token.
 func KeyOf(ctx context.Context) (tenant, key string) {
 	who := callerOf(ctx)
+	if who.session != nil {
+		return "", who.session.id
+	}
 	return who.Tenant, who.Key
 }
 
@@ -68,49 +72,64 @@ func (s *Server) authenticated(r *http.Request) bool {
 	if t := s.config.Tenancy; t != nil {
 		key, known = t.Keys.Authenticate(given)
 	}
-	if !strings.EqualFold(scheme, "Bearer") || !operator && !known {
+	browser := s.logins.authenticate(given)
+	if !strings.EqualFold(scheme, "Bearer") || !operator && !known && browser == nil {
 		return false
 	}
 	who := callerOf(r.Context())
-	if who.operator = operator; !operator {
+	if operator {
+		browser = nil
+	}
+	who.session = browser
+	if who.operator = operator || browser != nil; !who.operator {
 		who.Caller = key
 	}
 	return true
 }
 
-// anyKey is the scope of routes that every key may use.
-const anyKey tenants.Scope = ""
+// anyKey is the scope of routes that every key may use, and noKey of those that none may,
+// nor any session: they want the service's own token.
+const (
+	anyKey tenants.Scope = ""
+	noKey  tenants.Scope = "-"
+)
 
 // scopeOf says which scope a route wants of a key. A route that is not here is the
 // operator's alone. docs/api.md has the same table.
 var scopeOf = map[string]tenants.Scope{
-	"POST " + runPath:     tenants.Run,
-	"POST " + jobsPath:    tenants.JobsWrite,
-	"DELETE " + jobPath:   tenants.JobsWrite,
-	"GET " + jobsPath:     tenants.JobsRead,
-	"GET " + jobPath:      tenants.JobsRead,
-	"GET " + eventsPath:   tenants.JobsRead,
-	"GET " + attachPath:   tenants.Attach,
-	"PUT " + filesPath:    tenants.Files,
-	"GET " + filesPath:    tenants.Files,
-	"HEAD " + filesPath:   tenants.Files,
-	"DELETE " + filesPath: tenants.Files,
-	"GET /v1/policies":    anyKey,
-	"GET /v1/languages":   anyKey,
-	"GET /v1/doctor":      tenants.Doctor,
-	"GET /metrics":        tenants.Metrics,
+	"POST " + runPath:       tenants.Run,
+	"POST " + jobsPath:      tenants.JobsWrite,
+	"DELETE " + jobPath:     tenants.JobsWrite,
+	"GET " + jobsPath:       tenants.JobsRead,
+	"GET " + jobPath:        tenants.JobsRead,
+	"GET " + eventsPath:     tenants.JobsRead,
+	"GET " + attachPath:     tenants.Attach,
+	"PUT " + filesPath:      tenants.Files,
+	"GET " + filesPath:      tenants.Files,
+	"HEAD " + filesPath:     tenants.Files,
+	"DELETE " + filesPath:   tenants.Files,
+	"GET /v1/policies":      anyKey,
+	"GET /v1/languages":     anyKey,
+	"GET /v1/doctor":        tenants.Doctor,
+	"GET /metrics":          tenants.Metrics,
+	"GET " + sessionPath:    anyKey,
+	"DELETE " + sessionPath: anyKey,
+	"POST " + linksPath:     noKey,
 }
 
 // mayUse says why the caller may not use a route; nil when it may.
 func (s *Server) mayUse(r *http.Request, route string) *Problem {
 	who := callerOf(r.Context())
 	_, path, _ := strings.Cut(route, " ")
+	scope, given := scopeOf[route]
+	if who.session != nil && scope == noKey {
+		return s.turned(r.Context(), problem(CodeMissingScope, "", "a session cannot do this; use the token that cordon token prints"))
+	}
 	if who.operator || open[path] {
 		return nil
 	}
-	scope, given := scopeOf[route]
 	switch {
-	case !given:
+	case !given || scope == noKey:
 		return s.turned(r.Context(), problem(CodeMissingScope, "", "this is the operator's alone: no key has a scope for it"))
 	case scope == anyKey || who.May(scope):
 		return nil
@@ -119,9 +138,12 @@ func (s *Server) mayUse(r *http.Request, route string) *Problem {
 }
 
 // keyEnds is closed when the key behind a request is not good any more: revoked, expired,
-// or replaced. It never is for the operator. What is watched ends with ctx.
+// or replaced. It never is for the operator's own token. What is watched ends with ctx.
 func (s *Server) keyEnds(ctx context.Context) <-chan struct{} {
 	who := callerOf(ctx)
+	if who.session != nil {
+		return who.session.over(ctx)
+	}
 	if who.operator || s.config.Tenancy == nil {
 		return nil
 	}

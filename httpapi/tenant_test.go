@@ -152,11 +152,14 @@ func TestScopesDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	told := map[string]tenants.Scope{}
-	row := regexp.MustCompile("(?m)^\\| (`(?:[a-z:]+)`|any key) \\| (`[A-Z].*`) \\|$")
+	row := regexp.MustCompile("(?m)^\\| (`(?:[a-z:]+)`|any key|no key) \\| (`[A-Z].*`) \\|$")
 	for _, m := range row.FindAllStringSubmatch(string(text), -1) {
 		scope := tenants.Scope(strings.Trim(m[1], "`"))
 		if scope == "any key" {
 			scope = anyKey
+		}
+		if scope == "no key" {
+			scope = noKey
 		}
 		for route := range strings.SplitSeq(m[2], ", ") {
 			told[strings.Trim(route, "`")] = scope

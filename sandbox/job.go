@@ -33,9 +33,11 @@ type Job struct {
 	// capped copy in the Result (cordon run).
 	Stdout, Stderr io.Writer
 
-	// Progress, when set, is told once a second what the running program has used so far,
-	// from where it is watched: it may not wait for anything. Tests do not tell.
-	Progress func(Usage)
+	// Gauge, when set, shows what the running program uses to whoever reads it, and Timeline
+	// notes when it prints what. Tests do neither.
+	Gauge        *Gauge
+	Timeline     *Timeline
+	KeepTimeline bool // in the Result as well
 
 	// Interactive, when set, is the input of the run, instead of Stdin.
 	Interactive *Interactive

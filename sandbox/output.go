@@ -28,6 +28,7 @@ type stream struct {
 
 	limit int64
 	tee   io.Writer // gets the kept bytes as they arrive; may be nil
+	heard func(int) // is told how many came, before that; may be nil
 	size  int64     // kept so far
 	parts [][]byte  // that, in pieces: what is large is read to where it stays
 
@@ -79,6 +80,9 @@ func (s *stream) drain() {
 	defer streamBuffers.Put(buffer)
 	for {
 		n, err := s.next(*buffer)
+		if n > 0 && s.heard != nil {
+			s.heard(n)
+		}
 		if n > 0 && s.tee != nil {
 			// A caller that is gone is noticed by its context, not here.
 			last := s.parts[len(s.parts)-1]

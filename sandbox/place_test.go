@@ -3,8 +3,9 @@ package sandbox
 import (
 	"context"
 	"errors"
-	"sync/atomic"
+	"os"
 	"testing"
+	"time"
 )
 
 // A place that was reserved is one of those there are, until it is given back or its job
@@ -46,25 +47,57 @@ func TestReserve(t *testing.T) {
 	}
 }
 
-func TestProgress(t *testing.T) {
+// TestGauge: what is read of a program grows while it runs, is no more than its account in
+// the end, and there is nothing to be read before and behind it.
+func TestGauge(t *testing.T) {
 	l := newLab(t)
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	job := shell("i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; sleep 2.5")
-	job.ID, job.Policy = "progress", "default"
-	var told atomic.Int64
-	var last Usage
-	job.Progress = func(u Usage) {
-		if told.Add(1) > 1 && u.WallNanos <= last.WallNanos || u.CPUNanos < last.CPUNanos || u.MemoryPeakBytes <= 0 {
-			t.Errorf("%+v after %+v", u, last)
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer out.Close()
+	job := shell("i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 0 & wait; read line; exit 0")
+	job.ID, job.Policy, job.StdinFile = "gauge", "default", in
+	job.Gauge = &Gauge{}
+	if s, ok := job.Gauge.Read(); ok {
+		t.Errorf("before the start: %+v", s)
+	}
+	ended := make(chan *Result, 1)
+	go func() {
+		r, err := l.Run(ctx, job)
+		if err != nil {
+			t.Error(err)
 		}
-		last = u
+		ended <- r
+	}()
+	var first, last Sample
+	for ok := false; !ok || first.CPUNanos == 0; first, ok = job.Gauge.Read() {
+		time.Sleep(time.Millisecond)
+		if ctx.Err() != nil {
+			t.Fatal("nothing to be read")
+		}
 	}
-	r, err := l.Run(ctx, job)
-	if err != nil || r.Verdict != OK {
-		t.Fatalf("%+v, %v", r, err)
+	for ok := true; ok && last.CPUNanos <= first.CPUNanos; last, ok = job.Gauge.Read() {
+		time.Sleep(time.Millisecond)
+		if ctx.Err() != nil {
+			t.Fatal("it does not grow")
+		}
 	}
-	if told.Load() < 1 || last.CPUNanos == 0 || last.CPUNanos > r.Usage.CPUNanos || last.WallNanos > r.Usage.WallNanos {
-		t.Errorf("told %d times, at last %+v of %+v", told.Load(), last, r.Usage)
+	if _, err := out.Write([]byte("\n")); err != nil {
+		t.Fatal(err)
+	}
+	r := <-ended
+	if r == nil || r.Verdict != OK {
+		t.Fatalf("%+v", r)
+	}
+	if last.WallNanos <= first.WallNanos || last.CPUNanos > r.Usage.CPUNanos || last.WallNanos > r.Usage.WallNanos ||
+		last.MemoryBytes <= 0 || last.MemoryBytes > r.Usage.MemoryPeakBytes+1<<20 || last.Pids < 1 || last.Pids > 2 {
+		t.Errorf("%+v, then %+v, at last %+v", first, last, r.Usage)
+	}
+	if s, ok := job.Gauge.Read(); ok {
+		t.Errorf("behind the end: %+v", s)
 	}
 }

@@ -28,6 +28,7 @@ type Result struct {
 	Programs   []ProgramResult
 	Fault      []string
 	Transcript *Transcript
+	Timeline   []Printed // where it was to be kept
 	Files      []OutputFile
 	Timings    Timings
 	CPUNanos   int64 // of all cells of the job, those of its builds, too

@@ -302,7 +302,7 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	if job.Interactive != nil && job.Interactive.Terminal {
 		spec.terminal, spec.env = true, mergeEnv(fixedEnv, terminalEnv, job.RunEnv, job.Env)
 	}
-	in := stepInput{core: noCore, stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr, progress: job.Progress}
+	in := stepInput{core: noCore, stdin: job.StdinFile, stdout: job.Stdout, stderr: job.Stderr, gauge: job.Gauge, timeline: job.Timeline}
 	out, measured, err := r.measured(ctx, job.Measure, func(core int) (*stepOutcome, error) {
 		in := in
 		in.core = core
@@ -326,6 +326,9 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	}
 	result.Measured = measured
 	result.Step = out.Step
+	if job.KeepTimeline {
+		result.Timeline = job.Timeline.Marks(0)
+	}
 	result.add(out)
 	if e := job.Expect; e != nil && result.Verdict == OK {
 		result.Difference, err = r.compare(ctx, e, &result.Step)

@@ -58,10 +58,11 @@ type stepInput struct {
 	core           int      // the cell is bound to it; noCore: to none
 	pipes          *ends    // to and from other cells, some instead of stdin and a kept stdout; nil: none
 	stdout, stderr io.Writer
-	progress       func(Usage) // nil: nobody wants to know
-	talk           *talk       // the input is written while it runs; nil: it is stdin
-	layer          *os.File    // a tree to be shown at cell.LayerPath; nil: none
-	trace          *Trace      // nil: none
+	gauge          *Gauge    // nil: nobody looks on
+	timeline       *Timeline // nil: nobody wants to know when what is printed
+	talk           *talk     // the input is written while it runs; nil: it is stdin
+	layer          *os.File  // a tree to be shown at cell.LayerPath; nil: none
+	trace          *Trace    // nil: none
 }
 
 // stepOutcome is a step's account and its times.
@@ -87,11 +88,14 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	if err != nil {
 		return nil, err
 	}
-	watch := &watch{running: run, limits: s.limits, stop: r.stop, progress: in.progress}
+	in.gauge.Show(run.sample)
+	defer in.gauge.Show(nil) // where it fails; before the cell is given up in any case
+	watch := &watch{running: run, limits: s.limits, stop: r.stop}
 	killed := watch.run(ctx)
 	dead := monotonic()
 	run.trace(in.trace, dead)
 	out, err := run.account(killed, dead)
+	in.gauge.Show(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -207,6 +211,11 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 		if stdin, err = in.talk.open(w); err != nil {
 			return err
 		}
+	}
+	if in.timeline != nil {
+		in.timeline.Begin(func() int64 { return monotonic() - w.cell.ExecNanos() })
+		w.stdout.heard = func(n int) { in.timeline.Heard(0, n) }
+		w.stderr.heard = func(n int) { in.timeline.Heard(1, n) }
 	}
 	w.stdout.start(r.spec.limits.OutputBytes, in.stdout)
 	w.stderr.start(r.spec.limits.OutputBytes, in.stderr)

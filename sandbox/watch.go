@@ -30,12 +30,7 @@ type watch struct {
 	limits  policy.Limits
 	killed  KillReason
 	stop    <-chan struct{} // the service ends
-
-	progress func(Usage) // is told now and then; nil: nobody is
 }
-
-// progressEvery is how often.
-const progressEvery = time.Second
 
 func (w *watch) kill(reason KillReason) {
 	if w.killed == NotKilled {
@@ -54,18 +49,12 @@ func (w *watch) run(ctx context.Context) KillReason {
 	var slow, stuck <-chan time.Time
 	ended, overOut, overErr, overPipe, oom := r.ended, r.warm.stdout.over, r.warm.stderr.over, r.piped, r.warm.group.OOM()
 	done, stop, awaited := ctx.Done(), w.stop, r.awaited
-	var tick <-chan time.Time
-	if w.progress != nil {
-		ticker := time.NewTicker(progressEvery)
-		defer ticker.Stop()
-		tick = ticker.C
-	}
 	for {
 		select {
 		case <-r.warm.cell.Dead():
 			return w.killed
 		case <-ended: // only strays may be left: no limit of the program applies any more
-			ended, oom, tick = nil, nil, nil
+			ended, oom = nil, nil
 			wall.Stop()
 			cpu.Stop()
 			after = time.NewTimer(hurryAfter)
@@ -102,8 +91,6 @@ func (w *watch) run(ctx context.Context) KillReason {
 			w.kill(KilledOOM)
 		case r.fatalSyscall = <-r.warm.denied:
 			w.kill(KilledSyscall)
-		case <-tick:
-			w.tell()
 		case <-done:
 			done = nil
 			w.kill(callerGone(ctx))
@@ -111,15 +98,6 @@ func (w *watch) run(ctx context.Context) KillReason {
 			stop = nil
 			w.kill(KilledInterrupted)
 		}
-	}
-}
-
-// tell says what the program has used so far. Counters that cannot be read now are read
-// the next time, and at the end they have to be.
-func (w *watch) tell() {
-	used, err := w.running.warm.group.Usage()
-	if err == nil && w.running.warm.cell.ExecNanos() > 0 {
-		w.progress(w.running.usage(used, monotonic()))
 	}
 }
 

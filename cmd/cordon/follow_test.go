@@ -56,7 +56,7 @@ func TestJobProgress(t *testing.T) {
 	p.redraw() // there is nothing to show yet
 	p.state(&client.JobStatus{State: client.StateRunning, Attempts: 2})
 	now = now.Add(65 * time.Second)
-	p.used(&client.Usage{CPUNs: 1_234_567_890, MemoryPeakBytes: 3 << 20})
+	p.used(&client.UsageSample{CPUNs: 1_234_567_890, MemoryPeakBytes: 3 << 20})
 	for _, text := range []string{"amid", " a line\n"} {
 		if err := p.print(&out, []byte(text)); err != nil {
 			t.Error(err)

@@ -22,7 +22,7 @@ type jobProgress struct {
 
 	job   *client.JobStatus
 	since time.Time // of the state, by the clock of this machine
-	usage *client.Usage
+	usage *client.UsageSample
 	shown bool
 	amid  bool // of a line of output, which is not to be drawn over
 }
@@ -70,7 +70,7 @@ func (p *jobProgress) state(j *client.JobStatus) {
 	p.draw()
 }
 
-func (p *jobProgress) used(u *client.Usage) {
+func (p *jobProgress) used(u *client.UsageSample) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.usage = u

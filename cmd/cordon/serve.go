@@ -119,7 +119,12 @@ func serve(ctx context.Context, c *config, logger *slog.Logger, trace string, he
 	if err != nil {
 		return errors.Join(fmt.Errorf("trace: %w", err), e.close(), log.Close())
 	}
-	err = e.serve(ctx, c, logger, log, token, listeners, t, func() { ready(ctx, c, logger, token, listeners, hello, out) })
+	err = e.serve(ctx, c, logger, log, token, listeners, t, func(made *httpapi.Server) {
+		ready(ctx, c, logger, token, listeners, hello, out)
+		if c.Role != roleWorker {
+			offerLink(out, listeners, made.LoginCode)
+		}
+	})
 	return errors.Join(err, t.close(), e.close(), log.Close())
 }
 
@@ -133,7 +138,7 @@ func leaveProcessors() {
 }
 
 // serve proves every guard, then answers requests.
-func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, log *audit.Log, token httpapi.Token, listeners []net.Listener, t *tracer, ready func()) error {
+func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, log *audit.Log, token httpapi.Token, listeners []net.Listener, t *tracer, ready func(*httpapi.Server)) error {
 	if err := e.prepare(); err != nil {
 		return err
 	}
@@ -193,7 +198,7 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, log 
 		hooks = settings.Jobs.Hooks
 	}
 	defer reload(ctx, c, log, hooks, logger)()
-	ready()
+	ready(server)
 	return server.Serve(ctx, drain, listeners...)
 }
 

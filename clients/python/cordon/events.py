@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Iterator
 
 from .errors import ProblemError
-from .models import JobStatus, RunResult, TestResult, Usage
+from .models import JobStatus, RunResult, TestResult, UsageSample
 from .transport import Transport, passes
 
 SILENCE = 60.0  # seconds: four times what the service lets pass without a sign of life
@@ -22,6 +22,7 @@ class Output:
 
     offset: int
     data: bytes
+    at_ns: int | None = None  # since the program was started, where that is known
 
 
 @dataclass
@@ -32,7 +33,7 @@ class Event:
     type: str
     job: JobStatus | None = None
     output: Output | None = None
-    usage: Usage | None = None
+    usage: UsageSample | None = None
 
 
 class _Closed(ConnectionError):
@@ -68,10 +69,10 @@ def decode(last: str, event: str, data: str) -> Event | None:
     if event in ("state", "result"):
         return Event(last, event, job=JobStatus.from_dict(told))
     if event == "usage":
-        return Event(last, event, usage=Usage.from_dict(told))
+        return Event(last, event, usage=UsageSample.from_dict(told))
     if event in ("stdout", "stderr"):
         content = base64.b64decode(told["base64"], validate=True) if "base64" in told else told["text"].encode("utf-8")
-        return Event(last, event, output=Output(told["offset"], content))
+        return Event(last, event, output=Output(told["offset"], content, told.get("at_ns")))
     if event == "closing":
         if told["reason"] == "unknown_job":
             raise ProblemError(404, "unknown_job", "the job's record is not kept any more")

@@ -1,18 +1,20 @@
 import { ProblemError } from "./problem.js";
-import type { JobStatus, Usage } from "./schema.js";
+import type { JobStatus, UsageSample } from "./schema.js";
 import { Broken, passes, sleep, type Transport } from "./transport.js";
 
 /** A part of a stream. A job that is begun again prints anew, from the offset 0. */
 export interface Output {
   offset: number;
   data: Uint8Array;
+  /** Nanoseconds since the program was started, where that is known. */
+  at_ns?: number;
 }
 
 /** What a job tells of itself; result is the last. */
 export type JobEvent =
   | { id: string; type: "state" | "result"; job: JobStatus }
   | { id: string; type: "stdout" | "stderr"; output: Output }
-  | { id: string; type: "usage"; usage: Usage };
+  | { id: string; type: "usage"; usage: UsageSample };
 
 /** Milliseconds: four times what the service lets pass without a sign of life. */
 const silence = 60_000;
@@ -61,7 +63,7 @@ export function decode(frame: Frame): JobEvent | undefined {
     case "stdout":
     case "stderr": {
       const data = told.base64 === undefined ? new TextEncoder().encode(told.text) : fromBase64(told.base64);
-      return { id: frame.id, type: frame.event, output: { offset: told.offset, data } };
+      return { id: frame.id, type: frame.event, output: { offset: told.offset, data, ...(told.at_ns === undefined ? {} : { at_ns: told.at_ns }) } };
     }
     case "closing":
       if (told.reason === "unknown_job") throw new ProblemError({ status: 404, code: told.reason, detail: "the job's record is not kept any more" });
