@@ -116,6 +116,7 @@ func (s *Server) tryClaim(c *queue.Claim, place Place) (*sandbox.Result, *Proble
 		input.listen(job)
 	}
 	s.live.begin(c.ID, c.Attempts, input).follow(job)
+	defer s.insiders.enter(job, request.Language, true)()
 	ctx, stop := endedBy(c.Context())
 	defer stop()
 	result, err := place.Run(ctx, job)

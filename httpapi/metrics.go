@@ -25,10 +25,11 @@ type metrics struct {
 	connections connectionMetrics
 
 	tenants *tenantMetrics // nil: there are none
+	hour    *hour
 }
 
 func newMetrics(reg *prometheus.Registry, c *Config, a *admission) *metrics {
-	m := &metrics{
+	m := &metrics{hour: newHour(),
 		jobs: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_jobs_total",
 			Help: "Finished jobs by verdict and policy."}, []string{"verdict", "policy"}),
 		tests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "cordon_tests_total",
@@ -125,6 +126,7 @@ func fileMetrics(f Files) []prometheus.Collector {
 }
 
 func (m *metrics) finished(r *sandbox.Result) {
+	m.hour.add(r)
 	m.jobs.WithLabelValues(string(r.Verdict), r.Policy).Inc()
 	for i := range r.Tests {
 		m.tests.WithLabelValues(string(r.Tests[i].Verdict)).Inc()

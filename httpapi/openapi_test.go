@@ -50,7 +50,7 @@ func TestOpenAPIRoutes(t *testing.T) {
 		c.Jobs = &Jobs{Queue: q, Most: 1, TTL: time.Hour}
 	})
 	c := agreed(t)
-	if len(c.known) != 22 || c.request == nil || c.submission == nil {
+	if len(c.known) != 23 || c.request == nil || c.submission == nil {
 		t.Errorf("%d operations: %v", len(c.known), c.known)
 	}
 	for name := range c.known {

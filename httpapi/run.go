@@ -46,6 +46,7 @@ func (s *Server) runJob(ctx context.Context, body []byte) (*sandbox.Result, *Pro
 	}
 	trace := sandbox.TraceOf(ctx)
 	trace.Mark("decoded")
+	defer s.insiders.enter(job, request.Language, false)()
 	s.recordJob(ctx, request, audit.Event{Job: job.ID, Files: len(k.held)})
 	result, err := s.config.Runner.Run(ctx, job)
 	trace.Mark("result")

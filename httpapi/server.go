@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -93,6 +94,8 @@ type Server struct {
 	pins      pins
 	live      lives
 	mirrors   mirrors
+	insiders  insiders
+	began     time.Time
 	ending    chan struct{} // closed when the service begins to end
 	api       huma.API
 	handler   http.Handler
@@ -123,7 +126,7 @@ func New(c Config) (*Server, error) {
 		incoming: newAdmission(min(maxSubmissions, max(1, c.MaxConns/4))), readers: newAdmission(max(1, c.MaxConns/4)),
 		attachers: newAdmission(max(1, c.MaxConns/4)), writers: newWriters(),
 		pins: pins{held: map[string]*kept{}}, live: newLives(), mirrors: newMirrors(), ending: make(chan struct{}),
-		attempts: newAttempts(), logins: newLogins(), strangers: newStrangers(), patience: defaultPatience}
+		began: time.Now(), attempts: newAttempts(), logins: newLogins(), strangers: newStrangers(), patience: defaultPatience}
 	s.config.Hosts = nil
 	for _, host := range c.Hosts {
 		if err := CheckHost(host); err != nil {
@@ -139,6 +142,7 @@ func New(c Config) (*Server, error) {
 		s.registerFiles(mux)
 		s.registerJobs(mux)
 		s.registerLogin(mux)
+		s.registerStatus()
 		shareEnums(s.api.OpenAPI().Components.Schemas.Map())
 	}
 	if c.Jobs != nil {

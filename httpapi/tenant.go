@@ -112,6 +112,7 @@ var scopeOf = map[string]tenants.Scope{
 	"GET /v1/languages":     anyKey,
 	"GET /v1/doctor":        tenants.Doctor,
 	"GET /metrics":          tenants.Metrics,
+	"GET " + statusPath:     tenants.Status,
 	"GET " + sessionPath:    anyKey,
 	"DELETE " + sessionPath: anyKey,
 	"POST " + linksPath:     noKey,

@@ -39,6 +39,9 @@ type Job struct {
 	Timeline     *Timeline
 	KeepTimeline bool // in the Result as well
 
+	// Placed, when set, is called when the job has its place and is about to run.
+	Placed func()
+
 	// Interactive, when set, is the input of the run, instead of Stdin.
 	Interactive *Interactive
 

@@ -23,8 +23,9 @@ type kind struct {
 	cells    chan *warm // warm ones
 	demand   *demand    // how many there should be
 	filling  atomic.Bool
-	asked    atomic.Bool // by a job, since the filler has begun its last cell
-	users    int         // jobs and fillers that hold it; guarded by pool.mu
+	asked    atomic.Bool     // by a job, since the filler has begun its last cell
+	users    int             // jobs and fillers that hold it; guarded by pool.mu
+	policies map[string]bool // whose jobs have used it; likewise, and there are not many
 }
 
 // warmBytes and warmFiles are the size of a plan's scratch, enough for its own
@@ -66,6 +67,7 @@ func (p *pool) kind(g *policy.Grant) (*kind, error) {
 		}
 	}
 	k.users++
+	k.policies[g.Policy] = true
 	return k, nil
 }
 
@@ -127,7 +129,7 @@ func (p *pool) startKind(name string, root, ofCell []cell.Op, program *seccomp.P
 		filter.Close()
 		return nil, err
 	}
-	k := &kind{name: name, template: template, server: server, program: program, filter: filter}
+	k := &kind{name: name, template: template, server: server, program: program, filter: filter, policies: map[string]bool{}}
 	k.demand = newDemand(p.config.Warm, p.config.WarmMost, func() { p.thin(k) })
 	k.cells = make(chan *warm, max(k.demand.most, 1))
 	p.kinds[name] = k

@@ -2,7 +2,9 @@ package sandbox
 
 import (
 	"errors"
+	"maps"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -275,4 +277,16 @@ func (p *pool) warmCells() int64 {
 		n += int64(len(k.cells))
 	}
 	return n
+}
+
+// stats are the kinds there are, those that were used first first.
+func (p *pool) stats() (out []KindStats) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, name := range p.order {
+		if k := p.kinds[name]; k != nil {
+			out = append(out, KindStats{k.name, slices.Sorted(maps.Keys(k.policies)), len(k.cells), k.demand.wanted(), k.users})
+		}
+	}
+	return out
 }

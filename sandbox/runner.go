@@ -105,6 +105,16 @@ type Stats struct {
 	FreeIDs   int64 // id ranges no cell uses; 0 without subordinate ids
 	Leaks     int64 // cells, cgroups or files that could not be taken down
 	Builds    builds.Stats
+	Kinds     []KindStats
+}
+
+// KindStats are the warm cells of one root and one filter.
+type KindStats struct {
+	Kind     string
+	Policies []string // whose jobs have used it
+	Warm     int      // that wait
+	Wanted   int      // that should
+	Users    int      // that hold the kind now
 }
 
 // Stats reads the numbers.
@@ -112,7 +122,7 @@ func (r *Runner) Stats() Stats {
 	now := r.line.Stats()
 	s := Stats{Running: int64(now.Running), Waiting: int64(now.Waiting), Tenants: int64(now.WaitingTenants),
 		Memory: now.Memory, CPUs: now.CPUs, MemoryAll: now.All.Memory, CPUsAll: now.All.CPUs, WarmCells: r.pool.warmCells(), Clearing: r.pool.clearing.running(),
-		Networks: r.pool.networks.kept(), Leaks: r.pool.leaks.Load()}
+		Networks: r.pool.networks.kept(), Kinds: r.pool.stats(), Leaks: r.pool.leaks.Load()}
 	if kept := r.buildsKept.Load(); kept != nil {
 		s.Builds = kept.Stats()
 	}
@@ -183,6 +193,9 @@ func (r *Runner) runIn(ctx context.Context, job *Job, at *place) (*Result, error
 		return nil, err
 	}
 	defer spec.place.give()
+	if job.Placed != nil {
+		job.Placed()
+	}
 	result := &Result{ID: job.ID, Policy: spec.Grant.Policy, Isolation: r.isolation(), CPUScale: r.config.CPUScale}
 	result.Timings.QueuedNanos = monotonic() - queued
 	err = r.runSpec(within(ctx, spec.place), spec, result)

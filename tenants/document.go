@@ -19,10 +19,11 @@ const (
 	Attach    Scope = "attach"     // talk with a job that runs
 	Metrics   Scope = "metrics"    // counters of the whole service, of all tenants
 	Doctor    Scope = "doctor"     // what the host offers
+	Status    Scope = "status"     // how the whole service is, with the jobs of all tenants
 )
 
 // Scopes are all of them.
-var Scopes = []Scope{Run, JobsRead, JobsWrite, Files, Attach, Metrics, Doctor}
+var Scopes = []Scope{Run, JobsRead, JobsWrite, Files, Attach, Metrics, Doctor, Status}
 
 // DefaultScopes are those of a key for which nothing else is said: all that are about the
 // tenant's own jobs.
