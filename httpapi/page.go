@@ -26,6 +26,7 @@ func (s *Server) paged(next http.Handler) http.Handler {
 			turnAway(w, r, problem(CodeMethodNotAllowed, "", clip(r.Method)+" is not for this path; allowed: GET, HEAD"))
 			return
 		}
+		w.Header().Set("Content-Security-Policy", PagePolicy)
 		s.config.Page.ServeHTTP(w, r)
 	})
 }

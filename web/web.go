@@ -27,10 +27,6 @@ const (
 // views are the paths that the page itself tells apart.
 var views = []string{"/", "/status", "/api"}
 
-// policy lets the page load what its own origin serves, and talk with nobody else.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
 // file is what is answered at a path.
 type file struct {
 	kind  string
@@ -134,13 +130,8 @@ func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		h.Set("Cache-Control", "public, max-age=31536000, immutable")
 	}
 	if strings.HasPrefix(f.kind, "text/html") {
-		h.Set("Content-Security-Policy", policy)
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Permissions-Policy", "camera=(), geolocation=(), microphone=()")
 	}
-	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Cross-Origin-Resource-Policy", "same-origin")
-	h.Set("Referrer-Policy", "no-referrer")
 	if matches(r.Header.Values("If-None-Match"), f.etag(encoding)) {
 		w.WriteHeader(http.StatusNotModified)
 		return

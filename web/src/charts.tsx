@@ -1,15 +1,15 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
-import type { LimitResult, Usage } from "../../clients/typescript/src/index.js";
+import type { LimitResult } from "../../clients/typescript/src/index.js";
 import { bytes, round } from "./format.js";
-import type { Sample } from "./run.js";
+import type { Sample, Used } from "./run.js";
 import { dark } from "./theme.js";
 
 interface Series {
   name: string;
   colour: string;
-  of: (u: Usage, before: Sample | undefined, at: number) => number;
+  of: (u: Used, before: Sample | undefined, at: number) => number;
 }
 
 interface Chart {
@@ -20,23 +20,30 @@ interface Chart {
 }
 
 /** The share of a processor between two samples. */
-const rate = (ns: (u: Usage) => number) => (u: Usage, before: Sample | undefined, at: number) => {
+const rate = (ns: (u: Used) => number) => (u: Used, before: Sample | undefined, at: number) => {
   const passed = at - (before?.at ?? 0);
   return passed <= 0 ? 0 : Math.max(0, (ns(u) - (before === undefined ? 0 : ns(before.usage))) / 1e6 / passed);
 };
 
-type Live = Usage & { memory_bytes?: number; pids?: number };
+/** What is not counted on this host is nothing to draw. */
+function counted(n: (u: Used) => number) {
+  return (u: Used, before: Sample | undefined, at: number) => {
+    const passed = at - (before?.at ?? 0);
+    return n(u) < 0 ? NaN : passed <= 0 ? 0 : Math.max(0, ((n(u) - (before === undefined ? 0 : n(before.usage))) / passed) * 1000);
+  };
+}
 
 const charts: Chart[] = [
   { title: "Processors", text: (n) => round(n), limit: "cpus", series: [{ name: "program", colour: "--chart-1", of: rate((u) => u.cpu_ns) }, { name: "kernel", colour: "--chart-2", of: rate((u) => u.system_ns) }] },
-  { title: "Memory", text: bytes, limit: "memory_bytes", series: [{ name: "at most so far", colour: "--chart-1", of: (u) => u.memory_peak_bytes }, { name: "now", colour: "--chart-2", of: (u) => (u as Live).memory_bytes ?? NaN }] },
-  { title: "Processes", text: (n) => round(n), limit: "pids", series: [{ name: "at most so far", colour: "--chart-1", of: (u) => u.pids_peak }, { name: "now", colour: "--chart-2", of: (u) => (u as Live).pids ?? NaN }] },
+  { title: "Memory", text: bytes, limit: "memory_bytes", series: [{ name: "peak", colour: "--chart-1", of: (u) => u.memory_peak_bytes }, { name: "now", colour: "--chart-2", of: (u) => u.memory_bytes ?? NaN }] },
+  { title: "Processes", text: (n) => round(n), limit: "pids", series: [{ name: "peak", colour: "--chart-1", of: (u) => u.pids_peak }, { name: "now", colour: "--chart-2", of: (u) => u.pids ?? NaN }] },
+  { title: "Disks, a second", text: bytes, series: [{ name: "read", colour: "--chart-1", of: counted((u) => u.io_read_bytes) }, { name: "written", colour: "--chart-2", of: counted((u) => u.io_write_bytes) }] },
 ];
 
 export function Charts({ samples, limits }: { samples: Sample[]; limits: Record<string, LimitResult> }) {
   return (
     <div class="charts">
-      {charts.map((chart) => (
+      {charts.filter((chart) => data(chart, samples).series.length > 0).map((chart) => (
         <Plot key={chart.title} chart={chart} samples={samples} limit={limits[chart.limit ?? ""]?.value} />
       ))}
     </div>
@@ -59,7 +66,7 @@ const binary = Array.from({ length: 40 }, (_, n) => 2 ** n);
 /** The columns of a chart; a series that nothing is known of is left out. */
 function data(chart: Chart, told: Sample[]): { rows: uPlot.AlignedData; series: Series[] } {
   const first = told[0];
-  const nothing = first === undefined ? [] : [{ at: 0, usage: { ...first.usage, cpu_ns: 0, user_ns: 0, system_ns: 0, memory_peak_bytes: 0, pids_peak: Math.min(first.usage.pids_peak, 1) } }];
+  const nothing = first === undefined ? [] : [{ at: 0, usage: { ...first.usage, cpu_ns: 0, user_ns: 0, system_ns: 0, memory_peak_bytes: 0, io_read_bytes: Math.min(0, first.usage.io_read_bytes), io_write_bytes: Math.min(0, first.usage.io_write_bytes), pids_peak: Math.min(first.usage.pids_peak, 1) } }];
   const samples = [...nothing, ...told];
   const all = chart.series.map((s) => samples.map((sample, i) => s.of(sample.usage, samples[i - 1], sample.at)));
   const known = chart.series.map((_, i) => all[i]?.some((n) => n >= 0) === true);

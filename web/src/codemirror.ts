@@ -1,8 +1,8 @@
-import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
-import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import { defaultKeymap, history, historyKeymap, indentLess, indentMore } from "@codemirror/commands";
+import { bracketMatching, getIndentUnit, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
-import { Compartment, EditorState, type Extension } from "@codemirror/state";
+import { Compartment, countColumn, EditorState, type Extension } from "@codemirror/state";
 import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
 import { tags as t } from "@lezer/highlight";
 import { modeOf } from "./modes.js";
@@ -32,6 +32,22 @@ const theme = EditorView.theme({
   ".cm-textfield, .cm-button": { background: "var(--panel)", color: "var(--text)", border: "1px solid var(--border)", borderRadius: "4px" },
 });
 
+/** Go is written with tabs, and so are some files that mean it. */
+const unitOf = (name: string): Extension => indentUnit.of(/\.go$|^Makefile$/.test(name) ? "\t" : "    ");
+
+/** Tab goes on to the next stop, or moves the lines that are selected. */
+function indent(view: EditorView): boolean {
+  const { state } = view;
+  if (state.selection.ranges.some((range) => !range.empty)) return indentMore(view);
+  view.dispatch(state.update(state.changeByRange((range) => {
+    const unit = getIndentUnit(state);
+    const line = state.doc.lineAt(range.head);
+    const space = state.facet(indentUnit) === "\t" ? "\t" : " ".repeat(unit - (countColumn(line.text.slice(0, range.head - line.from), state.tabSize) % unit));
+    return { changes: { from: range.head, insert: space }, range: range.map(state.changes({ from: range.head, insert: space }), 1) };
+  }), { scrollIntoView: true, userEvent: "input" }));
+  return true;
+}
+
 export interface Editing {
   changed: (text: string) => void;
 }
@@ -56,9 +72,9 @@ export class Editor {
     root.replaceChildren(parent);
     this.extensions = [
       lineNumbers(), history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(), highlightActiveLine(), highlightActiveLineGutter(),
-      highlightSelectionMatches(), syntaxHighlighting(colours), theme, indentUnit.of("    "), EditorState.tabSize.of(4), this.mode.of([]),
+      highlightSelectionMatches(), syntaxHighlighting(colours), theme, EditorState.tabSize.of(4), this.mode.of([]),
       // Ctrl-Enter is the page's.
-      keymap.of([{ key: "Mod-Enter", run: () => true }, ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, indentWithTab]),
+      keymap.of([{ key: "Mod-Enter", run: () => true }, ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, { key: "Tab", run: indent, shift: indentLess }]),
       EditorView.updateListener.of((u) => void (u.docChanged && editing.changed(u.state.doc.toString()))),
     ];
     this.view = new EditorView({ parent, root });
@@ -70,7 +86,7 @@ export class Editor {
     this.view.setState(EditorState.create({ doc: text, extensions: [this.extensions, label] }));
     const shown = ++this.shown;
     const mode = await modeOf(name);
-    if (shown === this.shown) this.view.dispatch({ effects: this.mode.reconfigure(mode) });
+    if (shown === this.shown) this.view.dispatch({ effects: this.mode.reconfigure([mode, unitOf(name)]) });
   }
 
   focus(): void {

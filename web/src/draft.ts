@@ -30,6 +30,10 @@ const key = "cordon.draft";
 
 export const emptyDraft: Draft = { language: "", policy: "", files: [], stdin: "", args: "", limits: {}, cases: [], compare: "exact" };
 
+const text = (value: unknown, most = 1 << 20): string => (typeof value === "string" ? value.slice(0, most) : "");
+const list = (value: unknown): unknown[] => (Array.isArray(value) ? value.slice(0, 256) : []);
+const compares: Compare[] = ["exact", "trim", "tokens", "float", "unordered_lines"];
+
 export const draft = signal<Draft>(remembered());
 /** Counts the times that all of it was replaced: the editor then begins anew. */
 export const replaced = signal(0);
@@ -46,11 +50,13 @@ export function replace(by: Draft): void {
 }
 
 function remembered(): Draft {
+  let kept: unknown = {};
   try {
-    return checked(JSON.parse(localStorage.getItem(key) ?? "{}"));
+    kept = JSON.parse(localStorage.getItem(key) ?? "{}");
   } catch {
-    return emptyDraft; // storage may be forbidden, or hold what an older page has left
+    // storage may be forbidden, or hold what is none
   }
+  return checked(kept);
 }
 
 let saving: ReturnType<typeof setTimeout> | undefined;
@@ -71,10 +77,6 @@ export function remember(): void {
   });
   addEventListener("pagehide", save);
 }
-
-const text = (value: unknown, most = 1 << 20): string => (typeof value === "string" ? value.slice(0, most) : "");
-const list = (value: unknown): unknown[] => (Array.isArray(value) ? value.slice(0, 256) : []);
-const compares: Compare[] = ["exact", "trim", "tokens", "float", "unordered_lines"];
 
 /** A draft that came from outside, such as from a link, part by part. */
 export function checked(from: unknown): Draft {
@@ -114,6 +116,9 @@ export function jobOf(d: Draft, language: LanguageInfo): JobRequest {
   if (Object.keys(d.limits).length > 0) job.limits = { ...d.limits } as LimitRequest;
   return job;
 }
+
+/** The draft as a job that tells when it printed what. */
+export const runOf = (d: Draft, language: LanguageInfo): JobRequest => ({ ...jobOf(d, language), timeline: true });
 
 /** The draft's tests as a job. */
 export function testsOf(d: Draft, language: LanguageInfo): JobRequest {

@@ -4,8 +4,11 @@ import { App } from "./app.js";
 import { remember } from "./draft.js";
 import { resume } from "./session.js";
 import { opened } from "./opening.js";
+import { settle } from "./settle.js";
 
 remember();
 await Promise.all([resume(), opened()]);
+// A link that is pasted into the address of this page changes the fragment alone.
+addEventListener("hashchange", () => void Promise.all([resume(), opened()]).then(settle));
 const at = document.getElementById("app");
 if (at !== null) render(<App />, at);

@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { draft, jobOf, testsOf } from "./draft.js";
+import { draft, runOf, testsOf } from "./draft.js";
 import { Files } from "./files.js";
 import { Input } from "./input.js";
 import { InsideView } from "./inside.js";
@@ -28,7 +28,7 @@ export function go(): void {
   if (of === undefined || busy(run.value)) return;
   const tests = shown.value === "tests" && draft.value.cases.length > 0;
   if (!tests && !["output", "usage"].includes(shown.value)) shown.value = "output";
-  void start(tests ? "tests" : "run", tests ? testsOf(draft.value, of) : jobOf(draft.value, of));
+  void start(tests ? "tests" : "run", tests ? testsOf(draft.value, of) : runOf(draft.value, of));
 }
 
 export function Playground() {

@@ -63,7 +63,8 @@ export function Reference() {
   }, []);
   if (description === undefined) return <main class="wide" aria-busy={wrong === ""}><h1>API</h1><p role="alert" class="bad">{wrong}</p></main>;
   const fits = (text: string) => text.toLowerCase().includes(wanted.toLowerCase());
-  const operations = Object.entries(description.paths).flatMap(([path, item]) => methods.filter((m) => item[m] !== undefined).map((method) => ({ path, method, op: item[method] as Operation })));
+  const paths = Object.entries(description.paths).sort(([a], [b]) => Number(b.startsWith("/v1/")) - Number(a.startsWith("/v1/")));
+  const operations = paths.flatMap(([path, item]) => methods.filter((m) => item[m] !== undefined).map((method) => ({ path, method, op: item[method] as Operation })));
   const hooks = Object.entries(description.webhooks ?? {}).flatMap(([path, item]) => methods.filter((m) => item[m] !== undefined).map((method) => ({ path, method, op: item[method] as Operation })));
   const shown = operations.filter((o) => fits(o.method + " " + o.path + " " + (o.op.summary ?? "")));
   const types = Object.entries(description.components.schemas).filter(([name]) => fits(name));

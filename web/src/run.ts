@@ -1,15 +1,22 @@
 import { signal } from "@preact/signals";
-import { ProblemError, stderrBytes, stdoutBytes, type Denial, type JobRequest, type JobStatus, type RunResult, type Usage } from "../../clients/typescript/src/index.js";
+import { follow } from "../../clients/typescript/src/events.js";
+import { ProblemError, stderrBytes, stdoutBytes, type Denial, type JobRequest, type JobStatus, type RunResult, type Usage, type UsageSample } from "../../clients/typescript/src/index.js";
 import { Output } from "./output.js";
-import { client, leave, said, trouble } from "./session.js";
+import { client, leave, said, transport, trouble } from "./session.js";
 
 export type Phase = "idle" | "sending" | "queued" | "running" | "stopping" | "ended";
 export type Kind = "run" | "tests" | "terminal";
 
 export interface Sample {
   at: number; // milliseconds since the program's start
-  usage: Usage;
+  usage: Used;
 }
+
+/** The account at the end says nothing of a present. */
+export type Used = Usage & Partial<UsageSample>;
+
+/** Milliseconds between two samples of what a job uses. */
+const sampleEvery = 100;
 
 export interface Run {
   kind: Kind;
@@ -50,11 +57,11 @@ export async function start(kind: Kind, job: JobRequest): Promise<void> {
   try {
     const { id } = await client().submit(job, { signal });
     update({ id, phase: "queued" });
-    for await (const event of client().events(id, { signal })) {
+    for await (const event of follow(transport(), `/v1/jobs/${id}/events?usage_ms=${sampleEvery}`, "", signal)) {
       if (signal.aborted) return;
       if (event.type === "state" || event.type === "result") told(event.job);
       else if (event.type === "usage") sampled(event.usage);
-      else if (event.type === "stdout" || event.type === "stderr") run.value?.output.add(event.type, event.output.data, since());
+      else if (event.type === "stdout" || event.type === "stderr") run.value?.output.add(event.type, event.output.data, event.output.at_ns === undefined ? undefined : event.output.at_ns / 1e6);
     }
   } catch (error) {
     if (signal.aborted) return;
@@ -69,13 +76,23 @@ async function direct(job: JobRequest, signal: AbortSignal): Promise<void> {
   update({ phase: "running", note: "This service has no queue: output comes when the program has ended." });
   try {
     const result = await client().run(job, { signal });
-    run.value?.output.add("stdout", stdoutBytes(result), undefined);
-    run.value?.output.add("stderr", stderrBytes(result), undefined);
+    printed(result);
     update({ phase: "ended", id: result.id, result });
   } catch (error) {
     if (signal.aborted) update({ phase: "ended", note: "Stopped." });
     else failed(error);
   }
+}
+
+/** Both streams as they came, as far as the result tells. */
+function printed(result: RunResult): void {
+  const all = { stdout: stdoutBytes(result), stderr: stderrBytes(result) };
+  const told = { stdout: 0, stderr: 0 };
+  for (const { stream, end, at_ns } of result.timeline ?? []) {
+    run.value?.output.add(stream, all[stream].subarray(told[stream], end), at_ns / 1e6);
+    told[stream] = end;
+  }
+  for (const stream of ["stdout", "stderr"] as const) if (told[stream] < all[stream].length) run.value?.output.add(stream, all[stream].subarray(told[stream]), undefined);
 }
 
 /** A job's state, or its result. */
@@ -100,7 +117,7 @@ function closed(result: RunResult): Sample[] {
   return [...(run.value?.samples ?? []), { at: result.usage.wall_ns / 1e6, usage: result.usage }];
 }
 
-export function sampled(usage: Usage): void {
+export function sampled(usage: UsageSample): void {
   update({ samples: [...(run.value?.samples ?? []).slice(-2000), { at: usage.wall_ns / 1e6, usage }] });
 }
 

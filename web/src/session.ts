@@ -1,4 +1,5 @@
 import { signal } from "@preact/signals";
+import { Transport } from "../../clients/typescript/src/transport.js";
 import { Client, ProblemError, type LanguageInfo, type PolicyInfo } from "../../clients/typescript/src/index.js";
 
 const key = "cordon.token";
@@ -19,7 +20,9 @@ export const policies = signal<PolicyInfo[]>([]);
 export const trouble = signal("");
 export const ready = signal(false);
 
-export const client = (): Client => new Client(location.origin, { token: token.value, retries: 4 });
+const retries = 4;
+export const transport = (): Transport => new Transport(location.origin, { token: token.value, retries });
+export const client = (): Client => new Client(location.origin, { token: token.value, retries });
 
 /** Tries a token, and keeps it when it is good. */
 export async function enter(value: string): Promise<void> {
@@ -61,7 +64,7 @@ export async function resume(): Promise<void> {
     if (secret !== undefined) {
       history.replaceState(null, "", location.pathname); // neither history nor a copied address has it
       await enter(await exchange(secret));
-    } else if (token.value !== "") {
+    } else if (token.value !== "" && !ready.value) {
       await enter(token.value);
     }
   } catch (error) {

@@ -2,11 +2,12 @@ import { FitAddon } from "@xterm/addon-fit";
 import { Terminal, type ITheme } from "@xterm/xterm";
 import "@xterm/xterm/css/xterm.css";
 import { useEffect, useRef } from "preact/hooks";
-import { ProblemError, type JobRequest, type JobStatus, type Usage } from "../../clients/typescript/src/index.js";
+import { ProblemError, type JobRequest, type JobStatus, type UsageSample } from "../../clients/typescript/src/index.js";
 import { begin, failed, run, sampled, since, told, update } from "./run.js";
 import { client, token } from "./session.js";
-import { constructed } from "./sheets.js";
-import { dark } from "./theme.js";
+import { constructed, spansByProperties, withConstructed } from "./sheets.js";
+
+spansByProperties();
 
 /** A job with a terminal, from its start to its end. */
 export function Session({ job }: { job: JobRequest }) {
@@ -14,10 +15,10 @@ export function Session({ job }: { job: JobRequest }) {
   useEffect(() => {
     const at = host.current;
     if (at === null) return;
-    const terminal = new Terminal({ documentOverride: constructed(document), fontFamily: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace", fontSize: 13, scrollback: 5000, theme: colours(), screenReaderMode: true, allowProposedApi: false, cursorBlink: true });
+    const terminal = new Terminal({ documentOverride: constructed(document), fontFamily: "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace", fontSize: 13, scrollback: 5000, theme, screenReaderMode: true, allowProposedApi: false, cursorBlink: true });
     const fit = new FitAddon();
     terminal.loadAddon(fit);
-    terminal.open(at);
+    withConstructed(document, () => terminal.open(at));
     fit.fit();
     terminal.focus();
     const session = new Attached(terminal);
@@ -30,13 +31,11 @@ export function Session({ job }: { job: JobRequest }) {
       terminal.dispose();
     };
   }, []);
-  useEffect(() => undefined, [dark.value]);
   return <div class="terminal" ref={host} />;
 }
 
-function colours(): ITheme {
-  return { background: "#11151b", foreground: "#dde3ec", cursor: "#dde3ec", selectionBackground: "#34507a" };
-}
+/** A terminal is dark in both sets of colours: programs choose theirs for that. */
+const theme: ITheme = { background: "#11151b", foreground: "#dde3ec", cursor: "#dde3ec", selectionBackground: "#34507a", blue: "#5c9cf5", red: "#ff7b72", green: "#56cc96", brightBlack: "#98a5b6" };
 
 /** The messages of cordon.attach.v1. */
 class Attached {
@@ -61,7 +60,7 @@ class Attached {
   }
 
   private attach(id: string): void {
-    const url = new URL(`/v1/jobs/${id}/attach`, location.href);
+    const url = new URL(`/v1/jobs/${id}/attach?usage_ms=200`, location.href);
     url.protocol = location.protocol === "https:" ? "wss:" : "ws:";
     let socket: WebSocket;
     try {
@@ -93,7 +92,7 @@ class Attached {
     run.value?.output.add(message[0] === 2 ? "stderr" : "stdout", data, since());
   }
 
-  private said(message: { type: string; job?: JobStatus; usage?: Usage; detail?: string }): void {
+  private said(message: { type: string; job?: JobStatus; usage?: UsageSample; detail?: string }): void {
     if (message.job !== undefined) told(message.job);
     if (message.type === "usage" && message.usage !== undefined) sampled(message.usage);
     if (message.type === "error") update({ note: message.detail ?? "" });

@@ -13,7 +13,7 @@ export function VerdictView() {
   const r = run.value;
   return (
     <div class="verdict-place" role="status" aria-live="polite">
-      {r === undefined ? <p class="verdict idle"><strong>Ready</strong><span>Ctrl-Enter runs the program, Ctrl-. stops it.</span></p> : r.phase === "ended" ? <Ended r={r} /> : <p class="verdict going"><strong>{r.kind === "tests" && r.phase === "running" ? "Running the tests…" : going[r.phase]}</strong>{r.status?.waiting_for && <span>It waits for {r.status.waiting_for}.</span>}{r.note && <span>{r.note}</span>}</p>}
+      {r === undefined ? <p class="verdict idle"><strong>Ready</strong><span class="keys">Ctrl-Enter runs the program, Ctrl-. stops it.</span></p> : r.phase === "ended" ? <Ended r={r} /> : <p class="verdict going"><strong>{r.kind === "tests" && r.phase === "running" ? "Running the tests…" : going[r.phase]}</strong>{r.status?.waiting_for && <span>It waits for {r.status.waiting_for}.</span>}{r.note && <span>{r.note}</span>}</p>}
     </div>
   );
 }

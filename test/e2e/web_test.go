@@ -1,0 +1,58 @@
+package e2e
+
+import (
+	"bufio"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"cordon/internal/testkit"
+)
+
+// TestWeb drives a browser through the page, which must be built into the program under test. Each
+// of web/tests' specs is a test of its own here.
+func TestWeb(t *testing.T) {
+	t.Parallel()
+	d := testkit.StartDaemon(t, "--languages", "sh,python,c", "--snippets", "on")
+	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(testkit.Root(t), "web", "tests", "main.mjs"))
+	cmd.Env = append(os.Environ(), "CORDON_URL="+d.URL, "CORDON_TOKEN="+d.Token, "HOME="+t.TempDir())
+	cmd.Stderr = os.Stderr
+	cmd.WaitDelay = 10 * time.Second
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	done := false
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var spec struct {
+			Name, Wrong string
+			Took        float64
+			All         int
+		}
+		if err := json.Unmarshal(lines.Bytes(), &spec); err != nil {
+			t.Errorf("web/tests: %q: %v", lines.Text(), err)
+			continue
+		}
+		if spec.All > 0 {
+			done = true
+			continue
+		}
+		t.Run(spec.Name, func(t *testing.T) {
+			t.Logf("took %.1f s", spec.Took)
+			if spec.Wrong != "" {
+				t.Error(spec.Wrong)
+			}
+		})
+	}
+	if err := cmd.Wait(); err != nil || !done {
+		t.Errorf("web/tests ended with %v, and came to its end: %v", err, done)
+	}
+}
