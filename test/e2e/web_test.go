@@ -16,7 +16,7 @@ import (
 // of web/tests' specs is a test of its own here.
 func TestWeb(t *testing.T) {
 	t.Parallel()
-	d := testkit.StartDaemon(t, "--languages", "sh,python,c", "--snippets", "on")
+	d := testkit.StartDaemon(t, "--languages", "sh,python,c")
 	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(testkit.Root(t), "web", "tests", "main.mjs"))
 	cmd.Env = append(os.Environ(), "CORDON_URL="+d.URL, "CORDON_TOKEN="+d.Token, "HOME="+t.TempDir())
 	cmd.Stderr = os.Stderr
