@@ -72,6 +72,8 @@ type Group interface {
 	Usage() (Usage, error)
 	// Now reads what the group has at this moment. It may be called beside the others.
 	Now() (Now, error)
+	// Held reads the limits back as the kernel has them, for people.
+	Held() ([]Held, error)
 	// Kill kills every process in the group, as a second lock behind the kill
 	// of the cell's pid namespace.
 	Kill() error

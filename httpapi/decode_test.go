@@ -194,7 +194,7 @@ const everything = `{"policy":"dev","language":"c","source":"s","files":[{"path"
 "stack_bytes":10,"cpus":1.5},"outputs":["*.png"],"expect":"x","expect_base64":"eA==","compare":"float","tolerance":{"abs":1e-6,"rel":1},
 "tests":[{"name":"1","args":["x"],"stdin":"1","expect":"2","limits":{"cpu_ms":1}}],"checker":{"style":"kattis","command":["./check"]},"interactor":{"command":["./talk"]},
 "programs":[{"name":"a","same_as":"main","args":["x"]}],"pipes":[{"from":"main","to":"a:3"}],"cores":"apart","transcript_bytes":100,
-"measure":{"pin":true,"repeat":3,"warm_up":true},"parallel_tests":2,"stop_on_first_failure":true,"keep_output_bytes":1,"writable_root":true,"root_dirs":["/opt/x"],"timeline":true}`
+"measure":{"pin":true,"repeat":3,"warm_up":true},"parallel_tests":2,"stop_on_first_failure":true,"keep_output_bytes":1,"writable_root":true,"root_dirs":["/opt/x"],"timeline":true,"inspect":true}`
 
 func TestDecodeTakes(t *testing.T) {
 	r, p := decodeRun([]byte(" \n" + everything + "\n "))

@@ -139,9 +139,10 @@ func TestUsageEvery(t *testing.T) {
 	}
 }
 
-// TestTimelineRefused: where it would be about nothing in particular.
-func TestTimelineRefused(t *testing.T) {
+// TestViewsRefused: where it would be about nothing in particular.
+func TestViewsRefused(t *testing.T) {
 	s := start(t, nil)
 	s.run(t, `{"command":["true"],"timeline":true,"tests":[{"stdin":"1"}]}`).wants(t, CodeInvalidField, "timeline")
 	s.run(t, `{"command":["true"],"timeline":true,"measure":{"repeat":2}}`).wants(t, CodeInvalidField, "timeline")
+	s.run(t, `{"command":["true"],"inspect":true,"programs":[{"name":"a","same_as":"main"}]}`).wants(t, CodeInvalidField, "inspect")
 }

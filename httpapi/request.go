@@ -37,6 +37,7 @@ type RunRequest struct {
 	WritableRoot bool                    `json:"writable_root,omitempty" doc:"A writable layer over the root, gone with the cell"`
 	RootDirs     []string                `json:"root_dirs,omitempty" doc:"Directory trees of the host as the root, topmost first; only where the policy allows it"`
 	Timeline     bool                    `json:"timeline,omitempty" doc:"When which part of stdout and stderr came, and in which order, is in the result; of a single program that runs once"`
+	Inspect      bool                    `json:"inspect,omitempty" doc:"The cell is looked at when the program is about to be executed, from outside and from inside, and that is in the result; of a single program that runs once"`
 }
 
 // ProgramRequest is a further program: of its own, as a job's is, or another copy of one.

@@ -27,7 +27,8 @@ type RunResult struct {
 	Files   []FileResult  `json:"files,omitempty" doc:"What outputs asked for"`
 	Timings TimingsResult `json:"timings"`
 
-	Timeline []OutputTime `json:"timeline,omitempty" doc:"Where timeline asked for it: in the order in which it came, over both streams; what was written to the two within less time than the service took to look has no order that is known. Of what stands behind more than 4096 such parts it is not noted"`
+	Inside   *sandbox.Inside `json:"inside,omitempty" doc:"Where inspect asked for it, and the cell came so far: how it was when the program was about to be executed"`
+	Timeline []OutputTime    `json:"timeline,omitempty" doc:"Where timeline asked for it: in the order in which it came, over both streams; what was written to the two within less time than the service took to look has no order that is known. Of what stands behind more than 4096 such parts it is not noted"`
 }
 
 // BuildResult is the account of a build.
@@ -168,7 +169,7 @@ func NewResult(r *sandbox.Result) *RunResult {
 		s := *r.Summary
 		out.Summary = &SummaryResult{string(s.Verdict), s.Total, s.Run, s.Passed, s.Parallel, s.CPUNanos, s.WallNanos, s.MemoryPeakBytes, s.Points}
 	}
-	out.Timeline = newTimeline(r.Timeline)
+	out.Timeline, out.Inside = newTimeline(r.Timeline), r.Inside
 	out.Points, out.EnsembleResult = r.Points, newEnsemble(r.Programs, r.Fault, r.Transcript)
 	if r.Checker != nil {
 		account := newStep(r.Checker)

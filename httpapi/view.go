@@ -4,13 +4,19 @@ import "cordon/sandbox"
 
 // views has a job note what its result is to show.
 func views(j *sandbox.Job, r *RunRequest) *Problem {
-	if !r.Timeline {
-		return nil
+	for _, one := range []struct {
+		field string
+		asked bool
+	}{{"timeline", r.Timeline}, {"inspect", r.Inspect}} {
+		if one.asked {
+			if p := single(r, one.field); p != nil {
+				return p
+			}
+		}
 	}
-	if p := single(r, "timeline"); p != nil {
-		return p
+	if j.Inspect = r.Inspect; r.Timeline {
+		j.Timeline, j.KeepTimeline = &sandbox.Timeline{}, true
 	}
-	j.Timeline, j.KeepTimeline = &sandbox.Timeline{}, true
 	return nil
 }
 

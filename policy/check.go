@@ -73,6 +73,7 @@ var writtenChecks = []check{
 	{"seccomp rules", checkSyscalls},
 	{"caps", checkCaps},
 	{"interactive", checkInteractive},
+	{"inspect", checkInspect},
 	{"require_subuid", checkSubuid},
 }
 

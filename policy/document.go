@@ -14,6 +14,7 @@ type Policy struct {
 	Seccomp       SeccompRules `json:"seccomp,omitzero" jsonschema:"Which system calls the job may make."`
 	Caps          CapRules     `json:"caps,omitzero" jsonschema:"What a job may bring along and how much comes back."`
 	Interactive   *TalkRule    `json:"interactive,omitempty" jsonschema:"Whether a client may talk with a job while it runs; where nothing is written, none may."`
+	Inspect       *InspectRule `json:"inspect,omitempty" jsonschema:"Whether a job may have its cell looked at; where nothing is written, it may."`
 	RequireSubuid *SubuidRule  `json:"require_subuid,omitempty" jsonschema:"Whether a job needs a subordinate user ID of its own."`
 }
 
@@ -112,4 +113,11 @@ type TalkRule struct {
 	Allowed  bool   `json:"allowed" jsonschema:"A job may ask for an input that is written while it runs."`
 	Terminal bool   `json:"terminal,omitempty" jsonschema:"It may ask for a terminal."`
 	Reason   string `json:"reason"`
+}
+
+// InspectRule says whether a job may have its cell looked at, and the account of that in its
+// result.
+type InspectRule struct {
+	Allowed bool   `json:"allowed" jsonschema:"A job may ask for that."`
+	Reason  string `json:"reason"`
 }

@@ -13,7 +13,7 @@ import (
 //   - root.kind, with its reason, and root.dirs: the child's where written. A
 //     child that changes the kind does not take over the directories: lowers of
 //     one kind mean something else in the other.
-//   - root.writable, root.job_may_choose_dirs, each cap, interactive, require_subuid:
+//   - root.writable, root.job_may_choose_dirs, each cap, interactive, inspect, require_subuid:
 //     the child's where written, whole.
 //   - seccomp.profile, with its reason: the child's where written.
 //   - seccomp.allow and seccomp.deny: both together. A child may deny what its
@@ -30,6 +30,7 @@ func merge(parent, child *Policy) (*Policy, []Problem) {
 		*r = clone(or(*r, *f.rule(&parent.Caps)))
 	}
 	m.Interactive = clone(or(child.Interactive, parent.Interactive))
+	m.Inspect = clone(or(child.Inspect, parent.Inspect))
 	m.RequireSubuid = clone(or(child.RequireSubuid, parent.RequireSubuid))
 	var problems []Problem
 	m.Seccomp, problems = mergeSeccomp(parent.Seccomp, child.Seccomp)

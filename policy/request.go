@@ -17,6 +17,7 @@ type Request struct {
 	WritableRoot bool     // asks for a tmpfs upper over the root
 	Interactive  bool     // asks for an input that is written while it runs
 	Terminal     bool     // asks for that to be a terminal
+	Inspect      bool     // asks for its cell to be looked at
 	RootDirs     []string // asks for these directory trees as lowers instead of the policy's root
 }
 

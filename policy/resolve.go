@@ -35,6 +35,7 @@ func (r *resolver) resolve() error {
 	r.seccomp()
 	r.caps()
 	r.interactive()
+	r.inspect()
 	r.fits()
 	r.subuid()
 	if len(r.denials) > 0 {

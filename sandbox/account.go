@@ -85,7 +85,7 @@ func (r *running) step(e *Evidence, used cgroup.Usage, dead int64) Step {
 			DeniedSyscalls: []DeniedSyscall{}}}
 	s.Message = Explain(s.Verdict, e, Limited{r.spec.args[0], l.MemoryBytes, l.WallMillis, l.OutputBytes})
 	for _, d := range r.warm.listener.Denied() {
-		s.Events.DeniedSyscalls = append(s.Events.DeniedSyscalls, DeniedSyscall{d.Name, d.Count})
+		s.Events.DeniedSyscalls = append(s.Events.DeniedSyscalls, DeniedSyscall{d.Name, d.Count, r.warm.kind.program.Why(d.Name)})
 	}
 	if s.Verdict == ExecFailed {
 		s.ExecErrno = e.Failure.Errno

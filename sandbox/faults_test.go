@@ -267,6 +267,16 @@ var showSteps = map[string]bool{"decode_paths": true, "chdir_places": true, "tak
 // terminalSteps are those of a job with a terminal, and of a signal that is sent to it.
 var terminalSteps = map[string]bool{"terminal_setsid": true, "take_terminal": true, "receive_signal": true, "job_setpgid": true, "foreground": true}
 
+// viewSteps are those of a job that is inspected.
+var viewSteps = map[string]bool{"lift_view": true, "tell_view": true, "await_viewed": true}
+
+// inspected is looked at before its exec.
+var inspected = shape{OK, func() *Job {
+	j := shell("echo started")
+	j.Inspect = true
+	return j
+}}
+
 // Every step of the child side, each time that it is tried: of the root's
 // template, of a cell, and of the job's process. None may go unseen.
 func TestEveryStepOfTheCellFailsClosed(t *testing.T) {
@@ -275,7 +285,7 @@ func TestEveryStepOfTheCellFailsClosed(t *testing.T) {
 		template bool
 		shape    shape
 	}{"template": {true, shapes[0]}, "cell": {false, shapes[0]}, "writable template": {true, writable}, "writable cell": {false, writable},
-		"cell of a test": {false, suiteShape}, "cell with files": {false, shownShape(t)}, "cell with a terminal": {false, spoken}} {
+		"cell of a test": {false, suiteShape}, "cell with files": {false, shownShape(t)}, "cell with a terminal": {false, spoken}, "cell that is inspected": {false, inspected}} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t)
 			for step := cell.Step(1); step < cell.Steps(); step++ {
@@ -285,6 +295,9 @@ func TestEveryStepOfTheCellFailsClosed(t *testing.T) {
 				files := showSteps[step.String()]
 				if terminalSteps[step.String()] != (c.shape.job().Interactive != nil) {
 					continue // all else is tried by the others
+				}
+				if viewSteps[step.String()] != c.shape.job().Inspect {
+					continue // likewise
 				}
 				if (layer && !files) != (len(c.shape.job().Tests) > 0) || files != (c.shape.job().Keep != nil) {
 					continue // only a test has one, and all else is tried by the others
@@ -399,6 +412,8 @@ func TestEveryStepOfTheRunnerFailsClosed(t *testing.T) {
 				tried = []shape{fed}
 			case stepOpenTerminal:
 				tried = []shape{spoken}
+			case stepView, stepSeeView:
+				tried = []shape{inspected}
 			case stepPin:
 				tried = []shape{pinned, carried}
 			case stepNoise:

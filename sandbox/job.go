@@ -39,6 +39,10 @@ type Job struct {
 	Timeline     *Timeline
 	KeepTimeline bool // in the Result as well
 
+	// Inspect has the cell looked at when the program is about to be executed. It waits for
+	// that: see Inside.
+	Inspect bool
+
 	// Placed, when set, is called when the job has its place and is about to run.
 	Placed func()
 

@@ -28,6 +28,7 @@ type Result struct {
 	Programs   []ProgramResult
 	Fault      []string
 	Transcript *Transcript
+	Inside     *Inside   // where it was to be inspected, and came so far
 	Timeline   []Printed // where it was to be kept
 	Files      []OutputFile
 	Timings    Timings
@@ -83,6 +84,7 @@ type Events struct {
 type DeniedSyscall struct {
 	Name  string `json:"name"`
 	Count int64  `json:"count"`
+	Why   string `json:"why,omitempty" doc:"In a line, for people"`
 }
 
 // OutputFile is a collected file, or the reason why it was not collected.

@@ -319,6 +319,13 @@ func (r *Runner) run(ctx context.Context, k *kind, s *Spec, files []cell.Entry, 
 	out, measured, err := r.measured(ctx, job.Measure, func(core int) (*stepOutcome, error) {
 		in := in
 		in.core = core
+		if job.Inspect {
+			var err error
+			if in.view, err = newViewing(); err != nil {
+				return nil, err
+			}
+			defer func() { result.Inside = in.view.inside }()
+		}
 		if job.Interactive != nil {
 			in.talk = &talk{wanted: job.Interactive}
 		} else if in.stdin == nil {

@@ -78,7 +78,7 @@ func (j *Job) Request() policy.Request {
 	q := policy.Request{Limits: j.Limits, BuildLimits: j.BuildLimits, HasBuild: len(j.Build) > 0,
 		Files: len(j.Files), FileBytes: placedBytes(j.Files), StdinBytes: j.Stdin.Size(), Outputs: j.Outputs, Tests: len(j.Tests),
 		Programs:     len(j.Programs),
-		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs, Interactive: j.Interactive != nil, Terminal: j.Interactive != nil && j.Interactive.Terminal}
+		WritableRoot: j.WritableRoot, RootDirs: j.RootDirs, Inspect: j.Inspect, Interactive: j.Interactive != nil, Terminal: j.Interactive != nil && j.Interactive.Terminal}
 	for _, kv := range j.Env {
 		name, _, _ := strings.Cut(kv, "=")
 		q.Env = append(q.Env, name)

@@ -19,6 +19,7 @@ type running struct {
 	warm     *warm
 	applied  []AppliedLimit
 	baseline cgroup.CPU      // used by the cell's own set-up
+	view     *viewing        // nil: nobody looks at the cell
 	shown    map[uint64]Kept // files of the service's in the scratch, by the inodes that they cover
 	blind    error           // a counter could not be read while the job ran, or the job not be ended
 
@@ -60,6 +61,7 @@ type stepInput struct {
 	stdout, stderr io.Writer
 	gauge          *Gauge    // nil: nobody looks on
 	timeline       *Timeline // nil: nobody wants to know when what is printed
+	view           *viewing  // the cell is looked at before the exec; nil: it is not
 	talk           *talk     // the input is written while it runs; nil: it is stdin
 	layer          *os.File  // a tree to be shown at cell.LayerPath; nil: none
 	trace          *Trace    // nil: none
@@ -80,6 +82,7 @@ func (r *Runner) runStep(ctx context.Context, k *kind, s *stepSpec, in stepInput
 	defer r.pool.yield.begin()()
 	defer in.pipes.close()
 	defer in.talk.close()
+	defer in.view.close()
 	in.trace = TraceOf(ctx)
 	run, err := r.begin(ctx, k, s, in, &u)
 	if errors.Is(err, errAway) {
@@ -225,6 +228,9 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 	if in.talk != nil && in.talk.wanted.Terminal {
 		stdio.Err, stdio.Terminal = stdio.Out, true
 	}
+	if in.view != nil {
+		stdio.View = in.view.theirs
+	}
 	if in.pipes != nil {
 		in.pipes.into(&stdio)
 		r.piped = in.pipes.over
@@ -241,6 +247,9 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 		return err
 	}
 	in.pipes.close()
+	if r.view = in.view; r.view != nil {
+		r.view.begin(r)
+	}
 	in.talk.began()
 	go func() {
 		defer close(r.awaited)
@@ -289,6 +298,12 @@ func (r *running) account(killed KillReason, dead int64) (*stepOutcome, error) {
 	<-r.awaited
 	<-r.warm.stdout.done
 	<-r.warm.stderr.done
+	if r.view != nil {
+		<-r.view.done
+		if r.view.err != nil {
+			return nil, r.view.err
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), emptyWithin)
 	defer cancel()
 	var init int64 // at its end, but perhaps not there yet

@@ -45,6 +45,8 @@ const (
 	stepPin
 	stepNoise
 	stepLayer
+	stepView
+	stepSeeView
 	stepShow
 	stepLookShown
 	stepStartJob
@@ -99,6 +101,8 @@ var steps = [stepCount]struct{ stage, op string }{
 	stepPin:            {"cell", "bind to a core"},
 	stepNoise:          {"host", "read /proc/stat"},
 	stepLayer:          {"cell", "show the build"},
+	stepView:           {"view", "make sockets"},
+	stepSeeView:        {"view", "look at the cell"},
 	stepShow:           {"cell", "show files"},
 	stepLookShown:      {"scratch", "look at files that are shown"},
 	stepStartJob:       {"cell", "start the job"},

@@ -21,6 +21,8 @@ type Program struct {
 	Digest string // of all that decides: the bytes, and what the daemon knows besides
 
 	profile string
+	allowed map[string]bool // on a condition, or without one
+	denied  []string        // by the policy itself
 	told    []told
 	tells   bool
 }
@@ -54,7 +56,7 @@ func Compile(r Rules, a Arch) (*Program, error) {
 	if len(code)/8 > maxInstructions {
 		return nil, fmt.Errorf("seccomp: program of %d instructions; at most %d are possible", len(code)/8, maxInstructions)
 	}
-	p := &Program{Arch: a, BPF: code, profile: r.Profile}
+	p := &Program{Arch: a, BPF: code, profile: r.Profile, allowed: allowed, denied: r.Deny}
 	p.tell(allowed)
 	// A told call is reported whether it is allowed or not: two programs with the same
 	// bytes may differ in what the daemon answers.

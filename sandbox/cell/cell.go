@@ -114,6 +114,7 @@ type Stdio struct {
 	In, Out, Err *os.File
 	Terminal     bool // the three are a terminal, which nobody has as yet
 	Further      map[int]*os.File
+	View         *os.File // where the job's process tells what it sees: see ViewSockets; nil: nobody wants to know
 }
 
 // The numbers that further descriptors can have.
@@ -134,6 +135,9 @@ func (s *Stdio) all(pack *os.File) (files []*os.File, bits int64, err error) {
 		}
 		files, bits = append(files, s.Further[number]), bits|1<<number
 	}
+	if s.View != nil {
+		files = append(files, s.View)
+	}
 	return files, bits, nil
 }
 
@@ -152,6 +156,9 @@ func (c *Cell) Run(p *Program, io Stdio) error {
 	h := head{kind: msgRun, a: bits, b: pack.size}
 	if io.Terminal {
 		h.c = flagTerminal
+	}
+	if io.View != nil {
+		h.c |= flagView
 	}
 	if err := send(pointSendJob, c.control, h.encode(make([]byte, 0, headSize)), files...); err != nil {
 		return fmt.Errorf("send job to cell: %w", gone(err))

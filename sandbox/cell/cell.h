@@ -45,6 +45,7 @@ enum cell_stage {
 	STAGE_FILES,    // index = file
 	STAGE_RLIMIT,   // index = limit
 	STAGE_STDIO,
+	STAGE_VIEW,     // showing what the job's process sees of itself
 	STAGE_EXEC,     // set-up was complete, the kernel refused the program
 	STAGE_END,      // watching the program and clearing up behind it
 	STAGE_COUNT
@@ -79,6 +80,8 @@ enum cell_step {
 	STEP_JOB_SETSID, STEP_JOB_SETPGID, STEP_JOB_SETRESGID, STEP_JOB_SETRESUID, STEP_JOB_CAPSET, STEP_JOB_READ_BACK_IDS, STEP_CHDIR_WORK,
 	STEP_MAKE_PARENT, STEP_PLACE_DIR, STEP_PLACE_LINK, STEP_PLACE_FILE, STEP_WRITE_PLACED, STEP_FCHMOD_PLACED,
 	STEP_CHMOD_DIR, STEP_LIFT_STDIO, STEP_PLACE_STDIO, STEP_CLOSE_OTHERS, STEP_FOREGROUND, STEP_SETRLIMIT, STEP_JOB_SIGPROCMASK,
+	// view.c
+	STEP_LIFT_VIEW, STEP_TELL_VIEW, STEP_AWAIT_VIEWED,
 	STEP_COUNT
 };
 
@@ -105,7 +108,7 @@ enum cell_kind {
 	MSG_CELL,      // daemon -> server: make a cell
 	MSG_CELL_MADE, // server -> daemon: pid, pidfd, network namespace where it is new
 	MSG_READY,     // init -> daemon: scratch fd, filter listener
-	MSG_RUN,       // daemon -> init: pack, stdin, stdout, stderr, further ones
+	MSG_RUN,       // daemon -> init: pack, stdin, stdout, stderr, further ones, a socket for the job's view where that is wanted
 	MSG_FAILED,    // init -> daemon: the job never ran
 	MSG_ENDED,     // init -> daemon: the main process ended
 	MSG_STRAYS,    // init -> daemon: what was still alive then, if anything was
@@ -139,8 +142,18 @@ struct cell_head {
 #define CELL_NETWORK 4    // the last descriptor is a network namespace to be used; else one is made
 #define CELL_FLAGS (CELL_CGROUP_V2 | CELL_SINGLE_ID | CELL_NETWORK)
 
-// Flag of MSG_RUN: descriptors 0, 1 and 2 are a terminal, which the job controls.
-#define CELL_TERMINAL 1
+// Flags of MSG_RUN.
+#define CELL_TERMINAL 1 // descriptors 0, 1 and 2 are a terminal, which the job controls
+#define CELL_VIEW 2     // the last descriptor is a stream socket, on which the job's process tells what it sees
+
+// What the job's process tells on it: heads, each with so many bytes behind it. Those of one
+// thing belong together. At VIEW_END it waits for one byte.
+struct view_head {
+	uint32_t what;
+	int32_t error; // errno: there is no more of it
+	uint32_t size;
+};
+#define VIEW_END UINT32_MAX
 
 // Operations that build a mount tree, done one by one; the failing index is told.
 enum cell_op {
@@ -263,12 +276,17 @@ struct job_order {
 	int numbers[3 + CELL_FURTHER];   // under which the job has them, in their order; the first are 0, 1 and 2
 	uint64_t flags;
 	int terminal;                    // 0, 1 and 2 are one
+	int view;                        // where to tell what is seen; -1: nobody wants to know
 	// Written by the job's process, which shares this memory until it execs.
 	volatile uint32_t stage, index;
 	volatile int error;
 };
 int make_parents(uint32_t step, const char *path);
 int job_process(void *order);
+
+// view.c
+int lift_view(struct job_order *order);
+int show_view(const struct job_order *order);
 
 // server.c
 _Noreturn void server_main(void);

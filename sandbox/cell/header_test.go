@@ -82,7 +82,7 @@ func constants() map[string]int64 {
 		"MSG_TEMPLATE": int64(msgTemplate), "MSG_TEMPLATE_DONE": int64(msgTemplateDone), "MSG_CELL": int64(msgCell),
 		"MSG_CELL_MADE": int64(msgCellMade), "MSG_READY": int64(msgReady), "MSG_RUN": int64(msgRun),
 		"MSG_FAILED": int64(msgFailed), "MSG_ENDED": int64(msgEnded), "MSG_STRAYS": int64(msgStrays), "MSG_LAYER": int64(msgLayer), "MSG_LAYER_SHOWN": int64(msgLayerShown), "MSG_FILES": int64(msgFiles),
-		"MSG_SIGNAL": int64(msgSignal), "CELL_TERMINAL": flagTerminal,
+		"MSG_SIGNAL": int64(msgSignal), "CELL_TERMINAL": flagTerminal, "CELL_VIEW": flagView,
 	}
 	for i := range steps[1:] {
 		c["STEP_"+strings.ToUpper(Step(i+1).String())] = int64(i + 1)
@@ -133,7 +133,7 @@ func TestHeaderConstants(t *testing.T) {
 
 func TestStructSizes(t *testing.T) {
 	want := map[string]int64{"sizeof(struct cell_head)": headSize, "sizeof(struct cell_op_head)": opHeadSize,
-		"sizeof(struct pack_head)": packHeadSize, "sizeof(struct pack_file)": packFileSize}
+		"sizeof(struct pack_head)": packHeadSize, "sizeof(struct pack_file)": packFileSize, "sizeof(struct view_head)": viewHead}
 	for e, value := range ask(t, slices.Sorted(maps.Keys(want))) {
 		if value != want[e] {
 			t.Errorf("%s is %d in C and %d in Go", e, value, want[e])

@@ -259,8 +259,10 @@ static pid_t run_job(int *terminal)
 	if (n == 0)
 		_exit(0); // never used: the daemon let go of this cell
 	static struct job_order order = {.numbers = {0, 1, 2}}; // not on the stack: written by the other process
-	order.count = count - 1;
-	if (n != (ssize_t)sizeof head || head.version != CELL_VERSION || head.kind != MSG_RUN || head.c & ~(int64_t)CELL_TERMINAL ||
+	order.view = n == (ssize_t)sizeof head && head.c & CELL_VIEW && count > 4 ? fds[count - 1] : -1;
+	order.count = count - 1 - (order.view >= 0);
+	if (n != (ssize_t)sizeof head || head.version != CELL_VERSION || head.kind != MSG_RUN || head.c & ~(int64_t)(CELL_TERMINAL | CELL_VIEW) ||
+	    (head.c & CELL_VIEW && order.view < 0) ||
 	    decode_numbers(head.a, order.count - 3, order.numbers + 3) < 0)
 		fail(MSG_FAILED, STAGE_PROTOCOL, n < 0 ? errno : EBADMSG);
 	if (map_pack(fds[0], head.b, &pack) < 0)

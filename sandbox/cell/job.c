@@ -148,13 +148,15 @@ static int set_rlimits(const struct pack_head *head, volatile uint32_t *index)
 // 0, 1 and 2 become the job's streams, and further descriptors get the numbers that were
 // asked for; nothing else survives, by range and not by list, because a leaked descriptor
 // is a way out (CVE-2024-21626).
-static int take_descriptors(const struct job_order *order)
+static int take_descriptors(struct job_order *order)
 {
 	int lifted[3 + CELL_FURTHER];
 	unsigned next = 0;
 	for (int i = 0; i < order->count; i++)
 		if ((lifted[i] = TRY(STEP_LIFT_STDIO, fcntl(order->given[i], F_DUPFD_CLOEXEC, 3 + CELL_FURTHER))) < 0)
 			return -1;
+	if (lift_view(order) < 0)
+		return -1;
 	for (int i = 0; i < order->count; i++)
 		if (TRY(STEP_PLACE_STDIO, dup3(lifted[i], order->numbers[i], 0)) < 0)
 			return -1;
@@ -163,6 +165,11 @@ static int take_descriptors(const struct job_order *order)
 		if (number > next && TRY(STEP_CLOSE_OTHERS, syscall(SYS_close_range, next, number - 1, 0)) < 0)
 			return -1;
 		next = number + 1;
+	}
+	if (order->view >= 0) { // it goes with the exec
+		if (TRY(STEP_CLOSE_OTHERS, syscall(SYS_close_range, next, (unsigned)order->view - 1, 0)) < 0)
+			return -1;
+		next = (unsigned)order->view + 1;
 	}
 	return (int)TRY(STEP_CLOSE_OTHERS, syscall(SYS_close_range, next, ~0U, 0));
 }
@@ -249,6 +256,11 @@ static int prepare(struct job_order *order)
 	order->stage = STAGE_RLIMIT;
 	if (set_rlimits(order->pack->head, &order->index) < 0)
 		return -1;
+	order->stage = STAGE_VIEW;
+	order->index = 0;
+	if (show_view(order) < 0)
+		return -1;
+	order->stage = STAGE_RLIMIT;
 	sigemptyset(&none);
 	return TRY(STEP_JOB_SIGPROCMASK, sigprocmask(SIG_SETMASK, &none, NULL));
 }

@@ -23,7 +23,8 @@ import (
 //	  | <- layer shown -------------------- |                        |
 //	  | -- files [pidfd, file …] paths ---> | a few at a time        |
 //	  | <- layer shown -------------------- |                        |
-//	  | -- run [pack, stdin, stdout, stderr, further ones] --------> | vfork, exec
+//	  | -- run [pack, stdin, stdout, stderr, further ones, view] --> | vfork, exec; before that, where the
+//	  |                                                              | view is wanted: it is told there, and waits
 //	  | -- signal ------------------------------------------------> | while the job runs
 //	  | <- failed (the job never ran) | ended (wait status, time) -- |
 //	  | <- strays (how many were still alive, if any) -------------- |
@@ -68,8 +69,11 @@ const (
 	flagNetwork  = 4
 )
 
-// flagTerminal is a flag of msgRun.
-const flagTerminal = 1
+// Flags of msgRun.
+const (
+	flagTerminal = 1
+	flagView     = 2
+)
 
 // noStrays is the index of a msgEnded after which no msgStrays comes.
 const noStrays = 1
@@ -99,6 +103,7 @@ const (
 	StageFiles
 	StageRlimit
 	StageStdio
+	StageView
 	StageExec
 	StageEnd
 	stageCount
@@ -106,7 +111,7 @@ const (
 
 var stageNames = [stageCount]string{"none", "protocol", "template", "clone", "idmap", "cgroup", "ids",
 	"mount", "network", "hostname", "userns", "sysctl", "caps", "seccomp", "layer", "spawn", "job-ids", "files", "rlimit",
-	"stdio", "exec", "end"}
+	"stdio", "view", "exec", "end"}
 
 // String is the name used in errors and documents.
 func (s Stage) String() string {

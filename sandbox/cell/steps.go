@@ -123,6 +123,9 @@ var steps = [...]struct {
 	{"foreground", StageStdio},
 	{"setrlimit", StageRlimit},
 	{"job_sigprocmask", StageRlimit},
+	{"lift_view", StageStdio},
+	{"tell_view", StageView},
+	{"await_viewed", StageView},
 }
 
 // String is the name used in errors.
