@@ -3,9 +3,12 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,6 +20,9 @@ import (
 func TestWeb(t *testing.T) {
 	t.Parallel()
 	d := testkit.StartDaemon(t, "--languages", "sh,python,c")
+	if page := index(t, d.URL); !strings.Contains(page, `src="/assets/`) {
+		t.Fatalf("the page is not in the program under test; run make web && make build. It serves:\n%s", page)
+	}
 	cmd := exec.CommandContext(t.Context(), "node", filepath.Join(testkit.Root(t), "web", "tests", "main.mjs"))
 	cmd.Env = append(os.Environ(), "CORDON_URL="+d.URL, "CORDON_TOKEN="+d.Token, "HOME="+t.TempDir())
 	cmd.Stderr = os.Stderr
@@ -55,4 +61,18 @@ func TestWeb(t *testing.T) {
 	if err := cmd.Wait(); err != nil || !done {
 		t.Errorf("web/tests ended with %v, and came to its end: %v", err, done)
 	}
+}
+
+func index(t *testing.T, url string) string {
+	t.Helper()
+	answer, err := http.Get(url + "/") //nolint:noctx // the service is this test's own
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	page, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(page)
 }

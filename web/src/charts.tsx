@@ -1,9 +1,9 @@
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
 import type { LimitResult } from "../../clients/typescript/src/index.js";
 import { bytes, round } from "./format.js";
 import type { Sample, Used } from "./run.js";
+import { axis, colour } from "./plot.js";
 import { dark } from "./theme.js";
 
 interface Series {
@@ -48,16 +48,6 @@ export function Charts({ samples, limits }: { samples: Sample[]; limits: Record<
       ))}
     </div>
   );
-}
-
-/** A colour as a canvas understands it. */
-function colour(name: string): string {
-  const probe = document.createElement("i");
-  probe.style.color = `var(${name})`;
-  document.body.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
-  return found;
 }
 
 /** Steps of an axis of bytes. */
@@ -112,7 +102,6 @@ function Plot({ chart, samples, limit }: { chart: Chart; samples: Sample[]; limi
 }
 
 function options(chart: Chart, series: Series[], width: number, limit: { current: number | undefined }): uPlot.Options {
-  const axis: uPlot.Axis = { stroke: colour("--muted"), font: "11px system-ui", grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false } };
   return {
     width: Math.max(width, 100),
     height: 120,
@@ -123,7 +112,7 @@ function options(chart: Chart, series: Series[], width: number, limit: { current
       // The limit is in the picture once half of it is used.
       y: { range: (_, __, most) => [0, limit.current !== undefined && most > limit.current / 2 ? Math.max(most, limit.current) * 1.05 : most * 1.2 || 1] },
     },
-    axes: [{ ...axis, size: 22, values: (_, at) => at.map((n) => round(n) + " s") }, { ...axis, size: 58, space: 28, values: (_, at) => at.map((n) => chart.text(n)), ...(chart.text === bytes ? { incrs: binary } : {}) }],
+    axes: [{ ...axis(), size: 22, values: (_, at) => at.map((n) => round(n) + " s") }, { ...axis(), size: 58, space: 28, values: (_, at) => at.map((n) => chart.text(n)), ...(chart.text === bytes ? { incrs: binary } : {}) }],
     series: [{}, ...series.map((s, i) => ({ stroke: colour(s.colour), width: 1.5, points: { show: false }, spanGaps: true, ...(i === 0 ? { fill: colour(s.colour).replace("rgb", "rgba").replace(")", ", 0.13)") } : {}) }))],
     hooks: {
       draw: [

@@ -48,6 +48,20 @@ function indent(view: EditorView): boolean {
   return true;
 }
 
+/**
+ * Typing over a selection. A browser that does it by itself keeps the style of what was there
+ * in an attribute, which the page's policy forbids and the console then tells of.
+ */
+function overSelection(event: InputEvent, view: EditorView): boolean {
+  const { main } = view.state.selection;
+  const text = event.data;
+  if (event.inputType !== "insertText" || text === null || main.empty || view.composing) return false;
+  event.preventDefault();
+  const insert = () => view.state.update(view.state.replaceSelection(text), { userEvent: "input.type", scrollIntoView: true });
+  if (!view.state.facet(EditorView.inputHandler).some((handle) => handle(view, main.from, main.to, text, insert))) view.dispatch(insert());
+  return true;
+}
+
 export interface Editing {
   changed: (text: string) => void;
 }
@@ -75,6 +89,7 @@ export class Editor {
       highlightSelectionMatches(), syntaxHighlighting(colours), theme, EditorState.tabSize.of(4), this.mode.of([]),
       // Ctrl-Enter is the page's.
       keymap.of([{ key: "Mod-Enter", run: () => true }, ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, { key: "Tab", run: indent, shift: indentLess }]),
+      EditorView.domEventHandlers({ beforeinput: overSelection }),
       EditorView.updateListener.of((u) => void (u.docChanged && editing.changed(u.state.doc.toString()))),
     ];
     this.view = new EditorView({ parent, root });
@@ -82,7 +97,7 @@ export class Editor {
 
   /** Shows another file. */
   async show(name: string, text: string): Promise<void> {
-    const label = EditorView.contentAttributes.of({ "aria-label": `Source of ${name}; Escape, then Tab leaves it`, spellcheck: "false", autocapitalize: "off", autocorrect: "off" });
+    const label = EditorView.contentAttributes.of({ "aria-label": `Source of ${name}; Escape, then Tab leaves it`, tabindex: "0", spellcheck: "false", autocapitalize: "off", autocorrect: "off" });
     this.view.setState(EditorState.create({ doc: text, extensions: [this.extensions, label] }));
     const shown = ++this.shown;
     const mode = await modeOf(name);

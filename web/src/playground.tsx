@@ -27,8 +27,10 @@ export function go(): void {
   const of = language();
   if (of === undefined || busy(run.value)) return;
   const tests = shown.value === "tests" && draft.value.cases.length > 0;
-  if (!tests && !["output", "usage"].includes(shown.value)) shown.value = "output";
-  void start(tests ? "tests" : "run", tests ? testsOf(draft.value, of) : runOf(draft.value, of));
+  if (tests) return void start("tests", testsOf(draft.value, of));
+  const inside = shown.value === "inside"; // asking costs the run some time
+  if (!["output", "usage", "inside"].includes(shown.value)) shown.value = "output";
+  void start("run", { ...runOf(draft.value, of), ...(inside ? { inspect: true } : {}) });
 }
 
 export function Playground() {

@@ -1,6 +1,7 @@
 import { load } from "js-yaml";
 import { useEffect, useState } from "preact/hooks";
 import { said } from "./session.js";
+import { Table } from "./table.js";
 
 interface Schema {
   $ref?: string;
@@ -169,31 +170,4 @@ function TypeName({ schema }: { schema: Schema }) {
   if (schema.items !== undefined) return <>list of <TypeName schema={schema.items} /></>;
   if (typeof schema.additionalProperties === "object") return <>names to <TypeName schema={schema.additionalProperties} /></>;
   return <>{[schema.type].flat().join(" or ") || "anything"}</>;
-}
-
-function Table({ label, head, rows }: { label: string; head: string[]; rows: preact.ComponentChildren[][] }) {
-  return (
-    <div class="scroll" tabIndex={0} role="region" aria-label={label}>
-      <table>
-        <thead>
-          <tr>
-            {head.map((name) => (
-              <th key={name} scope="col">
-                {name}
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map((row, i) => (
-            <tr key={i}>
-              {row.map((cell, j) => (
-                <td key={j}>{cell}</td>
-              ))}
-            </tr>
-          ))}
-        </tbody>
-      </table>
-    </div>
-  );
 }

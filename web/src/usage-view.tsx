@@ -2,6 +2,7 @@ import { lazy, Suspense } from "preact/compat";
 import type { DeniedSyscall, LimitResult, RunResult, Usage } from "../../clients/typescript/src/index.js";
 import { bytes, limitNames, limitValue, nanoseconds } from "./format.js";
 import { run, type Run } from "./run.js";
+import { Table } from "./table.js";
 
 const Charts = lazy(() => import("./charts.js").then((m) => m.Charts));
 
@@ -104,63 +105,22 @@ function Phases({ r, result }: { r: Run; result: RunResult }) {
 
 function Denied({ calls }: { calls: DeniedSyscall[] }) {
   return (
-    <section aria-label="Denied system calls">
+    <section>
       <h2>Denied system calls</h2>
       {calls.length === 0 ? (
         <p class="small">None: the program asked the kernel for nothing that is not on the policy's list.</p>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Denied system calls">
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">Call</th>
-                <th scope="col" class="number">Times</th>
-                <th scope="col">Why</th>
-              </tr>
-            </thead>
-            <tbody>
-              {calls.map((call) => (
-                <tr key={call.name}>
-                  <th scope="row"><code>{call.name}</code></th>
-                  <td class="number">{call.count.toLocaleString("en")}</td>
-                  <td>{why(call)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <Table label="Denied system calls" head={["Call", "Times", "Why"]} rows={calls.map((call) => [<code key="c">{call.name}</code>, call.count.toLocaleString("en"), call.why || "It is not on the policy's list."])} />
       )}
     </section>
   );
 }
 
-const why = (call: DeniedSyscall & { reason?: string }): string => call.reason || "It is not on the policy's list.";
-
 function Enforced({ limits }: { limits: Record<string, LimitResult> }) {
   return (
-    <section aria-label="What held the limits">
+    <section>
       <h2>What held the limits</h2>
-      <div class="scroll" tabIndex={0} role="region" aria-label="What held the limits">
-        <table>
-          <thead>
-            <tr>
-              <th scope="col">Limit</th>
-              <th scope="col" class="number">Value</th>
-              <th scope="col">By</th>
-            </tr>
-          </thead>
-          <tbody>
-            {Object.entries(limits).map(([name, limit]) => (
-              <tr key={name}>
-                <th scope="row">{limitNames[name] ?? name}</th>
-                <td class="number">{limitValue(name, limit.value)}</td>
-                <td>{limit.enforced_by}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <Table label="What held the limits" head={["Limit", "Value", "By"]} rows={Object.entries(limits).map(([name, limit]) => [limitNames[name] ?? name, limitValue(name, limit.value), limit.enforced_by])} />
     </section>
   );
 }
-

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 export async function streamsAndStops(p) {
   await p.program(`echo first; sleep 0.2; echo second >&2; sleep 25; echo never\n`);
   await p.run();
-  await p.page.getByText("second").waitFor();
+  await p.page.locator(".line").getByText("second").waitFor();
   assert.match(await p.page.locator(".verdict strong").innerText(), /Running/);
   const began = performance.now();
   await p.page.getByRole("button", { name: "Stop" }).click();

@@ -65,3 +65,31 @@ export async function referenceFromTheDescription(p) {
   await routes.first().locator("summary").click();
   await routes.first().getByRole("link", { name: "RunRequest" }).waitFor();
 }
+
+export async function insideAsBothSawIt(p) {
+  await p.program("echo still run\n");
+  await p.tab("Inside");
+  await p.page.getByRole("button", { name: "Run and look inside" }).click();
+  assert.equal(await p.verdict(), "Finished");
+  const claims = p.page.getByRole("list", { name: "What is promised" }).locator("li");
+  assert.ok((await claims.count()) >= 8);
+  assert.equal(await p.page.getByRole("img", { name: "does not hold" }).count(), 0, await claims.allInnerTexts());
+  const namespaces = await p.page.getByRole("region", { name: "Namespaces" }).locator("tbody tr").evaluateAll((all) => all.map((row) => [...row.cells].map((cell) => cell.innerText)));
+  assert.deepEqual(namespaces.map(([kind]) => kind).sort(), ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"]);
+  for (const [kind, job, host] of namespaces) assert.equal(host, `${job}, its own`, kind);
+  await p.tab("Output");
+  assert.deepEqual(await p.lines(), ["still run"]);
+}
+
+export async function statusForOperators(p) {
+  const running = await p.another();
+  await running.program("sleep 20\n");
+  await running.run();
+  await running.page.locator(".verdict strong").getByText("Running…").waitFor();
+  await p.enter(undefined, "/status");
+  await p.page.getByRole("region", { name: "Jobs" }).locator("tbody tr").filter({ hasText: "sh" }).first().waitFor();
+  assert.ok(parseInt(await p.page.locator(".tile dd").first().innerText(), 10) >= 1);
+  await p.page.getByRole("region", { name: "This host" }).getByText("ready", { exact: true }).waitFor();
+  await running.page.getByRole("button", { name: "Stop" }).click();
+  assert.equal(await running.verdict(), "Stopped");
+}
