@@ -86,12 +86,15 @@ var theContract = sync.OnceValues(func() (*contract, error) {
 			if kinds := slices.Collect(maps.Keys(op.RequestBody.Content)); !slices.Equal(kinds, []string{"application/json"}) {
 				return nil, fmt.Errorf("%s: takes %v", name, kinds)
 			}
-			to := &c.request
-			if path == jobsPath {
-				to = &c.submission
-			}
-			if *to, err = c.compile(op.RequestBody.Content["application/json"].Schema); err != nil {
+			body, err := c.compile(op.RequestBody.Content["application/json"].Schema)
+			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			switch path {
+			case runPath:
+				c.request = body
+			case jobsPath:
+				c.submission = body
 			}
 		}
 	}
@@ -130,6 +133,9 @@ func agreed(t testing.TB) *contract {
 func templateOf(path string) string {
 	if sum, ok := strings.CutPrefix(path, "/v1/files/"); ok && sum != "" && !strings.ContainsAny(sum, "/%") {
 		return filesPath
+	}
+	if id, ok := strings.CutPrefix(path, snippetsPath+"/"); ok && id != "" && !strings.ContainsAny(id, "/%") {
+		return snippetPath
 	}
 	if rest, ok := strings.CutPrefix(path, jobsPath+"/"); ok && rest != "" && !strings.Contains(rest, "%") {
 		switch id, below, deeper := strings.Cut(rest, "/"); {

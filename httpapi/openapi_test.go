@@ -44,19 +44,23 @@ func TestOpenAPIRoutes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer q.Close()
-	files := withFiles(t, nil)
+	files, snippets := withFiles(t, nil), withSnippets(t)
 	s := start(t, func(c *Config) {
 		files(c)
+		snippets(c)
 		c.Jobs = &Jobs{Queue: q, Most: 1, TTL: time.Hour}
 	})
 	c := agreed(t)
-	if len(c.known) != 23 || c.request == nil || c.submission == nil {
+	if len(c.known) != 25 || c.request == nil || c.submission == nil {
 		t.Errorf("%d operations: %v", len(c.known), c.known)
 	}
 	for name := range c.known {
 		method, path, _ := strings.Cut(name, " ")
 		if path == filesPath {
 			path = s.put(t, "{}") // which is there then
+		}
+		if path == snippetPath {
+			path = snippetsPath + "/" + bodyOf[SnippetResult](t, s.send(t, http.MethodPost, snippetsPath, strings.NewReader(`{"content":"x"}`)), 201).ID
 		}
 		if strings.Contains(path, "{id}") {
 			job := (&queued{service: s}).submit(t, trueJob).ID

@@ -52,7 +52,7 @@ func TestPage(t *testing.T) {
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, r)
 		got := &reply{status: w.Code, header: w.Header(), body: w.Body.Bytes()}
-		if w.Code != c.status || c.code != "" && got.problem(t).Code != string(c.code) {
+		if w.Code != c.status || c.code != "" && got.problem(t).Code != c.code {
 			t.Errorf("%s %s at %q with %v: %d %s; %d %s is wanted", c.method, c.path, c.host, c.headers, w.Code, w.Body, c.status, c.code)
 		}
 		policy := w.Header().Get("Content-Security-Policy")

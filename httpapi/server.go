@@ -57,6 +57,7 @@ type Config struct {
 	Shared   *SharedFiles // Files, where services share them; else nil
 	Quiet    bool         // no API: only health and metrics
 	Page     Page         // nil: there is none
+	Snippets *Snippets    // nil: none are kept
 	Tenancy  *Tenancy     // nil: there is the operator's token, and no tenants
 	Hosts    []string     // names under which clients reach the service, besides the listeners' own; see CheckHost
 	MaxBody  int64        // bytes of a request; 0: DefaultMaxBody
@@ -143,6 +144,7 @@ func New(c Config) (*Server, error) {
 		s.registerJobs(mux)
 		s.registerLogin(mux)
 		s.registerStatus()
+		s.registerSnippets()
 		shareEnums(s.api.OpenAPI().Components.Schemas.Map())
 	}
 	if c.Jobs != nil {
@@ -193,6 +195,10 @@ func (t *tapped) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Re
 		t.Handle(pattern, s.audited(s.traced(s.isJSON(s.within(false, s.admit(s.admission, "jobs run or wait", s.receive(http.HandlerFunc(h))))))))
 	case pattern == "POST "+jobsPath:
 		t.Handle(pattern, s.hasQueue(s.audited(s.isJSON(s.within(true, s.admit(s.incoming, "jobs are on their way into the queue", s.receive(http.HandlerFunc(h))))))))
+	case pattern == "POST "+snippetsPath:
+		t.Handle(pattern, s.hasSnippets(s.audited(s.isJSON(s.admit(s.transfers, "files come or go", s.receive(http.HandlerFunc(h)))))))
+	case path == snippetPath:
+		t.Handle(pattern, s.hasSnippets(http.HandlerFunc(h)))
 	case path == jobsPath, path == jobPath:
 		t.Handle(pattern, s.hasQueue(http.HandlerFunc(h)))
 	default:

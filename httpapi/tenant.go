@@ -112,6 +112,8 @@ var scopeOf = map[string]tenants.Scope{
 	"GET /v1/languages":     anyKey,
 	"GET /v1/doctor":        tenants.Doctor,
 	"GET /metrics":          tenants.Metrics,
+	"POST " + snippetsPath:  tenants.Run,
+	"GET " + snippetPath:    anyKey,
 	"GET " + statusPath:     tenants.Status,
 	"GET " + sessionPath:    anyKey,
 	"DELETE " + sessionPath: anyKey,

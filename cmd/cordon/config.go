@@ -40,6 +40,8 @@ type config struct {
 	FilesBytes string `yaml:"files-bytes"` // size of all files that are kept by their content; 0: none are
 	FilesTTL   string `yaml:"files-ttl"`   // how long a file stays that nobody uses; 0: until its room is needed
 
+	Snippets string `yaml:"snippets"` // off, on, or their directory
+
 	BuildsBytes string `yaml:"builds-bytes"` // size of what builds have left, kept for the same builds to come
 
 	CPUScale string `yaml:"cpu-scale"` // limits of CPU time and wall time are multiplied by it
@@ -106,6 +108,7 @@ var options = []option{
 	{"language-dir", "`directory` of further language files", func(c *config) *string { return &c.LanguageDir }, nil},
 	{"files-bytes", "`size` of all files together that are kept by their content, as in 512M; 0: none are kept", func(c *config) *string { return &c.FilesBytes }, nil},
 	{"files-ttl", "how `long` a file stays that nobody uses; 0: until its room is needed", func(c *config) *string { return &c.FilesTTL }, nil},
+	{"snippets", "whether texts are kept that are shared by links: off, on (in the state directory), or their `directory`", func(c *config) *string { return &c.Snippets }, nil},
 	{"builds-bytes", "`size` of all builds together that are kept for jobs that build the same; 0: none are kept", func(c *config) *string { return &c.BuildsBytes }, nil},
 	{"queue-bytes", "`size` of the requests of all jobs together that wait in the queue or run from it", func(c *config) *string { return &c.QueueBytes }, nil},
 	{"queue-ttl", "how `long` a job may wait in the queue, at most", func(c *config) *string { return &c.QueueTTL }, nil},
@@ -144,7 +147,7 @@ var options = []option{
 }
 
 func defaultConfig() config {
-	return config{Listen: "127.0.0.1:8080", State: defaultState(), FilesBytes: "1G", FilesTTL: "24h", BuildsBytes: "1G", QueueJobs: 100_000, QueueBytes: "1G", QueueTTL: "24h", QueueReplicas: 1, Role: roleAll, QueueLease: queue.DefaultLease.String(),
+	return config{Listen: "127.0.0.1:8080", State: defaultState(), FilesBytes: "1G", FilesTTL: "24h", Snippets: "off", BuildsBytes: "1G", QueueJobs: 100_000, QueueBytes: "1G", QueueTTL: "24h", QueueReplicas: 1, Role: roleAll, QueueLease: queue.DefaultLease.String(),
 		ResultsTTL: "24h", ResultsBytes: "1G", WebhookTTL: "24h", AuditSource: "off", CPUScale: "1", Drain: "30s", LogLevel: "info",
 		Parallel: runtime.NumCPU(), Queue: 256, Warm: 2}
 }

@@ -48,6 +48,9 @@ func (c *config) checkFiles() error {
 	if _, err := c.filesBytes(); err != nil {
 		return err
 	}
+	if _, err := c.snippetsAt(); err != nil {
+		return err
+	}
 	_, err := c.filesTTL()
 	return err
 }

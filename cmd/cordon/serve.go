@@ -179,7 +179,12 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, log 
 	if settings.Page, err = pageOf(c, logger); err != nil {
 		return err
 	}
-	server, err := httpapi.New(settings) // which takes the files into use that queued jobs name
+	var closeSnippets func() error
+	if settings.Snippets, closeSnippets, err = openSnippets(ctx, c, logger); err != nil {
+		return err
+	}
+	defer func() { _ = closeSnippets() }() // what is not closed is looked through at the next start
+	server, err := httpapi.New(settings)   // which takes the files into use that queued jobs name
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 // of web/tests' specs is a test of its own here.
 func TestWeb(t *testing.T) {
 	t.Parallel()
-	d := testkit.StartDaemon(t, "--languages", "sh,python,c")
+	d := testkit.StartDaemon(t, "--languages", "sh,python,c", "--snippets", "on")
 	if page := index(t, d.URL); !strings.Contains(page, `src="/assets/`) {
 		t.Fatalf("the page is not in the program under test; run make web && make build. It serves:\n%s", page)
 	}

@@ -1,5 +1,7 @@
 import { useState } from "preact/hooks";
+import { opened } from "./opening.js";
 import { enter, said, trouble } from "./session.js";
+import { settle } from "./settle.js";
 
 /** Asks for the token, once for this tab. */
 export function Entrance() {
@@ -11,6 +13,8 @@ export function Entrance() {
     try {
       trouble.value = "";
       await enter(value.trim());
+      await opened(); // a link to what is kept had to wait for the token
+      settle();
     } catch (error) {
       trouble.value = said(error);
     } finally {

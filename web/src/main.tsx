@@ -7,8 +7,9 @@ import { opened } from "./opening.js";
 import { settle } from "./settle.js";
 
 remember();
-await Promise.all([resume(), opened()]);
+await resume();
+await opened();
 // A link that is pasted into the address of this page changes the fragment alone.
-addEventListener("hashchange", () => void Promise.all([resume(), opened()]).then(settle));
+addEventListener("hashchange", () => void resume().then(opened).then(settle));
 const at = document.getElementById("app");
 if (at !== null) render(<App />, at);

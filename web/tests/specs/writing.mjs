@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { fragment, url } from "../page.mjs";
+import { fragment, token, url } from "../page.mjs";
 
 export async function severalFiles(p) {
   await p.program(`import part\n\nprint(part.answer())\n`, { language: "python" });
@@ -58,8 +58,11 @@ export async function sharedByALink(p) {
   const text = `echo "ünïcode & ${"long ".repeat(500)}"\n`;
   await p.program(text, { stdin: "x", cases: [{ name: "a", stdin: "1", expect: "2" }] });
   await p.page.getByRole("button", { name: "Share" }).click();
-  await p.page.getByText(/The link/).waitFor();
-  const link = p.page.url();
+  const field = p.page.getByLabel("A link that holds all of it", { exact: true });
+  const link = await field.inputValue();
+  await p.page.getByRole("button", { name: "Copy: A link that holds all of it" }).click();
+  await p.page.getByText("Copied.").waitFor();
+  assert.equal(await p.page.evaluate(() => navigator.clipboard.readText()), link);
   assert.match(link, /#code=[\w-]+$/);
   const q = await p.another();
   const posts = [];
@@ -122,4 +125,25 @@ export async function keyboardAlone(p) {
   await p.page.getByText("Where the time went").first().waitFor();
   await key("End");
   assert.match(await focused(), /^Terminal/);
+}
+
+export async function keptForAShortLink(p) {
+  const text = `echo kept ${Math.random()}\n`;
+  await p.program(text);
+  await p.page.getByRole("button", { name: "Share" }).click();
+  await p.page.getByRole("button", { name: "Keep it here" }).click();
+  const link = await p.page.getByLabel("A short link", { exact: true }).inputValue();
+  assert.match(link, /#snippet=[0-9a-f]{64}$/);
+  await p.accessible("the dialog");
+  await p.page.keyboard.press("Escape");
+  assert.equal(await p.page.getByRole("dialog").count(), 0);
+  const q = await p.another(); // who has no token yet is asked for it first
+  await q.page.goto(link);
+  await q.page.getByLabel("Token of the service, or a key").fill(token);
+  await q.page.keyboard.press("Enter");
+  await q.page.getByText("This code came with a link").waitFor();
+  await q.page.locator(".cm-content").getByText("kept").waitFor();
+  await q.run();
+  assert.equal(await q.verdict(), "Finished");
+  assert.deepEqual(await q.lines(), [text.slice(5, -1)]);
 }
