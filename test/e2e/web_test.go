@@ -39,7 +39,7 @@ func TestWeb(t *testing.T) {
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		var spec struct {
-			Name, Wrong string
+			Name, Wrong, Note string
 			Took        float64
 			All         int
 		}
@@ -52,7 +52,7 @@ func TestWeb(t *testing.T) {
 			continue
 		}
 		t.Run(spec.Name, func(t *testing.T) {
-			t.Logf("took %.1f s", spec.Took)
+			t.Logf("took %.1f s %s", spec.Took, spec.Note)
 			if spec.Wrong != "" {
 				t.Error(spec.Wrong)
 			}

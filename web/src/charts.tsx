@@ -87,8 +87,9 @@ function Plot({ chart, samples, limit }: { chart: Chart; samples: Sample[]; limi
   return (
     <figure>
       <figcaption>
-        {chart.title} <span class="small">{limit !== undefined && `of ${chart.text(limit)}`}</span>
-        <span class="gap" />
+        <span>
+          {chart.title} <span class="small">{limit !== undefined && `of ${chart.text(limit)}`}</span>
+        </span>
         {series.map((s) => (
           <span key={s.name} class="key small">
             <i style={{ backgroundColor: `var(${s.colour})` }} aria-hidden="true" />

@@ -65,7 +65,7 @@ function Report({ inside, isolation }: { inside: Inside; isolation: string }) {
           </li>
         ))}
       </ul>
-      <Both title="Identity" rows={[["user ids", ids(job.uids), ids(host.uids)], ["group ids", ids(job.gids), ids(host.gids)], ["further groups", ids(job.groups), ids(host.groups)], ["user ids, mapped", map(job.uid_map), map(host.uid_map)], ["group ids, mapped", map(job.gid_map), map(host.gid_map)]]} />
+      <Both title="Identity" rows={[["user ids", ids(job.uids), ids(onHost(host.uids, host.uid_map))], ["group ids", ids(job.gids), ids(onHost(host.gids, host.gid_map))], ["further groups", ids(job.groups), ids(host.groups)], ["user ids, mapped", map(job.uid_map), map(host.uid_map)], ["group ids, mapped", map(job.gid_map), map(host.gid_map)]]} />
       <Both title="Namespaces" same rows={host.namespaces.map((n) => [n.kind, idOf(job, n.kind), `${n.id}${n.shared === false ? ", its own" : n.shared ? ", shared with the service" : ""}`])} />
       <Both title="Rights" same rows={[...Object.keys(host.capabilities).map((set): Row => [`capabilities, ${set}`, list(job.capabilities[set]), list(host.capabilities[set])]), ["no_new_privs", yes(job.no_new_privs), yes(host.no_new_privs)], ["seccomp", filters(job), filters(host)], ["network interfaces", list(job.interfaces), list(host.interfaces)]]} />
       <h2>Limits of its group, read back from the kernel</h2>
@@ -88,12 +88,17 @@ function Report({ inside, isolation }: { inside: Inside; isolation: string }) {
 type Row = [string, string, string];
 
 const ids = (all: number[]): string => [...new Set(all)].join(", ") || "none";
+/** Ids as the whole machine knows them, where the service has them in its own namespace. */
+const onHost = (all: number[], ranges: View["uid_map"]): number[] => all.map((id) => {
+  const range = ranges.find((r) => id >= r.outside && id < r.outside + r.count);
+  return range?.host === undefined ? id : range.host + id - range.outside;
+});
 const list = (all: string[] | undefined): string => (all === undefined ? "not told" : all.join(", ") || "none");
 const yes = (on: boolean): string => (on ? "yes" : "no");
 const bound = (n: number): string => (n < 0 ? "unlimited" : String(n));
 const filters = (v: View): string => v.seccomp + (v.seccomp_filters > 0 ? `, ${v.seccomp_filters}` : "");
 const idOf = (v: View, kind: string): string => String(v.namespaces.find((n) => n.kind === kind)?.id ?? "not told");
-const map = (ranges: View["uid_map"]): string => ranges.map((r) => `${r.inside} is ${r.host === undefined ? r.outside : `${r.host} of the host`}${r.count > 1 ? ` and ${r.count - 1} more` : ""}`).join("; ");
+const map = (ranges: View["uid_map"]): string => ranges.map((r) => `${r.inside} is ${r.host === undefined ? r.outside : `${r.host} of the machine`}${r.count > 1 ? ` and ${r.count - 1} more` : ""}`).join("; ");
 const limit = (v: View, name: string): string => {
   const r = v.rlimits.find((one) => one.name === name);
   return r === undefined ? "not told" : `${bound(r.soft)} / ${bound(r.hard)}`;

@@ -67,7 +67,10 @@ function Lines({ output, times, ended }: { output: Output; times: boolean; ended
   useEffect(() => {
     const at = box.current;
     if (at === null) return;
-    const see = () => setView({ top: at.scrollTop, height: at.clientHeight });
+    const see = () => {
+      if (follows.current) at.scrollTop = at.scrollHeight; // the verdict takes room from it
+      setView({ top: at.scrollTop, height: at.clientHeight });
+    };
     const sized = new ResizeObserver(see);
     sized.observe(at);
     return () => sized.disconnect();

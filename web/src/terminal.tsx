@@ -31,7 +31,7 @@ export function Session({ job }: { job: JobRequest }) {
       terminal.dispose();
     };
   }, []);
-  return <div class="terminal" ref={host} />;
+  return <div class="screen" ref={host} />;
 }
 
 /** A terminal is dark in both sets of colours: programs choose theirs for that. */

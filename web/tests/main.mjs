@@ -30,7 +30,7 @@ async function one([name, spec]) {
     clearTimeout(timer);
     await page.close();
   }
-  console.log(JSON.stringify({ name, wrong, took: (performance.now() - began) / 1000 }));
+  console.log(JSON.stringify({ name, wrong, note: page.note ?? "", took: (performance.now() - began) / 1000 }));
 }
 
 // Two at a time: one of them mostly waits for its job.
