@@ -190,6 +190,37 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// TestNowAndHeld reads what a group has at this moment, and its limits as they are.
+func TestNowAndHeld(t *testing.T) {
+	for version, files := range map[int]map[string]string{
+		1: {"memory.usage_in_bytes": "4096\n", "pids.current": "3\n", "memory.limit_in_bytes": "8192\n", "memory.memsw.limit_in_bytes": "8192\n", "pids.max": "7\n", "cpu.cfs_quota_us": "-1\n"},
+		2: {"memory.current": "4096\n", "pids.current": "3\n", "memory.max": "8192\n", "memory.oom.group": "1\n", "pids.max": "7\n", "cpu.max": "max 100000\n"},
+	} {
+		g := fakeGroup(version, fakeDir(t, files))
+		if n, err := g.Now(); err != nil || n != (Now{4096, 3}) {
+			t.Errorf("v%d: %+v, %v", version, n, err)
+		}
+		held, err := g.Held()
+		values := map[string]string{}
+		for _, h := range held {
+			values[h.File] = h.Value + "\n"
+		}
+		for name, value := range values {
+			if files[name] != value {
+				t.Errorf("v%d: %s is %q", version, name, value)
+			}
+		}
+		if err != nil || len(held) != 4 {
+			t.Errorf("v%d: %+v, %v", version, held, err)
+		}
+		missing := merged(files, nil)
+		delete(missing, "pids.current")
+		if _, err := fakeGroup(version, fakeDir(t, missing)).Now(); err == nil {
+			t.Errorf("v%d: without pids.current", version)
+		}
+	}
+}
+
 // What not every kernel counts is -1; what the verdict stands on is an error.
 func TestUsageMissing(t *testing.T) {
 	minus := map[string]func(*Usage){

@@ -99,12 +99,12 @@ func TestLoginRequests(t *testing.T) {
 	}
 	bodyOf[LoginResult](t, s.follow(t, link.Code), http.StatusOK) // control: it was good all the time
 	wrong := 0
-	for ; wrong < 2*failuresAtOnce; wrong++ {
+	for ; wrong < 10*failuresAtOnce; wrong++ { // one a second comes back meanwhile
 		if r := s.follow(t, link.Code); r.status == 429 {
 			break
 		}
 	}
-	if wrong < failuresAtOnce-1 || wrong > failuresAtOnce+5 { // some may have come back meanwhile
+	if wrong < failuresAtOnce-1 || wrong == 10*failuresAtOnce {
 		t.Errorf("%d wrong codes were taken from one address", wrong)
 	}
 }

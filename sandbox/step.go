@@ -216,7 +216,7 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 		}
 	}
 	if in.timeline != nil {
-		in.timeline.Begin(func() int64 { return monotonic() - w.cell.ExecNanos() })
+		in.timeline.Begin(r.sinceExec)
 		w.stdout.heard = func(n int) { in.timeline.Heard(0, n) }
 		w.stderr.heard = func(n int) { in.timeline.Heard(1, n) }
 	}
@@ -259,6 +259,15 @@ func (r *running) start(in stepInput, u *undo.Stack) error {
 		})
 	}()
 	return nil
+}
+
+// sinceExec is how long the program has run, in ns; 0: it has not begun.
+func (r *running) sinceExec() int64 {
+	exec := r.warm.cell.ExecNanos()
+	if exec == 0 {
+		return 0
+	}
+	return monotonic() - exec
 }
 
 // trace notes what has happened since the job was sent.

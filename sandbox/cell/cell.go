@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,7 +30,7 @@ type Cell struct {
 	// field to nil; else it goes with the cell.
 	Network *os.File
 
-	pack *pack
+	pack atomic.Pointer[pack] // of the job, once it was given one
 	dead chan struct{}
 
 	endOnce, closeOnce sync.Once
@@ -148,7 +149,7 @@ func (c *Cell) Run(p *Program, io Stdio) error {
 	if err != nil {
 		return err
 	}
-	c.pack = pack
+	c.pack.Store(pack)
 	files, bits, err := io.all(pack.file)
 	if err != nil {
 		return err
@@ -169,20 +170,22 @@ func (c *Cell) Run(p *Program, io Stdio) error {
 // ExecNanos is the CLOCK_MONOTONIC time at which the job's program was
 // started, or 0 when it has not been yet.
 func (c *Cell) ExecNanos() int64 {
-	if c.pack == nil {
+	p := c.pack.Load()
+	if p == nil {
 		return 0
 	}
-	exec, _ := c.pack.begun()
+	exec, _ := p.begun()
 	return exec
 }
 
 // PlaceNanos is the CPU time that placing the job's files took; 0 until
 // ExecNanos is known.
 func (c *Cell) PlaceNanos() int64 {
-	if c.pack == nil {
+	p := c.pack.Load()
+	if p == nil {
 		return 0
 	}
-	_, place := c.pack.begun()
+	_, place := p.begun()
 	return place
 }
 
@@ -288,8 +291,8 @@ func (c *Cell) Close() {
 		if c.Network != nil {
 			c.Network.Close()
 		}
-		if c.pack != nil {
-			c.pack.file.Close()
+		if p := c.pack.Load(); p != nil {
+			p.file.Close()
 		}
 	})
 }
