@@ -40,8 +40,8 @@ func TestWeb(t *testing.T) {
 	for lines.Scan() {
 		var spec struct {
 			Name, Wrong, Note string
-			Took        float64
-			All         int
+			Took              float64
+			All               int
 		}
 		if err := json.Unmarshal(lines.Bytes(), &spec); err != nil {
 			t.Errorf("web/tests: %q: %v", lines.Text(), err)
