@@ -74,16 +74,16 @@ func (l *lives) get(id string, attempt int) (found *life, began <-chan struct{})
 // follow has a job tell. One that is run more than once to be measured prints more than
 // its result has: of that there is nothing to be seen before its end.
 func (l *life) follow(j *sandbox.Job) {
-	l.gauge = &sandbox.Gauge{}
-	j.Gauge = l.gauge
+	j.Gauge = &sandbox.Gauge{}
+	l.mu.Lock() // who follows may be there already
+	defer l.mu.Unlock()
+	l.gauge = j.Gauge
 	if len(j.Tests) == 0 && j.Measure.Repeat <= 1 && !j.Measure.WarmUp {
 		j.Stdout, j.Stderr = lifeWriter{l, 0}, lifeWriter{l, 1}
 		if j.Timeline == nil {
 			j.Timeline = &sandbox.Timeline{}
 		}
-		l.mu.Lock()
 		l.order = j.Timeline
-		l.mu.Unlock()
 	}
 }
 
@@ -107,7 +107,8 @@ func (w lifeWriter) Write(b []byte) (int, error) {
 // most of the time between two looks that one of them wants.
 func (l *life) sample(every time.Duration) {
 	l.mu.Lock()
-	due := l.gauge != nil && time.Since(l.sampled) >= every*3/4
+	gauge := l.gauge
+	due := gauge != nil && time.Since(l.sampled) >= every*3/4
 	if due {
 		l.sampled = time.Now()
 	}
@@ -115,7 +116,7 @@ func (l *life) sample(every time.Duration) {
 	if !due {
 		return
 	}
-	now, ok := l.gauge.Read() // not with mu held: the job's output shall not wait for it
+	now, ok := gauge.Read() // not with mu held: the job's output shall not wait for it
 	if !ok {
 		return
 	}

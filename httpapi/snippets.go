@@ -40,6 +40,7 @@ type Snippets struct {
 
 	mu    sync.Mutex
 	rates map[string]*rate.Limiter // by tenant
+	holds sync.Mutex               // one after the other looks whether there is room, and takes it
 }
 
 // SnippetRequest is the body of POST /v1/snippets.
@@ -134,6 +135,8 @@ func (s *Server) holdSnippet(ctx context.Context, tenant string, content []byte)
 	kept, size := s.config.Snippets, int64(len(content))
 	sum := sha256.Sum256(content)
 	id = hex.EncodeToString(sum[:])
+	kept.holds.Lock()
+	defer kept.holds.Unlock()
 	if tenant != "" && !kept.Holdings.Has(tenant, id) && kept.Holdings.Bytes(tenant)+size > kept.Most {
 		return "", problem(CodeTenantStoreFull, "", fmt.Sprintf("this tenant's snippets have %d bytes, allowed are %d; those that nobody reads go with time", kept.Holdings.Bytes(tenant), kept.Most))
 	}

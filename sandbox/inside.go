@@ -147,10 +147,12 @@ func (v *viewing) look(r *running) {
 		if in.Cgroup, err = r.warm.group.Held(); err != nil {
 			return err
 		}
-		v.inside = in
 		err = cell.LetPass(v.ours)
-		if errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed) { // it was ended meanwhile
-			err = nil
+		if errors.Is(err, syscall.EPIPE) || errors.Is(err, os.ErrClosed) {
+			return nil // it was ended meanwhile: what was seen may have been another process of its number
+		}
+		if err == nil {
+			v.inside = in
 		}
 		return err
 	})
