@@ -68,4 +68,4 @@ install: build
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/cordon
 
 clean:
-	rm -rf bin
+	rm -rf bin web/assets/dist

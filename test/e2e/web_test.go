@@ -65,7 +65,7 @@ func TestWeb(t *testing.T) {
 
 func index(t *testing.T, url string) string {
 	t.Helper()
-	answer, err := http.Get(url + "/") //nolint:noctx // the service is this test's own
+	answer, err := http.Get(url + "/")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,12 +90,14 @@ function Plot({ chart, samples, limit }: { chart: Chart; samples: Sample[]; limi
         <span>
           {chart.title} <span class="small">{limit !== undefined && `of ${chart.text(limit)}`}</span>
         </span>
-        {series.map((s) => (
-          <span key={s.name} class="key small">
-            <i style={{ backgroundColor: `var(${s.colour})` }} aria-hidden="true" />
-            {s.name}
-          </span>
-        ))}
+        <span class="small">
+          {series.map((s) => (
+            <span key={s.name} class="key">
+              <i style={{ backgroundColor: `var(${s.colour})` }} aria-hidden="true" />
+              {s.name}
+            </span>
+          ))}
+        </span>
       </figcaption>
       <div ref={host} class="plot" role="img" aria-label={`${chart.title} over time, up to ${chart.text(peak)}${limit === undefined ? "" : ` of ${chart.text(limit)}`}`} />
     </figure>

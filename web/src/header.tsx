@@ -1,5 +1,5 @@
 import { Icon } from "./icons.js";
-import { leave, ready } from "./session.js";
+import { ready, signOut } from "./session.js";
 import { dark, turn } from "./theme.js";
 import mark from "./icon.svg";
 
@@ -24,7 +24,7 @@ export function Header({ path }: { path: string }) {
         <Icon name={dark.value ? "sun" : "moon"} />
       </button>
       {ready.value && (
-        <button type="button" class="icon" onClick={leave} aria-label="Leave: forget the token" title="Leave: forget the token">
+        <button type="button" class="icon" onClick={() => void signOut()} aria-label="Leave: forget the token" title="Leave: forget the token">
           <Icon name="leave" />
         </button>
       )}

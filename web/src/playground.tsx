@@ -5,7 +5,7 @@ import { Files } from "./files.js";
 import { Input } from "./input.js";
 import { InsideView } from "./inside.js";
 import { Limits } from "./limits-view.js";
-import { notice } from "./opening.js";
+import { back, before, notice } from "./opening.js";
 import { OutputView } from "./output-view.js";
 import { busy, run, start, stop } from "./run.js";
 import { languages } from "./session.js";
@@ -56,6 +56,11 @@ export function Playground() {
       {notice.value && (
         <p class="notice" role="status">
           <span>{notice.value}</span>
+          {before.value !== undefined && (
+            <button type="button" class="link" onClick={back}>
+              Back to what was here
+            </button>
+          )}
           <button type="button" class="link" onClick={() => void (notice.value = "")}>
             Dismiss
           </button>
@@ -76,6 +81,10 @@ export function Playground() {
           tabs={[{ id: "output", name: "Output" }, { id: "usage", name: "Usage", mark: denied(r?.result?.events.denied_syscalls.length) }, { id: "inside", name: "Inside" }, { id: "tests", name: "Tests", mark: count(draft.value.cases.length) }, { id: "terminal", name: "Terminal" }]} />
         <div id="panel-right" role="tabpanel" aria-labelledby={`tab-right-${shown.value}`} class={`panel at-${shown.value}`}>
           {panel(shown.value)}
+          {/* Its session goes on while something else is looked at. */}
+          <div class="kept" hidden={shown.value !== "terminal"}>
+            <TerminalTab />
+          </div>
         </div>
       </section>
     </main>
@@ -91,7 +100,7 @@ function panel(id: string) {
     case "tests":
       return <TestsView />;
     case "terminal":
-      return <TerminalTab />;
+      return null;
   }
   return <OutputView />;
 }

@@ -109,7 +109,7 @@ export function Reference() {
 
 /** Opens what the address names. */
 function reveal(): void {
-  const at = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const at = document.getElementById(location.hash.slice(1)); // names here have nothing to escape
   if (at instanceof HTMLDetailsElement) at.open = true;
   at?.scrollIntoView();
 }

@@ -3,17 +3,18 @@ import { Transport } from "../../clients/typescript/src/transport.js";
 import { Client, ProblemError, type LanguageInfo, type PolicyInfo } from "../../clients/typescript/src/index.js";
 
 const key = "cordon.token";
+const sessionKey = "cordon.session";
 
-function kept(): string {
+function kept(name: string): string {
   try {
-    return sessionStorage.getItem(key) ?? "";
+    return sessionStorage.getItem(name) ?? "";
   } catch {
     return "";
   }
 }
 
 /** The token is kept for this tab, and gone with it. */
-export const token = signal(kept());
+export const token = signal(kept(key));
 export const languages = signal<LanguageInfo[]>([]);
 export const policies = signal<PolicyInfo[]>([]);
 /** Why nothing can be asked at the moment. */
@@ -44,9 +45,18 @@ export function leave(): void {
   ready.value = false;
   try {
     sessionStorage.removeItem(key);
+    sessionStorage.removeItem(sessionKey);
   } catch {
     // there is nothing kept
   }
+}
+
+/** Forgets the token; a session that a link has begun ends with that. */
+export async function signOut(): Promise<void> {
+  const { value } = token;
+  const ends = kept(sessionKey) !== "";
+  leave();
+  if (ends) await fetch("/v1/session", { method: "DELETE", headers: { Authorization: "Bearer " + value }, keepalive: true }).catch(() => undefined); // it expires
 }
 
 /** A one-time link's secret for a token of this tab. */
@@ -64,6 +74,7 @@ export async function resume(): Promise<void> {
     if (secret !== undefined) {
       history.replaceState(null, "", location.pathname); // neither history nor a copied address has it
       await enter(await exchange(secret));
+      sessionStorage.setItem(sessionKey, "by a link");
     } else if (token.value !== "" && !ready.value) {
       await enter(token.value);
     }

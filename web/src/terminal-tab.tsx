@@ -40,7 +40,7 @@ export function TerminalTab() {
         <button type="button" onClick={shell} disabled={going}>
           A shell in a cell
         </button>
-        <span class="small">Its wall limit ends the session; what is typed goes to the program alone.</span>
+        <span class="small">All keys go to the program; Ctrl-] leaves the terminal. Its wall limit ends the session.</span>
       </div>
       {session.value !== undefined && (
         <Suspense fallback={<div aria-busy="true" />}>

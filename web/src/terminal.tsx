@@ -21,9 +21,16 @@ export function Session({ job }: { job: JobRequest }) {
     withConstructed(document, () => terminal.open(at));
     fit.fit();
     terminal.focus();
+    // Every other key is the program's, Tab and Escape among them.
+    terminal.attachCustomKeyEventHandler((event) => {
+      if (event.type !== "keydown" || !event.ctrlKey || event.key !== "]") return true;
+      event.preventDefault();
+      document.getElementById("tab-right-terminal")?.focus();
+      return false;
+    });
     const session = new Attached(terminal);
     void session.begin(job);
-    const sized = new ResizeObserver(() => fit.fit());
+    const sized = new ResizeObserver(() => at.clientHeight > 0 && fit.fit()); // it is hidden while another tab is shown
     sized.observe(at);
     return () => {
       sized.disconnect();
@@ -41,6 +48,7 @@ const theme: ITheme = { background: "#11151b", foreground: "#dde3ec", cursor: "#
 class Attached {
   private socket: WebSocket | undefined;
   private signal: AbortSignal | undefined;
+  private left = false;
 
   constructor(private readonly terminal: Terminal) {}
 
@@ -51,7 +59,7 @@ class Attached {
     try {
       const { id } = await client().submit(asked, { signal: this.signal });
       update({ id, phase: "queued" });
-      this.attach(id);
+      if (!this.left) this.attach(id);
     } catch (error) {
       if (this.signal.aborted) return;
       if (error instanceof ProblemError && error.code === "not_found") failed(new Error("This service has no queue, and terminals are for its jobs alone."));
@@ -77,7 +85,7 @@ class Attached {
       else this.said(JSON.parse(event.data as string));
     };
     socket.onclose = (event) => {
-      if (!this.signal?.aborted && run.value?.phase !== "ended") failed(new Error(event.reason || "The connection to the terminal has ended."));
+      if (!this.left && !this.signal?.aborted && run.value?.phase !== "ended") failed(new Error(event.reason || "The connection to the terminal has ended."));
     };
     socket.onopen = () => {
       this.terminal.onData((text) => this.type(new TextEncoder().encode(text)));
@@ -114,6 +122,7 @@ class Attached {
   }
 
   leave(): void {
+    this.left = true;
     this.socket?.close();
   }
 }

@@ -28,6 +28,11 @@ export async function linkIsGoodOnce(p) {
   await p.page.goto(`${url}/#login=${code}`);
   await p.page.locator(".cm-content").waitFor();
   assert.ok(!p.page.url().includes(code), "the address does not keep it");
+  const session = await p.page.evaluate(() => sessionStorage.getItem("cordon.token"));
+  const asks = () => fetch(url + "/v1/policies", { headers: { Authorization: "Bearer " + session } });
+  assert.equal((await asks()).status, 200);
+  await Promise.all([p.page.waitForResponse((r) => r.url().endsWith("/v1/session")), p.page.getByRole("button", { name: /^Leave/ }).click()]);
+  assert.equal((await asks()).status, 401, "leaving ends the session");
   const again = await p.another();
   again.expect(/403/);
   await again.page.goto(`${url}/#login=${code}`);
@@ -69,5 +74,6 @@ export async function firstLoadIsSmall(p) {
   session.on("Network.loadingFinished", (e) => (bytes += e.encodedDataLength));
   await p.enter();
   await p.page.waitForLoadState("networkidle");
-  assert.ok(bytes > 50_000 && bytes < 300_000, `first load: ${bytes} bytes`);
+  p.note = `first load ${bytes} bytes`;
+  assert.ok(bytes > 50_000 && bytes < 300_000, p.note);
 }

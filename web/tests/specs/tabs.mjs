@@ -37,6 +37,9 @@ export async function terminalTalks(p) {
   await p.page.getByRole("button", { name: "Run in the terminal" }).click();
   const screen = p.page.locator(".xterm-rows");
   await screen.getByText("name?").waitFor();
+  await p.tab("Usage"); // the session goes on meanwhile
+  await p.tab("Terminal");
+  await p.page.locator(".xterm-helper-textarea").focus();
   await p.page.keyboard.type("Ada\n");
   await screen.getByText("hello Ada").first().waitFor();
   await screen.getByText(/^\s*\d+ \d+\s*$/).first().waitFor();
@@ -47,6 +50,8 @@ export async function terminalTalks(p) {
   await screen.getByText("$").first().waitFor();
   await p.page.keyboard.type("echo $((6*7)); exit\n");
   await screen.getByText(/^\s*42\s*$/).first().waitFor();
+  await p.page.keyboard.press("Control+]");
+  assert.equal(await p.page.evaluate(() => document.activeElement.id), "tab-right-terminal", "a key leads out of it");
   await p.page.getByText("the program has ended").first().waitFor();
 }
 

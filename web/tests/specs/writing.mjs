@@ -73,6 +73,10 @@ export async function sharedByALink(p) {
   assert.equal(draft.files[0].text, text);
   assert.deepEqual([draft.stdin, draft.cases[0].expect], ["x", "2"]);
   assert.deepEqual(posts, [], "nothing runs by being opened");
+  await p.page.goto("about:blank");
+  await p.enter({ ...draft, files: [{ name: "main.sh", text: "echo another\n" }] });
+  await p.page.getByRole("button", { name: "Back to what was here" }).click();
+  await p.page.locator(".cm-content").getByText("ünïcode").waitFor();
   const broken = await p.another();
   await broken.enter(undefined, "/#code=AAAA");
   await broken.page.getByText(/The link cannot be read/).waitFor();
