@@ -6,8 +6,8 @@ import (
 	"crypto/sha256"
 	"embed"
 	"encoding/hex"
+	"fmt"
 	"io/fs"
-	"mime"
 	"net/http"
 	"path"
 	"strconv"
@@ -26,6 +26,11 @@ const (
 
 // views are the paths that the page itself tells apart.
 var views = []string{"/", "/status", "/api"}
+
+// kinds by the ending of a name. The machine's own tables are not asked: with nosniff a script
+// that they take for text would not run.
+var kinds = map[string]string{".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
+	".svg": "image/svg+xml", ".txt": "text/plain; charset=utf-8"}
 
 // file is what is answered at a path.
 type file struct {
@@ -63,6 +68,9 @@ func newPage(from fs.FS) (*Page, error) {
 		content, err := fs.ReadFile(from, name)
 		if err != nil {
 			return err
+		}
+		if kinds[path.Ext(name)] == "" && encodings[path.Ext(name)] == "" {
+			return fmt.Errorf("%s: nothing is known of files with this ending; give them a kind", name)
 		}
 		p.place(strings.TrimPrefix(name, builtDir), content)
 		return nil
@@ -104,7 +112,7 @@ func (p *Page) add(at string, f *file) {
 
 func newFile(name string, content []byte) *file {
 	sum := sha256.Sum256(content)
-	return &file{kind: mime.TypeByExtension(path.Ext(name)), plain: content, tag: hex.EncodeToString(sum[:12]), packs: map[string][]byte{}}
+	return &file{kind: kinds[path.Ext(name)], plain: content, tag: hex.EncodeToString(sum[:12]), packs: map[string][]byte{}}
 }
 
 // Built says whether the page is there, and not only what stands in for it.

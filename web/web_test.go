@@ -85,6 +85,9 @@ func TestPlainPage(t *testing.T) {
 	if err != nil || p.Built() || !p.Has("/") || p.Has("/assets/main-1.js") {
 		t.Errorf("%+v %v", p, err)
 	}
+	if _, err := newPage(fstest.MapFS{"assets/dist/index.html": {}, "assets/dist/assets/font.woff2": {}}); err == nil {
+		t.Error("a file of an unknown kind is served without a type")
+	}
 	if p, err = New(); err != nil || !p.Has("/") {
 		t.Errorf("what is embedded: %+v %v", p, err)
 	}

@@ -102,6 +102,9 @@ export function Reference() {
           <SchemaView name={name} schema={schema} />
         </details>
       ))}
+      <p class="small">
+        What this page is made of: <a href="/licenses.txt">licenses</a>.
+      </p>
       {shown.length + types.length === 0 && <p class="empty">Nothing has that name.</p>}
     </main>
   );

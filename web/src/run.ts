@@ -73,7 +73,7 @@ export async function start(kind: Kind, job: JobRequest): Promise<void> {
 /** Runs a job where the service has no queue: there is nothing to see until its end. */
 async function direct(job: JobRequest, signal: AbortSignal): Promise<void> {
   if (current !== undefined) current.direct = true;
-  update({ phase: "running", note: "This service has no queue: output comes when the program has ended." });
+  update({ phase: "running", note: "This service has no queue: output comes at the end of the program alone." });
   try {
     const result = await client().run(job, { signal });
     printed(result);

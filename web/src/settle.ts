@@ -1,6 +1,7 @@
 import { draft, replace, type Draft } from "./draft.js";
 import { examplesOf, type Example } from "./examples.js";
 import { rulesOf } from "./limits.js";
+import { notice } from "./opening.js";
 import { languages, policies } from "./session.js";
 
 const firstChoice = ["python", "javascript", "c", "sh"];
@@ -13,6 +14,8 @@ export function settle(): void {
   const language = of([d.language, ...firstChoice]) ?? languages.value[0];
   const policy = [d.policy, ...firstPolicy].map((name) => policies.value.find((p) => p.name === name)).find((p) => p !== undefined) ?? policies.value[0];
   if (language === undefined || policy === undefined) return;
+  const missing = [d.language !== "" && d.language !== language.id ? `the language ${d.language}; ${language.name} is chosen instead` : "", d.policy !== "" && d.policy !== policy.name ? `the policy ${d.policy}; ${policy.name} is chosen instead` : ""].filter(Boolean);
+  if (missing.length > 0) notice.value = `${notice.value} This service does not have ${missing.join(", and not ")}.`.trim();
   const next: Draft = { ...d, language: language.id, policy: policy.name, limits: within(d.limits, policy.name) };
   if (d.files.length === 0) {
     Object.assign(next, withExample(next, examplesOf(language.id, language.family)[0]));

@@ -34,6 +34,7 @@ function Ended({ r }: { r: Run }) {
         <Fact name="memory" value={bytes(u.memory_peak_bytes)} />
         {r.result.build !== undefined && <Fact name="build" value={r.result.build.cached ? "kept from before" : nanoseconds(r.result.build.usage.wall_ns)} />}
       </dl>
+      {r.note && <p class="small">{r.note}</p>}
       {words.limit !== undefined && <More limit={words.limit} r={r} />}
     </Told>
   );

@@ -51,6 +51,7 @@ export async function pageIsServedSafely(p) {
     assert.equal(answer.status, 200, asset);
     assert.match(answer.headers.get("cache-control"), /immutable/);
   }
+  assert.match(await (await fetch(url + "/licenses.txt")).text(), /@codemirror\/view .*Permission is hereby granted/s);
   const etag = headers.etag;
   assert.equal((await fetch(url, { headers: { "Accept-Encoding": "gzip, deflate, br, zstd", "If-None-Match": etag } })).status, 304);
   // A page of another site cannot have it in a frame, nor send anything in its name.

@@ -97,6 +97,7 @@ export async function hostileLink(p) {
   await p.enter(undefined, "/" + fragment(draft));
   await p.page.locator(".cm-content").getByText("<img src=x onerror=alert(1)>").waitFor();
   assert.equal(await p.page.locator("img[src=x]").count(), 0);
+  await p.page.getByText("does not have the language nonsense").waitFor();
 }
 
 export async function keyboardAlone(p) {
