@@ -96,6 +96,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 	_ = reader.connection.SetReadDeadline(time.Time{}) // of the request: it is read
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
+	_ = reader.connection.Flush() // there may be nothing to tell for long; one that is gone is noticed below
 	if err := reader.serve(r.Context()); err != nil {
 		s.droppedReader(id, r, err)
 	}
