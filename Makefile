@@ -14,7 +14,7 @@ BINARY  := $(CURDIR)/bin/cordon
 # the C library's plug-ins out of it.
 STATIC  := -tags osusergo,netgo -trimpath -ldflags '-s -w -X main.version=$(VERSION) -linkmode external -extldflags "-static"'
 
-.PHONY: all build clients deps run test test-escape lint fuzz bench bench-stages install clean
+.PHONY: all build web screenshots clients deps run test test-escape lint fuzz bench bench-stages install clean
 
 all: build
 
@@ -22,7 +22,16 @@ deps:
 	@test/deps
 
 build: deps
+	@web/build --if-possible
 	go build $(STATIC) -o $(BINARY) ./cmd/cordon
+
+# The page, which go build embeds.
+web:
+	@web/build
+
+# The page's pictures, as docs/images has them.
+screenshots: build
+	@test/screenshots
 
 # Root sets up what needs root and goes on as the service user; everybody else
 # starts the service as themselves.
@@ -59,4 +68,4 @@ install: build
 	install -D -m 755 $(BINARY) $(DESTDIR)$(PREFIX)/bin/cordon
 
 clean:
-	rm -rf bin
+	rm -rf bin web/assets/dist

@@ -34,7 +34,7 @@ func (s *Server) ours(next http.Handler) http.Handler {
 			}
 		}
 		for _, site := range r.Header.Values("Sec-Fetch-Site") {
-			if site != "same-origin" && site != "none" {
+			if site != "same-origin" && site != "none" && !s.visits(r) {
 				turnAway(w, r, problem(CodeCrossOrigin, "", "a browser sent this for a page of another site (Sec-Fetch-Site)"))
 				return
 			}

@@ -59,6 +59,7 @@ type Config struct {
 	Jobs     *Jobs        // nil: there is no queue
 	Shared   *SharedFiles // Files, where services share them; else nil
 	Quiet    bool         // no API: only health and metrics
+	Page     Page         // nil: there is none
 	Snippets *Snippets    // nil: none are kept
 	Tenancy  *Tenancy     // nil: there is the operator's token, and no tenants
 	Hosts    []string     // names under which clients reach the service, besides the listeners' own; see CheckHost
@@ -167,7 +168,7 @@ func New(c Config) (*Server, error) {
 		mux.HandleFunc("GET /openapi.yaml", s.document)
 	}
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.Registry, promhttp.HandlerOpts{}))
-	s.handler = s.observe(securityHeaders(few(s.ours(s.authenticate(exact(mux, s.mayUse))))))
+	s.handler = s.observe(securityHeaders(few(s.ours(s.paged(s.authenticate(exact(mux, s.mayUse)))))))
 	return s, nil
 }
 

@@ -181,6 +181,9 @@ func (e *engine) serve(ctx context.Context, c *config, logger *slog.Logger, log 
 	if settings.Jobs, err = e.jobs(c, logger); err != nil {
 		return err
 	}
+	if settings.Page, err = pageOf(c, logger); err != nil {
+		return err
+	}
 	var closeSnippets func() error
 	if settings.Snippets, closeSnippets, err = openSnippets(ctx, c, logger); err != nil {
 		return err

@@ -153,6 +153,7 @@ var arrows = map[string][]string{
 	"httpapi":            {"sandbox", "policy", "policies", "languages", "rootfs", "store", "judge", "queue", "tenants", "audit", "webhook"},
 	"audit":              {},
 	"webhook":            {},
+	"web":                {},
 	"queue":              {},
 	"tenants":            {},
 	"sandbox":            {"policy", "userns", "cgroup", "rootfs", "seccomp", "sandbox/cell", "sandbox/line", "store", "internal/undo", "internal/cores", "judge", "builds"},
