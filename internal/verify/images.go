@@ -69,13 +69,17 @@ func image(name string, layer, stored []byte) ([]byte, error) {
 // harmless twin, which must not be: so it is the difference that is seen.
 func (s *session) hostileImage(ctx context.Context, o *Outcome, words string, hostile, harmless func() ([]byte, error)) {
 	said := map[string]string{}
-	for name, make := range map[string]func() ([]byte, error){"hostile": hostile, "harmless": harmless} {
-		text, err := make()
+	// The hostile one first: a layer that is there already is not looked at again.
+	for _, i := range []struct {
+		name string
+		make func() ([]byte, error)
+	}{{"hostile", hostile}, {"harmless", harmless}} {
+		text, err := i.make()
 		if err != nil {
 			o.problem("%v", err)
 			return
 		}
-		if said[name], err = s.bringIn(ctx, "state", name, text); err != nil {
+		if said[i.name], err = s.bringIn(ctx, "state", i.name, text); err != nil {
 			o.problem("%v", err)
 			return
 		}
