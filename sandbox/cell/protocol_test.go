@@ -3,6 +3,7 @@ package cell
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"syscall"
@@ -82,7 +83,7 @@ func TestFailure(t *testing.T) {
 			"cell stage mount: mount (tmpfs /x): operation not permitted"},
 		{Failure{Stage: StageMount, Step: 1000, Errno: syscall.EPERM}, "cell stage mount: step(1000): operation not permitted"},
 		{Failure{Stage: StageFiles}, "cell stage files: interrupted"},
-		{Failure{Stage: stageCount, Errno: syscall.EIO}, "cell stage stage(22): input/output error"},
+		{Failure{Stage: stageCount, Errno: syscall.EIO}, fmt.Sprintf("cell stage stage(%d): input/output error", stageCount)},
 	} {
 		if got := c.failure.Error(); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.failure, got, c.want)
