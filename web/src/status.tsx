@@ -6,6 +6,7 @@ import { problemOf } from "../../clients/typescript/src/problem.js";
 import { bytes, nanoseconds, plural, round } from "./format.js";
 import { said, token } from "./session.js";
 import { titleOf, toneOf } from "./verdict.js";
+import { MetricsView } from "./metrics-view.js";
 import { Table } from "./table.js";
 
 const Latency = lazy(() => import("./latency.js").then((m) => m.Latency));
@@ -34,7 +35,7 @@ export function Status() {
         if (!document.hidden) setStatus(await ask<ServiceStatus>("/v1/status"));
         setWrong("");
       } catch (error) {
-        setWrong(error instanceof ProblemError && error.code === "missing_scope" ? "This key may not see it: the status is the operator's, and of keys with the scope metrics." : said(error));
+        setWrong(error instanceof ProblemError && error.code === "missing_scope" ? "This key may not see it: the status is the operator's, and of keys with the scope status." : said(error));
       }
       if (!over) timer = setTimeout(() => void look(), 2000);
     };
@@ -64,9 +65,6 @@ function Figures({ s }: { s: ServiceStatus }) {
         <span>since {new Date(s.started_at).toLocaleString()}</span>
         {s.draining && <strong class="bad">It ends, and takes no jobs.</strong>}
         <a href="/api">API</a>
-        <span>
-          Metrics for Prometheus: <code>{s.links.metrics}</code>
-        </span>
       </p>
       <dl class="tiles">
         <Tile name="Running" value={String(s.places.running)} more={`${round(s.places.cpus)} of ${round(s.places.cpus_most)} processors promised`} />
@@ -93,6 +91,7 @@ function Figures({ s }: { s: ServiceStatus }) {
         <Cells s={s} />
         <Tenants s={s} />
       </div>
+      <MetricsView path={s.links.metrics} />
     </>
   );
 }

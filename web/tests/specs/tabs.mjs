@@ -95,6 +95,8 @@ export async function statusForOperators(p) {
   await p.page.getByRole("region", { name: "Jobs" }).locator("tbody tr").filter({ hasText: "sh" }).first().waitFor();
   assert.ok(parseInt(await p.page.locator(".tile dd").first().innerText(), 10) >= 1);
   await p.page.getByRole("region", { name: "This host", exact: true }).getByText("ready", { exact: true }).waitFor();
+  await p.page.getByText("Metrics, as Prometheus reads them").click();
+  await p.page.getByLabel("Metrics", { exact: true }).getByText("cordon_").first().waitFor();
   await running.page.getByRole("button", { name: "Stop" }).click();
   assert.equal(await running.verdict(), "Stopped");
 }
