@@ -34,6 +34,7 @@ func (p posing) Accept() (net.Conn, error) {
 
 // posed is a served service on such a listener.
 func posed(f *testing.F) (*served, string) {
+	agreed(f) // takes seconds, and one input that takes ten is called a hang
 	name := filepath.Join(f.TempDir(), "s")
 	l, err := net.Listen("unix", name)
 	if err != nil {
