@@ -30,6 +30,7 @@ type contract struct {
 	submission *jsonschema.Resolved
 	loose      map[string]any // components/schemas as they are
 	problem    *jsonschema.Resolved
+	compiled   map[string]*jsonschema.Resolved // by their own text
 }
 
 var theContract = sync.OnceValues(func() (*contract, error) {
@@ -56,7 +57,7 @@ var theContract = sync.OnceValues(func() (*contract, error) {
 	if err := json.Unmarshal(whole, &doc); err != nil {
 		return nil, err
 	}
-	c := &contract{answers: map[string]map[string]*jsonschema.Resolved{}, known: map[string]bool{}, empty: map[string]bool{}, paths: map[string]bool{}, loose: doc.Components.Schemas}
+	c := &contract{compiled: map[string]*jsonschema.Resolved{}, answers: map[string]map[string]*jsonschema.Resolved{}, known: map[string]bool{}, empty: map[string]bool{}, paths: map[string]bool{}, loose: doc.Components.Schemas}
 	if c.problem, err = c.compile(map[string]any{"$ref": "#/$defs/Problem"}); err != nil {
 		return nil, err
 	}
@@ -103,7 +104,21 @@ var theContract = sync.OnceValues(func() (*contract, error) {
 
 type media struct{ Schema map[string]any }
 
+// compile takes a good part of a second, and most answers are the same problem.
 func (c *contract) compile(schema map[string]any) (*jsonschema.Resolved, error) {
+	own, err := json.Marshal(schema)
+	if err != nil {
+		return nil, err
+	}
+	if c.compiled[string(own)] == nil {
+		if c.compiled[string(own)], err = c.resolve(schema); err != nil {
+			return nil, err
+		}
+	}
+	return c.compiled[string(own)], nil
+}
+
+func (c *contract) resolve(schema map[string]any) (*jsonschema.Resolved, error) {
 	whole := maps.Clone(schema)
 	if whole == nil {
 		whole = map[string]any{}
