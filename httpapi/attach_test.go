@@ -417,11 +417,11 @@ func TestSlowAttached(t *testing.T) {
 func TestSlowAttachedIsTold(t *testing.T) {
 	server, client := net.Pipe()
 	defer client.Close()
-	s := &Server{patience: patience{reader: 50 * time.Millisecond}}
+	s := &Server{patience: patience{reader: 2 * time.Second}} // and as long again to read on
 	a := &attacher{server: s, conn: onPipe(t, server)}
 	done := make(chan *closed, 1)
 	go func() { done <- a.send(websocket.MessageBinary, []byte("\x01text")) }()
-	time.Sleep(60 * time.Millisecond)
+	time.Sleep(s.patience.reader + 100*time.Millisecond)
 	if _, err := client.Read(make([]byte, 100)); err != nil {
 		t.Fatal(err)
 	}

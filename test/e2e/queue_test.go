@@ -163,7 +163,7 @@ func TestEventsOfAJob(t *testing.T) {
 	seen := func(part string) int {
 		return slices.IndexFunc(all, func(e string) bool { return strings.Contains(e, part) })
 	}
-	one, usage, two, end := seen(`{"offset":0,"text":"one\n"}`), seen("usage "), seen(`{"offset":4,"text":"two\n"}`), seen("result ")
+	one, usage, two, end := seen(`"offset":0,"text":"one\n"}`), seen("usage "), seen(`"offset":4,"text":"two\n"}`), seen("result ")
 	if one < 0 || usage < one || two < usage || end != len(all)-1 || seen("stderr ") < usage {
 		t.Fatalf("%d %d %d %d: %s", one, usage, two, end, strings.Join(all, "\n"))
 	}
