@@ -34,7 +34,7 @@ function counted(n: (u: Used) => number) {
 }
 
 const charts: Chart[] = [
-  { title: "Processors", text: (n) => round(n), limit: "cpus", series: [{ name: "program", colour: "--chart-1", of: rate((u) => u.cpu_ns) }, { name: "kernel", colour: "--chart-2", of: rate((u) => u.system_ns) }] },
+  { title: "Processors", text: (n) => round(n), limit: "cpus", series: [{ name: "all", colour: "--chart-1", of: rate((u) => u.cpu_ns) }, { name: "kernel", colour: "--chart-2", of: rate((u) => u.system_ns) }] },
   { title: "Memory", text: bytes, limit: "memory_bytes", series: [{ name: "peak", colour: "--chart-1", of: (u) => u.memory_peak_bytes }, { name: "now", colour: "--chart-2", of: (u) => u.memory_bytes ?? NaN }] },
   { title: "Processes", text: (n) => round(n), limit: "pids", series: [{ name: "peak", colour: "--chart-1", of: (u) => u.pids_peak }, { name: "now", colour: "--chart-2", of: (u) => u.pids ?? NaN }] },
   { title: "Disks, a second", text: bytes, series: [{ name: "read", colour: "--chart-1", of: counted((u) => u.io_read_bytes) }, { name: "written", colour: "--chart-2", of: counted((u) => u.io_write_bytes) }] },

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { active, change, draft, replaced, type SourceFile } from "./draft.js";
 import { Icon } from "./icons.js";
 import type { Editor } from "./codemirror.js";
@@ -73,7 +73,7 @@ function EditorView({ at }: { at: number }) {
     };
   }, []);
   const name = draft.value.files[at]?.name ?? language()?.source_file ?? "main";
-  useEffect(() => {
+  useLayoutEffect(() => { // before anybody can type: what is typed goes to the file that is shown
     if (there) void editor.current?.show(name, draft.value.files[at]?.text ?? "");
   }, [there, at, name, replaced.value]);
   return <div class="editor-host" ref={host} />;

@@ -27,7 +27,7 @@ export async function onlyLanguagesThatAreThere(p) {
   assert.ok(names.some((n) => n.startsWith("Python")) && names.some((n) => n.startsWith("POSIX shell")), names.join());
   assert.ok(!names.some((n) => /Rust|Java/.test(n)), "what the service was not given is not offered");
   await p.page.getByLabel("Language").selectOption("sh");
-  assert.match(await p.page.locator(".cm-content").innerText(), /for i in/);
+  await p.page.locator(".cm-content").getByText("for i in 1 2 3").waitFor();
   await p.page.getByLabel("Examples").selectOption({ label: "Looks around" });
   await p.run();
   assert.equal(await p.verdict(), "Finished");
