@@ -34,7 +34,7 @@ export function Status() {
         if (!document.hidden) setStatus(await ask<ServiceStatus>("/v1/status"));
         setWrong("");
       } catch (error) {
-        setWrong(error instanceof ProblemError && error.code === "missing_scope" ? "This key may not see it: the status is the operator's, and of keys with the scope metrics." : said(error));
+        setWrong(error instanceof ProblemError && error.code === "missing_scope" ? "This key may not see it: the status is the operator's, and of keys with the scope status." : said(error));
       }
       if (!over) timer = setTimeout(() => void look(), 2000);
     };
