@@ -100,6 +100,16 @@ export async function hostileLink(p) {
   await p.page.getByText("does not have the language nonsense").waitFor();
 }
 
+/** Names and limits of a link are such that they are seen, and can be asked for. */
+export async function namesAndLimitsOfALink(p) {
+  await p.program("cat part2 a/exe.txt", { files: [{ name: "main.sh", text: "cat part2 txt.exe\n" }, { name: "", text: "two " }, { name: "\u202etxt.\u200bexe", text: "three" }], limits: { memory_bytes: 1e8 + 0.5, output_bytes: 0.2 } });
+  const names = await p.page.getByRole("tablist", { name: "Files" }).getByRole("tab").allInnerTexts();
+  assert.deepEqual(names, ["main.sh", "part2", "txt.exe"]);
+  await p.run();
+  assert.equal(await p.verdict(), "Finished");
+  assert.deepEqual(await p.lines(), ["two three"]);
+}
+
 /** Letters that are not seen, or that turn others around, are shown in what came by a link. */
 export async function unseenLettersAreShown(p) {
   await p.program("x='a\u202e\u2066b\u2069'\ny='\u200b\u202a\u2060'\nz=\u{e0041}\necho ünïcode \u05d0 \t.\n");
