@@ -15,6 +15,7 @@ const (
 	ServiceStopped   Kind = "service.stopped"
 	AuthFailed       Kind = "auth.failed"
 	SessionOpened    Kind = "session.opened"
+	SessionClosed    Kind = "session.closed"
 	JobSubmitted     Kind = "job.submitted"
 	JobRefused       Kind = "job.refused"
 	JobStarted       Kind = "job.started"
@@ -30,7 +31,7 @@ const (
 )
 
 // Kinds are all of them.
-var Kinds = []Kind{ServiceStarted, ServiceStopped, AuthFailed, SessionOpened, JobSubmitted, JobRefused, JobStarted, JobEnded, JobCancelled, JobAttached, FilePut, FileDeleted,
+var Kinds = []Kind{ServiceStarted, ServiceStopped, AuthFailed, SessionOpened, SessionClosed, JobSubmitted, JobRefused, JobStarted, JobEnded, JobCancelled, JobAttached, FilePut, FileDeleted,
 	WebhookDelivered, WebhookFailed, LogReopened, LogRecovered}
 
 // Actor is who asked.

@@ -166,7 +166,7 @@ func TestAuditEvents(t *testing.T) {
 	s.submit(t, `{"command":["fails"]}`, "Idempotency-Key", "canary-key") // is not taken again
 	s.send(t, http.MethodPost, jobsPath, strings.NewReader(`{`))
 	s.send(t, http.MethodDelete, sum, nil)
-	s.logIn(t)
+	s.send(t, http.MethodDelete, sessionPath, nil, "Authorization", "Bearer "+s.logIn(t))
 	for range 15 {
 		s.send(t, http.MethodGet, jobsPath, nil, "Authorization", "Bearer canary-key")
 	}

@@ -19,15 +19,20 @@ import (
 // again, because a job may run for longer; net/http reads on meanwhile to see
 // whether the client leaves.
 func (s *Server) receive(next http.Handler) http.Handler {
+	return s.receiveMost(s.config.MaxBody, next)
+}
+
+// receiveMost does so for a route that wants less.
+func (s *Server) receiveMost(most int64, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		if err := control.SetReadDeadline(time.Now().Add(s.patience.body)); err != nil {
 			problem(CodeInternal, "", "no time limit can be set on the connection: "+err.Error()).write(w)
 			return
 		}
-		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.config.MaxBody))
+		data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 		if err != nil {
-			turnAway(w, r, s.refusedFor(r.Context(), unread(err, s.config.MaxBody, s.patience.body)))
+			turnAway(w, r, s.refusedFor(r.Context(), unread(err, most, s.patience.body)))
 			return
 		}
 		if control.SetReadDeadline(time.Time{}) != nil || control.SetWriteDeadline(time.Time{}) != nil {

@@ -151,5 +151,6 @@ func (s *Server) endSession(ctx context.Context, _ *empty) (*struct{}, error) {
 		return nil, problem(CodeInvalidField, "Authorization", "this is no session but a token or key, which does not end by this; cordon key revoke takes a key back")
 	}
 	s.logins.leave(who.session)
+	s.record(ctx, audit.Event{Event: audit.SessionClosed})
 	return nil, nil
 }

@@ -201,7 +201,7 @@ func (t *tapped) HandleFunc(pattern string, h func(http.ResponseWriter, *http.Re
 	case pattern == "POST "+jobsPath:
 		t.Handle(pattern, s.hasQueue(s.audited(s.isJSON(s.within(true, s.admit(s.incoming, "jobs are on their way into the queue", s.receive(http.HandlerFunc(h))))))))
 	case pattern == "POST "+snippetsPath:
-		t.Handle(pattern, s.hasSnippets(s.audited(s.isJSON(s.admit(s.transfers, "files come or go", s.receive(http.HandlerFunc(h)))))))
+		t.Handle(pattern, s.hasSnippets(s.audited(s.isJSON(s.admit(s.transfers, "files come or go", s.receiveMost(min(snippetBody, s.config.MaxBody), http.HandlerFunc(h)))))))
 	case path == snippetPath:
 		t.Handle(pattern, s.hasSnippets(http.HandlerFunc(h)))
 	case path == jobsPath, path == jobPath:

@@ -25,6 +25,8 @@ const (
 
 	// SnippetMax is what one may have: a page of programs, not their data.
 	SnippetMax = 256 << 10
+	// snippetBody is what a request for one may have: JSON writes a byte with six at most.
+	snippetBody = 6*SnippetMax + 4<<10
 	// snippetPause is between two of one tenant, or of the operator, behind the first snippetBurst.
 	snippetPause = 3 * time.Second
 	snippetBurst = 20
@@ -36,6 +38,7 @@ type Snippets struct {
 	Store    *store.Store
 	Holdings *tenants.Holdings // which tenant's they are
 	Most     int64             // bytes of one tenant's
+	MostOf   int64             // as many snippets of one tenant's
 	TTL      time.Duration     // since one was last read
 
 	mu    sync.Mutex
@@ -137,8 +140,13 @@ func (s *Server) holdSnippet(ctx context.Context, tenant string, content []byte)
 	id = hex.EncodeToString(sum[:])
 	kept.holds.Lock()
 	defer kept.holds.Unlock()
-	if tenant != "" && !kept.Holdings.Has(tenant, id) && kept.Holdings.Bytes(tenant)+size > kept.Most {
-		return "", problem(CodeTenantStoreFull, "", fmt.Sprintf("this tenant's snippets have %d bytes, allowed are %d; those that nobody reads go with time", kept.Holdings.Bytes(tenant), kept.Most))
+	if tenant != "" && !kept.Holdings.Has(tenant, id) {
+		switch bytes, files := kept.Holdings.Bytes(tenant), kept.Holdings.Files(tenant); {
+		case bytes+size > kept.Most:
+			return "", problem(CodeTenantStoreFull, "", fmt.Sprintf("this tenant's snippets have %d bytes, allowed are %d; those that nobody reads go with time", bytes, kept.Most))
+		case files >= kept.MostOf: // else small ones would push out what all others have
+			return "", problem(CodeTenantStoreFull, "", fmt.Sprintf("this tenant has %d snippets, allowed are %d; those that nobody reads go with time", files, kept.MostOf))
+		}
 	}
 	f, created, err := kept.Store.PutUnseen(ctx, id, size, bytes.NewReader(content))
 	if err != nil {

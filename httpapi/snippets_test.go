@@ -11,6 +11,9 @@ import (
 	"cordon/tenants"
 )
 
+// snippetsOfOne is more than snippetBurst: what one tenant may have in TestSnippets.
+const snippetsOfOne = snippetBurst + 10
+
 // withSnippets keeps a little.
 func withSnippets(t testing.TB) func(*Config) {
 	t.Helper()
@@ -35,7 +38,7 @@ func withSnippets(t testing.TB) func(*Config) {
 	}
 	texts.OnGone(owners.Gone)
 	return func(c *Config) {
-		c.Snippets = &Snippets{Store: texts, Holdings: owners, Most: SnippetMax, TTL: time.Hour}
+		c.Snippets = &Snippets{Store: texts, Holdings: owners, Most: SnippetMax, MostOf: snippetsOfOne, TTL: time.Hour}
 	}
 }
 
@@ -90,4 +93,27 @@ func TestNoSnippets(t *testing.T) {
 	s := start(t, nil)
 	s.send(t, "POST", snippetsPath, strings.NewReader(snippet("x"))).wants(t, CodeNotFound, "")
 	s.send(t, "GET", snippetsPath+"/"+strings.Repeat("0", 64), nil).wants(t, CodeNotFound, "")
+}
+
+// TestSnippetsOfOneTenant: many small ones do not push out what another one has.
+func TestSnippetsOfOneTenant(t *testing.T) {
+	with := withSnippets(t)
+	s := startTenants(t, func(c *Config) { with(c); c.Snippets.MostOf = 3 }, "a", "b")
+	first := bodyOf[SnippetResult](t, s.as(t, s.keys["b"], "POST", snippetsPath, snippet("mine")), 201)
+	for _, text := range []string{"1", "2", "3", "3"} {
+		bodyOf[SnippetResult](t, s.as(t, s.keys["a"], "POST", snippetsPath, snippet(text)), 201)
+	}
+	s.as(t, s.keys["a"], "POST", snippetsPath, snippet("4")).wants(t, CodeTenantStoreFull, "")
+	bodyOf[SnippetResult](t, s.as(t, s.keys["b"], "POST", snippetsPath, snippet("4")), 201)
+	bodyOf[Snippet](t, s.as(t, s.keys["a"], "GET", snippetsPath+"/"+first.ID, ""), 200)
+}
+
+// TestSnippetBody: no more is read than a snippet can need, however it is written.
+func TestSnippetBody(t *testing.T) {
+	s := start(t, withSnippets(t))
+	escaped := `{"content":"` + strings.Repeat(`\u0001`, SnippetMax) + `"}`
+	if r := s.send(t, "POST", snippetsPath, strings.NewReader(escaped)); r.status != 201 {
+		t.Errorf("control: %d %s", r.status, r.body)
+	}
+	s.send(t, "POST", snippetsPath, strings.NewReader(snippet("x")+strings.Repeat(" ", snippetBody))).wants(t, CodeTooLarge, "")
 }

@@ -1,6 +1,9 @@
 package sandbox
 
-import "sync"
+import (
+	"sync"
+	"time"
+)
 
 // Sample is what a program has used so far, and what it has at this moment.
 type Sample struct {
@@ -14,7 +17,13 @@ type Sample struct {
 type Gauge struct {
 	mu   sync.Mutex
 	read func() (Sample, bool)
+	last Sample
+	at   time.Time // when last was read; zero: there is none
 }
+
+// gaugeRests is how long a sample is good for all who look: however many these are, the kernel
+// is asked no more often.
+const gaugeRests = 50 * time.Millisecond
 
 // Read is what the program has used; false where none runs, or its counters cannot be read
 // now.
@@ -24,7 +33,14 @@ func (g *Gauge) Read() (Sample, bool) {
 	if g.read == nil {
 		return Sample{}, false
 	}
-	return g.read()
+	if !g.at.IsZero() && time.Since(g.at) < gaugeRests {
+		return g.last, true
+	}
+	now, ok := g.read()
+	if g.at = (time.Time{}); ok {
+		g.last, g.at = now, time.Now()
+	}
+	return now, ok
 }
 
 // Show has it read by a function; nil: there is nothing to be read. When it returns the
@@ -35,7 +51,7 @@ func (g *Gauge) Show(read func() (Sample, bool)) {
 	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.read = read
+	g.read, g.at = read, time.Time{}
 }
 
 // sample is for a Gauge.

@@ -102,6 +102,23 @@ func TestInsideOfTroubledJobs(t *testing.T) {
 	}
 }
 
+// TestMountsTellNothingOfTheHost: paths and servers of the host are in what the kernel writes of a
+// file system, in more options than one.
+func TestMountsTellNothingOfTheHost(t *testing.T) {
+	for text, want := range map[string]string{
+		"43 1 0:5 / / ro - overlay none rw,lowerdir=/home/u/a:/b,upperdir=/home/u/c,workdir=/home/u/d,userxattr,index=off":                      "rw userxattr",
+		"43 1 0:5 / / ro - overlay none ro,lowerdir+=/home/u/a,datadir+=/home/u/b,uuid=on":                                                      "ro",
+		"43 1 0:5 / /usr ro - btrfs /dev/sda2 rw,ssd,space_cache=v2,subvolid=257,subvol=/@home/u":                                               "rw ssd",
+		"43 1 0:5 / /opt ro - nfs4 10.0.0.5:/srv rw,vers=4.2,hard,clientaddr=10.0.0.7,addr=10.0.0.5":                                            "rw hard",
+		"43 1 0:5 / /mnt ro - cifs //files/u rw,username=u,domain=d,soft,unc=\\\\files\\u":                                                      "rw soft",
+		"43 1 0:5 / /tmp rw,nosuid - tmpfs tmpfs rw,size=8192k,nr_inodes=10,mode=711,uid=5,gid=6\n44 1 0:6 / /proc rw - proc proc rw,hidepid=2": "rw size=8192k nr_inodes=10 mode=711 uid=5 gid=6",
+	} {
+		if got := mounts([]byte(text)); len(got) == 0 || strings.Join(got[0].Super, " ") != want {
+			t.Errorf("%s: %+v, want %s", text, got, want)
+		}
+	}
+}
+
 func FuzzView(f *testing.F) {
 	f.Add([]byte("Uid:\t1 2 3 4\nCapEff:\tffffffffffffffff\nSeccomp:\t9\n"), []byte("36 35 98:0 / /mnt\\040x rw,noatime master:1 - ext3 /dev/root rw,errors=continue,lowerdir=/x\n"))
 	f.Add([]byte("Limit                     Soft Limit           Hard Limit           Units\nMax cpu time              unlimited            unlimited            seconds\n"), []byte(" - "))
@@ -110,7 +127,7 @@ func FuzzView(f *testing.F) {
 			v := newView(texts)
 			for _, m := range v.Mounts {
 				for _, o := range m.Super {
-					if strings.HasPrefix(o, "lowerdir=") {
+					if name, _, valued := strings.Cut(o, "="); valued && !superShown[name] {
 						t.Errorf("%+v", m)
 					}
 				}

@@ -93,6 +93,10 @@ func idRanges(text []byte) []IDRange {
 	return out
 }
 
+// superShown are the options of a file system whose values are shown. Others may be paths of the
+// host (lowerdir, lowerdir+, subvol), or addresses and names of its servers (addr, username).
+var superShown = map[string]bool{"size": true, "nr_inodes": true, "nr_blocks": true, "mode": true, "uid": true, "gid": true, "hidepid": true, "subset": true, "huge": true}
+
 // mounts reads mountinfo. What a mount is made of outside is left out: that is the host's.
 func mounts(text []byte) []Mount {
 	out := []Mount{}
@@ -104,7 +108,7 @@ func mounts(text []byte) []Mount {
 		}
 		super := []string{}
 		for option := range strings.SplitSeq(right[2], ",") {
-			if name, _, _ := strings.Cut(option, "="); name != "lowerdir" && name != "upperdir" && name != "workdir" { // paths of the host
+			if name, _, valued := strings.Cut(option, "="); !valued || superShown[name] {
 				super = append(super, option)
 			}
 		}

@@ -99,6 +99,16 @@ func (h *Holdings) Bytes(tenant string) int64 {
 	return 0
 }
 
+// Files is how many files a tenant holds.
+func (h *Holdings) Files(tenant string) int64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if a := h.tenants[tenant]; a != nil {
+		return a.files
+	}
+	return 0
+}
+
 // Take has a tenant hold a file that is in the store, and cannot go meanwhile. unseen: none
 // but tenants have brought it, and this one may be the first of them. What was there, and no
 // tenant's, stays the operator's as well.

@@ -53,5 +53,5 @@ func openSnippets(ctx context.Context, c *config, logger *slog.Logger) (kept *ht
 	}
 	texts.OnGone(owners.Gone)
 	go sweepFiles(ctx, texts)
-	return &httpapi.Snippets{Store: texts, Holdings: owners, Most: snippetsBytes / 4, TTL: snippetsTTL}, texts.Close, nil
+	return &httpapi.Snippets{Store: texts, Holdings: owners, Most: snippetsBytes / 4, MostOf: snippetsMost / 4, TTL: snippetsTTL}, texts.Close, nil
 }

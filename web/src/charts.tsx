@@ -115,7 +115,7 @@ function options(chart: Chart, series: Series[], width: number, limit: { current
       // The limit is in the picture once half of it is used.
       y: { range: (_, __, most) => [0, limit.current !== undefined && most > limit.current / 2 ? Math.max(most, limit.current) * 1.05 : most * 1.2 || 1] },
     },
-    axes: [{ ...axis(), size: 22, values: (_, at) => at.map((n) => round(n) + " s") }, { ...axis(), size: 58, space: 28, values: (_, at) => at.map((n) => chart.text(n)), ...(chart.text === bytes ? { incrs: binary } : {}) }],
+    axes: [{ ...axis(), size: 22, values: (_, at) => at.map((n) => round(n) + " s") }, { ...axis(), size: chart.text === bytes ? 58 : 30, space: 28, values: (_, at) => at.map((n) => chart.text(n)), ...(chart.text === bytes ? { incrs: binary } : {}) }],
     series: [{}, ...series.map((s, i) => ({ stroke: colour(s.colour), width: 1.5, points: { show: false }, spanGaps: true, ...(i === 0 ? { fill: colour(s.colour).replace("rgb", "rgba").replace(")", ", 0.13)") } : {}) }))],
     hooks: {
       draw: [

@@ -3,7 +3,7 @@ import { bracketMatching, getIndentUnit, HighlightStyle, indentOnInput, indentUn
 import { highlightSelectionMatches, searchKeymap } from "@codemirror/search";
 import { closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
 import { Compartment, countColumn, EditorState, type Extension } from "@codemirror/state";
-import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, keymap, lineNumbers } from "@codemirror/view";
+import { drawSelection, EditorView, highlightActiveLine, highlightActiveLineGutter, highlightSpecialChars, keymap, lineNumbers } from "@codemirror/view";
 import { tags as t } from "@lezer/highlight";
 import { modeOf } from "./modes.js";
 
@@ -26,11 +26,18 @@ const theme = EditorView.theme({
   ".cm-gutters": { backgroundColor: "var(--panel)", color: "var(--muted)", border: "none", paddingLeft: "4px" },
   ".cm-activeLine, .cm-activeLineGutter": { backgroundColor: "var(--line)" },
   "&.cm-focused .cm-selectionBackground, .cm-selectionBackground": { backgroundColor: "var(--selection) !important" },
+  ".cm-specialChar": { color: "var(--bad)", fontWeight: "bold" },
   ".cm-selectionMatch": { backgroundColor: "var(--selection)" },
   "&.cm-focused .cm-matchingBracket": { backgroundColor: "var(--selection)", outline: "1px solid var(--muted)" },
   ".cm-panels": { backgroundColor: "var(--ground)", color: "var(--text)", borderColor: "var(--border)" },
   ".cm-textfield, .cm-button": { background: "var(--panel)", color: "var(--text)", border: "1px solid var(--border)", borderRadius: "4px" },
 });
+
+/**
+ * Letters that are not seen, or that turn others around: what came by a link is looked at before it
+ * is run, and so it shows them. These are missing in the editor's own list.
+ */
+const unseen = /[\u2028\u202a-\u202e\u2060-\u206f\u180e\u3164\uffa0\u{e0000}-\u{e007f}]/gu;
 
 /** Go is written with tabs, and so are some files that mean it. */
 const unitOf = (name: string): Extension => indentUnit.of(/\.go$|^Makefile$/.test(name) ? "\t" : "    ");
@@ -86,7 +93,7 @@ export class Editor {
     root.replaceChildren(parent);
     this.extensions = [
       lineNumbers(), history(), drawSelection(), indentOnInput(), bracketMatching(), closeBrackets(), highlightActiveLine(), highlightActiveLineGutter(),
-      highlightSelectionMatches(), syntaxHighlighting(colours), theme, EditorState.tabSize.of(4), this.mode.of([]),
+      highlightSelectionMatches(), highlightSpecialChars({ addSpecialChars: unseen }), syntaxHighlighting(colours), theme, EditorState.tabSize.of(4), this.mode.of([]),
       // Ctrl-Enter is the page's.
       keymap.of([{ key: "Mod-Enter", run: () => true }, ...closeBracketsKeymap, ...defaultKeymap, ...searchKeymap, ...historyKeymap, { key: "Tab", run: indent, shift: indentLess }]),
       EditorView.domEventHandlers({ beforeinput: overSelection }),

@@ -31,6 +31,10 @@ const key = "cordon.draft";
 export const emptyDraft: Draft = { language: "", policy: "", files: [], stdin: "", args: "", limits: {}, cases: [], compare: "exact" };
 
 const text = (value: unknown, most = 1 << 20): string => (typeof value === "string" ? value.slice(0, most) : "");
+/** Letters that are not seen, or that turn others around. */
+const unseen = /[\p{Cc}\p{Cf}\u2028\u2029\u3164\uffa0]/gu;
+/** The name of a file, as it is written: it is what a visitor tells files apart by. */
+const named = (value: unknown, i: number): string => text(value, 255).replace(unseen, "").trim() || `part${i + 1}`;
 const list = (value: unknown): unknown[] => (Array.isArray(value) ? value.slice(0, 256) : []);
 const compares: Compare[] = ["exact", "trim", "tokens", "float", "unordered_lines"];
 
@@ -87,7 +91,7 @@ export function checked(from: unknown): Draft {
   return {
     language: text(of.language, 64),
     policy: text(of.policy, 64),
-    files: list(of.files).map((f) => ({ name: text((f as SourceFile | null)?.name, 255), text: text((f as SourceFile | null)?.text) })),
+    files: list(of.files).map((f, i) => ({ name: named((f as SourceFile | null)?.name, i), text: text((f as SourceFile | null)?.text) })),
     stdin: text(of.stdin),
     args: text(of.args, 4096),
     limits,

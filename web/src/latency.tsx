@@ -19,7 +19,7 @@ export function Latency({ minutes }: { minutes: MinuteStatus[] }) {
     plot.current = new uPlot({
       width: at.clientWidth, height, legend: { show: false }, cursor: { show: false },
       scales: { y: { distr: 3 } },
-      axes: [{ ...axis(), size: 24, values: (_, all) => all.map((n) => new Date(n * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) }, { ...axis(), size: 62, values: (_, all) => all.map((n) => (n === null ? "" : nanoseconds(n))) }],
+      axes: [{ ...axis(), size: 24, space: 70, incrs: [1, 5, 10, 15, 30, 60].map((n) => n * 60), values: (_, all) => all.map((n) => new Date(n * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })) }, { ...axis(), size: 62, values: (_, all) => all.map((n) => (n === null ? "" : nanoseconds(n))) }],
       series: [{}, line("--chart-1"), line("--chart-2")],
     }, rows, at);
     const sized = new ResizeObserver(() => plot.current?.setSize({ width: at.clientWidth, height }));

@@ -92,7 +92,7 @@ function Lines({ output, times, ended }: { output: Output; times: boolean; ended
   const to = Math.min(count, Math.ceil((view.top + view.height) / lineHeight) + beyond);
   return (
     <div class={times ? "lines times" : "lines"} ref={box} onScroll={scrolled} role="log" aria-live="off" aria-label="Output of the program" tabIndex={0}>
-      {count === 0 && ended && <p class="empty">It printed nothing.</p>}
+      {count === 0 && ended && <p class="empty">{run.value?.refused !== undefined ? "It was not run." : "It printed nothing."}</p>}
       <div class="all" style={{ height: `${count * lineHeight}px` }}>
         <div class="some" style={{ transform: `translateY(${from * lineHeight}px)` }}>
           {output.lines.slice(from, to).map((line, i) => (

@@ -5,7 +5,7 @@ import { Files } from "./files.js";
 import { Input } from "./input.js";
 import { InsideView } from "./inside.js";
 import { Limits } from "./limits-view.js";
-import { back, before, notice } from "./opening.js";
+import { back, before, dismiss, notice } from "./opening.js";
 import { OutputView } from "./output-view.js";
 import { busy, run, start, stop } from "./run.js";
 import { languages } from "./session.js";
@@ -56,12 +56,12 @@ export function Playground() {
       {notice.value && (
         <p class="notice" role="status">
           <span>{notice.value}</span>
-          {before.value !== undefined && (
+          {before() && (
             <button type="button" class="link" onClick={back}>
               Back to what was here
             </button>
           )}
-          <button type="button" class="link" onClick={() => void (notice.value = "")}>
+          <button type="button" class="link" onClick={dismiss}>
             Dismiss
           </button>
         </p>

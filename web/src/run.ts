@@ -112,9 +112,13 @@ export function told(job: JobStatus): void {
   update(what);
 }
 
-/** The samples with the final account behind them. */
+/**
+ * The samples with the final account behind them, in place of one that is so near that what is
+ * between them would be drawn as a rate that never was.
+ */
 function closed(result: RunResult): Sample[] {
-  return [...(run.value?.samples ?? []), { at: result.usage.wall_ns / 1e6, usage: result.usage }];
+  const far = result.usage.wall_ns / 1e6 - sampleEvery / 2;
+  return [...(run.value?.samples ?? []).filter((sample) => sample.at < far), { at: result.usage.wall_ns / 1e6, usage: result.usage }];
 }
 
 export function sampled(usage: UsageSample): void {

@@ -88,7 +88,7 @@ export async function resume(): Promise<void> {
 export function said(error: unknown): string {
   if (error instanceof ProblemError) {
     if (error.status === 401) return "The service does not know this token.";
-    return error.path ? `${error.path}: ${error.detail}` : error.detail;
+    return error.path && !error.detail.startsWith(error.path) ? `${error.path}: ${error.detail}` : error.detail;
   }
   if (error instanceof TypeError) return "The service cannot be reached.";
   return error instanceof Error ? error.message : String(error);

@@ -31,7 +31,9 @@ export function within(limits: Record<string, number>, policyName: string): Reco
   const out: Record<string, number> = {};
   for (const rule of rules) {
     const asked = limits[rule.name];
-    if (asked !== undefined && asked !== rule.usual) out[rule.name] = Math.min(asked, rule.most);
+    if (asked === undefined || asked === rule.usual) continue;
+    const bounded = Math.min(Math.max(asked, rule.steps[0] ?? rule.usual), rule.most);
+    out[rule.name] = rule.name === "cpus" ? bounded : Math.round(bounded);
   }
   return out;
 }

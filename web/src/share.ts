@@ -19,7 +19,7 @@ export async function keep(d: Draft): Promise<{ fragment: string; until: Date } 
   const response = await fetch("/v1/snippets", { method: "POST", headers, body: JSON.stringify({ content: JSON.stringify(d) }), cache: "no-store" });
   if (response.status !== 201) {
     const problem = await problemOf("POST", response);
-    if (problem.code === "not_found" || problem.code === "missing_scope") return undefined;
+    if (problem.code === "not_found") return undefined;
     throw problem;
   }
   const kept = (await response.json()) as SnippetResult;

@@ -100,6 +100,48 @@ export async function hostileLink(p) {
   await p.page.getByText("does not have the language nonsense").waitFor();
 }
 
+/** Names and limits of a link are such that they are seen, and can be asked for. */
+export async function namesAndLimitsOfALink(p) {
+  await p.program("cat part2 a/exe.txt", { files: [{ name: "main.sh", text: "cat part2 txt.exe\n" }, { name: "", text: "two " }, { name: "\u202etxt.\u200bexe", text: "three" }], limits: { memory_bytes: 1e8 + 0.5, output_bytes: 0.2 } });
+  const names = await p.page.getByRole("tablist", { name: "Files" }).getByRole("tab").allInnerTexts();
+  assert.deepEqual(names, ["main.sh", "part2", "txt.exe"]);
+  await p.run();
+  assert.equal(await p.verdict(), "Finished");
+  assert.deepEqual(await p.lines(), ["two three"]);
+}
+
+/** Letters that are not seen, or that turn others around, are shown in what came by a link. */
+export async function unseenLettersAreShown(p) {
+  await p.program("x='a\u202e\u2066b\u2069'\ny='\u200b\u202a\u2060'\nz=\u{e0041}\necho ünïcode \u05d0 \t.\n");
+  await p.page.locator(".cm-specialChar").first().waitFor();
+  assert.equal(await p.page.locator(".cm-specialChar").count(), 7);
+  await p.accessible("special letters", ["color-contrast", "aria-allowed-attr"]);
+}
+
+/** A link that somebody else leads to does not cost what was written here. */
+export async function workOutlivesLinks(p) {
+  const back = p.page.getByRole("button", { name: "Back to what was here" });
+  const shows = (text) => p.page.locator(".cm-content").getByText(text).waitFor();
+  const leave = async (to) => {
+    await p.page.goto("about:blank");
+    await p.page.goto(url + "/" + to);
+  };
+  await p.program("echo mine\n");
+  await shows("mine");
+  const of = (name) => fragment({ language: "sh", policy: "playground", files: [{ name: "main.sh", text: `echo ${name}\n` }] });
+  await leave(of("first"));
+  await shows("first");
+  await leave(of("second")); // the first was nobody's work
+  await shows("second");
+  await leave("");
+  await shows("second");
+  await back.click();
+  await shows("mine");
+  await leave("");
+  await shows("mine");
+  assert.equal(await back.count(), 0, "what was decided is not asked again");
+}
+
 export async function keyboardAlone(p) {
   await p.enter();
   const key = (name) => p.page.keyboard.press(name);
