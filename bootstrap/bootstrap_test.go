@@ -86,6 +86,7 @@ func TestCheck(t *testing.T) {
 		"--suite":             func(o *Options) { o.Suite = "x'; rm" },
 		"--variant":           func(o *Options) { o.Variant = "buildd" },
 		"--include":           func(o *Options) { o.Include = []string{"--force"} },
+		"--include: \"bash-":  func(o *Options) { o.Include = []string{"bash-"} },
 		"--mirror: \"ftp":     func(o *Options) { o.Mirror = "ftp://x/debian" },
 		"--mirror: \"http://": func(o *Options) { o.Mirror = "http://me:secret@x/debian" },
 		"--mirror: \"http:":   func(o *Options) { o.Mirror = "http:///debian" },

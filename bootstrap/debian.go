@@ -30,7 +30,7 @@ var Variants = []string{"extract", "essential", "apt", "minbase", "standard"}
 
 var (
 	suiteForm   = regexp.MustCompile(`^[a-z][a-z0-9-]{0,40}$`)
-	packageForm = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]+(:[a-z0-9-]+)?([=/][A-Za-z0-9.+~:-]+)?$`)
+	packageForm = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]*[a-z0-9+.](:[a-z0-9-]*[a-z0-9])?([=/][A-Za-z0-9.+~:-]+)?$`)
 )
 
 // Check says what is wrong with options.

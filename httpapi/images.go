@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"cordon/languages"
+	"cordon/policy"
 	"cordon/rootfs"
 	"cordon/sandbox"
 )
@@ -42,13 +43,24 @@ func (s *Server) listImages(ctx context.Context, _ *empty) (*answer[ImageList], 
 		return nil, problem(CodeInternal, "", err.Error())
 	}
 	for _, i := range all {
-		info := ImageInfo{ID: i.ID, Names: append([]string{}, i.Tags...), Policies: s.policiesOf(tenantOf(ctx), i), Platform: i.Platform, Layers: i.Layers, Bytes: i.Bytes,
+		info := ImageInfo{ID: i.ID, Names: []string{}, Policies: s.policiesOf(tenantOf(ctx), i), Platform: i.Platform, Layers: i.Layers, Bytes: i.Bytes,
 			Added: i.Added, Command: append(append([]string{}, i.Entrypoint...), i.Cmd...), User: i.User, WorkingDir: i.Dir}
+		for _, tag := range i.Tags {
+			if len(s.policiesOf(tenantOf(ctx), byName(tag))) > 0 {
+				info.Names = append(info.Names, tag)
+			}
+		}
 		if len(info.Policies) > 0 {
 			out.Images = append(out.Images, info)
 		}
 	}
 	return &answer[ImageList]{out}, nil
+}
+
+// byName is an image by one name alone. One that is allowed by another has names that are
+// nobody's business who may not use them.
+func byName(tag string) *rootfs.ImageInfo {
+	return &rootfs.ImageInfo{Image: policy.Image{Names: []string{tag}}}
 }
 
 // policiesOf are those of a tenant's that allow an image.
@@ -61,13 +73,25 @@ func (s *Server) policiesOf(tenant string, i *rootfs.ImageInfo) (names []string)
 	return names
 }
 
-// findImage finds the image that the request names, before the tools of a language are
-// looked for in it.
+// findImage finds the image that the request names, and asks the policy about it before
+// anything is looked up in it: what is in an image that a job may not have, or that there is
+// one, it does not learn.
 func (s *Server) findImage(j *sandbox.Job, r *RunRequest) *Problem {
 	if r.Image == "" {
 		return nil
 	}
 	_, err := j.FindImage(s.config.Images, r.Image)
+	asked := policy.Image{Asked: r.Image, Names: []string{r.Image}}
+	var unknown *rootfs.UnknownImageError
+	switch {
+	case err == nil:
+		asked = j.Image.Image
+	case errors.As(err, &unknown):
+		asked.Names = unknown.Image.Names
+	}
+	if _, p := s.granted(j, policy.Request{Image: &asked}, ""); p != nil {
+		return p
+	}
 	return s.notFound(j, err)
 }
 
@@ -119,8 +143,17 @@ func (s *Server) imagesFor(name string) string {
 	}
 	var names []string
 	for _, i := range all {
-		if p.Allows(&i.Image) {
-			names = append(names, i.Tags...)
+		if !p.Allows(&i.Image) {
+			continue
+		}
+		known := len(names)
+		for _, tag := range i.Tags {
+			if p.Allows(&byName(tag).Image) {
+				names = append(names, tag)
+			}
+		}
+		if len(names) == known && len(i.Tags) > 0 { // allowed by a digest
+			names = append(names, i.ID)
 		}
 	}
 	switch {

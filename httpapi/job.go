@@ -118,6 +118,8 @@ func (s *Server) planned(j *sandbox.Job, name string, source *string, files *[]s
 	switch {
 	case errors.Is(err, languages.ErrMissing):
 		return nil, problem(CodeMissingLanguage, at+"language", err.Error())
+	case err != nil && j.Image != nil && !errors.Is(err, languages.ErrUnknown): // the image, in which it was looked for
+		return nil, problem(CodeInvalidField, "image", err.Error())
 	case err != nil:
 		return nil, problem(CodeUnknownLanguage, at+"language", err.Error())
 	}

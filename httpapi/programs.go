@@ -136,7 +136,7 @@ func (s *Server) fillPrograms(j *sandbox.Job, r *RunRequest) *Problem {
 		if language == "" {
 			continue
 		}
-		plan, err := s.config.Languages.Plan(language)
+		plan, err := s.config.Languages.PlanOn(language, s.rootOf(j))
 		if err != nil {
 			return problem(CodeInternal, "", err.Error()) // it was found before
 		}

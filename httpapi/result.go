@@ -12,7 +12,8 @@ import (
 type RunResult struct {
 	ID        string  `json:"id" doc:"UUID, version 7"`
 	Policy    string  `json:"policy"`
-	Isolation string  `json:"isolation" enum:"subuid,single-uid" doc:"subuid: the job had a subordinate id of its own; single-uid: this host has no range, the job had the service user's id"`
+	Image     string  `json:"image,omitempty" doc:"Id of the image that the job ran on: what its name stood for when the job began"`
+	Isolation string  `json:"isolation" enum:"subuid,single-uid" doc:"subuid: the job had a subordinate id of its own, or with id_range those of images, which other such jobs have as well; single-uid: this host has no range, the job had the service user's id"`
 	CPUScale  float64 `json:"cpu_scale,omitempty" doc:"Limits of time were multiplied by this, where it is not 1: this host takes so many times as long as another"`
 	StepResult
 	Difference *judge.Difference `json:"difference,omitempty" doc:"The first place where the output is not what was expected"`
@@ -151,7 +152,7 @@ type TimingsResult struct {
 
 // NewResult writes a Result as the API shows it.
 func NewResult(r *sandbox.Result) *RunResult {
-	out := &RunResult{ID: r.ID, Policy: r.Policy, Isolation: r.Isolation, StepResult: newStep(&r.Step), Timings: TimingsResult(r.Timings)}
+	out := &RunResult{ID: r.ID, Policy: r.Policy, Image: r.Image, Isolation: r.Isolation, StepResult: newStep(&r.Step), Timings: TimingsResult(r.Timings)}
 	if r.CPUScale != 1 {
 		out.CPUScale = r.CPUScale
 	}

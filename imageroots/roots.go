@@ -27,7 +27,11 @@ func (r Store) Find(name string) (*rootfs.ImageInfo, error) {
 	}
 	i, err := r.Images.Get(ref)
 	if errors.Is(err, image.ErrNotFound) {
-		return nil, fmt.Errorf("%w: %.200q", rootfs.ErrUnknownImage, name)
+		unknown := policy.Image{Asked: name}
+		if named := nameOf(ref); named != "" {
+			unknown.Names = []string{named}
+		}
+		return nil, &rootfs.UnknownImageError{Image: unknown}
 	}
 	if err != nil {
 		return nil, err

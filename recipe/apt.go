@@ -88,7 +88,8 @@ func (b *work) bringAPT(ctx context.Context, h *image.Held, words []string, dir 
 	return brought(debs, "apt")
 }
 
-// writeAPT writes what apt reads instead of this machine's settings.
+// writeAPT writes what apt reads instead of this machine's settings. A name is a name: one that
+// no package has would be looked for as a regular expression, and all that fit it be brought.
 func writeAPT(dir string, a *bootstrap.Archive, status string) (config string, err error) {
 	for _, d := range []string{"state/lists/partial", "cache/archives/partial", "log", "none"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
@@ -100,7 +101,7 @@ func writeAPT(dir string, a *bootstrap.Archive, status string) (config string, e
 	for _, set := range [][2]string{{"Dir::Etc::main", at("none/apt.conf")}, {"Dir::Etc::parts", at("none")}, {"Dir::Etc::sourcelist", at("sources.list")}, {"Dir::Etc::sourceparts", at("none")},
 		{"Dir::Etc::preferences", at("none/preferences")}, {"Dir::Etc::preferencesparts", at("none")}, {"Dir::State", at("state")}, {"Dir::State::status", at("status")},
 		{"Dir::State::extended_states", at("state/extended")}, {"Dir::Cache", at("cache")}, {"Dir::Cache::archives", at("cache/archives")}, {"Dir::Log", at("log")}, {"APT::Sandbox::User", "root"}, {"Debug::NoLocking", "true"},
-		{"APT::Install-Recommends", "false"}, {"APT::Install-Suggests", "false"}, {"Acquire::Languages", "none"}} {
+		{"APT::Install-Recommends", "false"}, {"APT::Install-Suggests", "false"}, {"APT::Cmd::Pattern-Only", "true"}, {"Acquire::Languages", "none"}} {
 		fmt.Fprintf(&c, "%s \"%s\";\n", set[0], set[1])
 	}
 	for _, w := range a.Ways {

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 
 	"cordon/image"
@@ -72,7 +73,11 @@ func (b *Builder) Build(ctx context.Context, r *Recipe, name string) (*Built, er
 	if err != nil {
 		return nil, fmt.Errorf("base: %w", err)
 	}
-	w := &work{Builder: b, recipe: r, phases: r.phases(), env: r.variables(), names: base.Names, now: base, name: name}
+	known, err := b.Images.Find(base.ID)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("base: %w", err), base.Close())
+	}
+	w := &work{Builder: b, recipe: r, phases: r.phases(), env: r.variables(), names: append(slices.Clone(known.Names), known.ID), now: base, name: name}
 	defer func() { _ = w.now.Close() }() // locks, which the end of the process takes as well
 	grant, err := w.grant()
 	if err != nil {
@@ -89,7 +94,7 @@ type work struct {
 	phases []phase
 	keys   []string
 	env    []string
-	names  []string    // of the base, by which the policy knows it
+	names  []string    // of the base, and its digests: by all of them the policy knows it
 	disk   int64       // that a cell may fill
 	name   string      // of the image
 	now    *image.Held // what there is so far

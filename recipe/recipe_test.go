@@ -34,6 +34,13 @@ func TestDecode(t *testing.T) {
 		"base: a\npackages: {apt: [--force]}":                   "packages.apt[0]",
 		"base: a\npackages: {apt: [./x.deb]}":                   "packages.apt[0]",
 		"base: a\npackages: {apt: ['x; rm']}":                   "packages.apt[0]",
+		"base: a\npackages: {apt: [bash-]}":                     "packages.apt[0]", // apt would take it away
+		"base: a\npackages: {apt: ['bash:amd64-']}":             "packages.apt[0]",
+		"base: a\npackages: {npm: [-g]}":                        "packages.npm[0]",
+		"base: a\npackages: {npm: [--prefix]}":                  "packages.npm[0]",
+		"base: a\npackages: {npm: [~x]}":                        "packages.npm[0]",
+		"base: a\npackages: {npm: ['x@..']}":                    "packages.npm[0]",
+		"base: a\npackages: {npm: ['x@.']}":                     "packages.npm[0]",
 		"base: a\npackages: {pip: [six, -r]}":                   "packages.pip[1]",
 		"base: a\npackages: {pip: ['git+https://x']}":           "packages.pip[0]",
 		"base: a\npackages: {pip: ['a @ http://x']}":            "packages.pip[0]",

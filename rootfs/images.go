@@ -2,6 +2,7 @@ package rootfs
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -10,6 +11,19 @@ import (
 
 // ErrUnknownImage means that there is no image of this name.
 var ErrUnknownImage = errors.New("unknown image")
+
+// UnknownImageError is ErrUnknownImage about a name that could be an image's.
+type UnknownImageError struct {
+	Image policy.Image // by that name alone
+}
+
+// Error tells which.
+func (e *UnknownImageError) Error() string {
+	return fmt.Sprintf("%v: %.200q", ErrUnknownImage, e.Image.Asked)
+}
+
+// Is makes it ErrUnknownImage.
+func (e *UnknownImageError) Is(target error) bool { return target == ErrUnknownImage }
 
 // ImageInfo is an image as it can be named, with what its configuration says.
 type ImageInfo struct {

@@ -104,8 +104,9 @@ func TestGuardsThatFail(t *testing.T) {
 		{"cgroup", "set limits", fault("set limits"), false},
 		{"cgroup", "read CPU time", fault("read CPU time"), false},
 		{"ids", "take a range", func(c *Config) { c.Ranges = userns.NewRanges(1, nil) }, false},
-		// Ids that are not the daemon's to give.
-		{"idmap", "make", func(c *Config) { c.Ranges = userns.NewRanges(0, nil); c.Ranges.Give(1 << 30) }, false},
+		// Ids that are not the daemon's to give: both of a cell, or the job's alone.
+		{"clone", "make", func(c *Config) { c.Ranges = userns.NewRanges(0, nil); c.Ranges.Give(1 << 30) }, false},
+		{"idmap", "make", func(c *Config) { c.Ranges = userns.NewRanges(0, nil); c.Ranges.Give(must(userns.Mapped())) }, false},
 		{"template", "start fork server", func(c *Config) { c.Host.Base += "/absent" }, false},
 		{"template", "start fork server", func(c *Config) { c.Host.FS = vanishing{c.Host.FS} }, false},
 		{"cgroup", "wait until empty", fault("wait until empty"), true},

@@ -91,7 +91,12 @@ func (j *Job) FindImage(images rootfs.Images, name string) (*rootfs.ImageInfo, e
 	return info, nil
 }
 
-// Path is where programs of the image's jobs are looked for.
+// mostDirs is more than any image has in PATH. A hostile one could have its tools looked for
+// in tens of thousands.
+const mostDirs = 64
+
+// Path is where programs of the image's jobs are looked for: each directory once, and so many
+// of them that looking comes to an end.
 func (i *JobImage) Path() []string {
 	dirs := Path
 	for _, kv := range i.Env {
@@ -99,7 +104,13 @@ func (i *JobImage) Path() []string {
 			dirs = list
 		}
 	}
-	return strings.Split(dirs, ":")
+	var out []string
+	for dir := range strings.SplitSeq(dirs, ":") {
+		if dir != "" && len(out) < mostDirs && !slices.Contains(out, dir) {
+			out = append(out, dir)
+		}
+	}
+	return out
 }
 
 func (q *ImageRequest) withoutImage() error {

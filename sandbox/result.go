@@ -10,6 +10,7 @@ import (
 type Result struct {
 	ID        string
 	Policy    string
+	Image     string  // id of the one that the job ran on; "" for none
 	Isolation string  // "subuid" (own subordinate ID) or "single-uid" (no range on this host)
 	CPUScale  float64 // that limits of time were multiplied by; 0 is 1
 	Step              // of the run; of the build when the verdict is build_failed

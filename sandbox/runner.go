@@ -199,7 +199,7 @@ func (r *Runner) runIn(ctx context.Context, job *Job, at *place) (*Result, error
 	if job.Placed != nil {
 		job.Placed()
 	}
-	result := &Result{ID: job.ID, Policy: spec.Grant.Policy, Isolation: r.isolation(), CPUScale: r.config.CPUScale}
+	result := &Result{ID: job.ID, Policy: spec.Grant.Policy, Image: spec.Grant.Root.Image, Isolation: r.isolation(), CPUScale: r.config.CPUScale}
 	result.Timings.QueuedNanos = monotonic() - queued
 	err = r.runSpec(within(ctx, spec.place), spec, result)
 	result.CPUNanos = spec.bill.Load()

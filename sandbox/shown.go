@@ -59,6 +59,9 @@ func (r *running) show(ctx context.Context, stop <-chan struct{}, files []shown)
 		return nil
 	}
 	owner := r.warm.owner(r.spec.user)
+	if err := do(stepShow, func() error { return r.giveWork(owner) }); err != nil {
+		return err
+	}
 	for left := files; len(left) > 0; {
 		select {
 		case <-ctx.Done():
@@ -74,6 +77,15 @@ func (r *running) show(ctx context.Context, stop <-chan struct{}, files []shown)
 		left = left[n:]
 	}
 	return do(stepLookShown, func() error { return r.find(files) })
+}
+
+// giveWork gives /work to whom the job's files are to belong to, where that is not the one
+// whom a waiting cell has it for: who is not root of an image. Nothing of the job has run yet.
+func (r *running) giveWork(owner int) error {
+	if !r.warm.kind.ids.job || owner == r.warm.owner(nil) {
+		return nil
+	}
+	return os.NewSyscallError("fchownat", unix.Fchownat(int(r.warm.cell.Scratch.Fd()), "work", owner, owner, unix.AT_SYMLINK_NOFOLLOW))
 }
 
 // atOnce is how many of the files one message has room for.

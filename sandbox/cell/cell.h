@@ -24,6 +24,8 @@
 #define CELL_UID_JOB 1000u      // the job's id inside the cell
 #define CELL_UID_BEHIND 65536u  // init's id inside a cell whose map has an image's ids
 #define CELL_UID_NOBODY 65534u
+#define MOST_INSTANCES "16" // of inotify that a cell has, whoever in it has them
+#define MOST_WATCHES "8192"
 
 // Where a step failed. The daemon shows the name: protocol.go has the same list.
 enum cell_stage {
@@ -60,6 +62,8 @@ enum cell_step {
 	// server.c
 	STEP_RECEIVE_TEMPLATE, STEP_SEND_TEMPLATE_DONE, STEP_RECEIVE_ORDER, STEP_PIPE2, STEP_CLONE3, STEP_WRITE_UID_MAP,
 	STEP_WRITE_GID_MAP, STEP_WRITE_GO, STEP_SEND_CELL_MADE, STEP_SEND_LAYER_SHOWN,
+	// owner.c
+	STEP_BOUND_INSTANCES, STEP_BOUND_WATCHES, STEP_TAKE_OWNER, STEP_READ_BACK_OWNER, STEP_LEAVE_OWNER,
 	// network.c
 	STEP_UNSHARE_HOME, STEP_OPEN_HOME, STEP_UNSHARE_NETWORK, STEP_TCP_RMEM, STEP_TCP_WMEM, STEP_LOOPBACK_SOCKET, STEP_LOOPBACK_UP,
 	STEP_OPEN_NETWORK, STEP_JOIN_NETWORK, STEP_LEAVE_NETWORK,
@@ -249,6 +253,11 @@ int write_text(const char *path, const char *text);
 int make_home(void);
 int enter_network(int given, int *made);
 int leave_network(void);
+
+// owner.c
+int bound_owner(void);
+int take_owner(uid_t id);
+int leave_owner(void);
 
 // layer.c
 int remember_mounts(void);

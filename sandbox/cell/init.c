@@ -127,15 +127,15 @@ static int take_ids(void)
 // A nested user namespace would bring capabilities back over a large part of the
 // kernel (CVE-2022-0185 and many since): this is the second lock behind the filter.
 // Inotify instances are counted for the service user as a whole, so that one cell
-// could take them from all. Under memory pressure the kernel shall take jobs first.
+// could take them from all: this bounds each of its ids, bound_owner all together. Under memory pressure the kernel shall take jobs first.
 static int before_mounts(uint32_t *stage)
 {
 	*stage = STAGE_USERNS;
 	if (TRY(STEP_MAX_USER_NAMESPACES, write_text("/proc/sys/user/max_user_namespaces", "0")) < 0)
 		return -1;
 	*stage = STAGE_SYSCTL;
-	if (TRY(STEP_MAX_INOTIFY_INSTANCES, write_text("/proc/sys/user/max_inotify_instances", "16")) < 0 ||
-	    TRY(STEP_MAX_INOTIFY_WATCHES, write_text("/proc/sys/user/max_inotify_watches", "8192")) < 0)
+	if (TRY(STEP_MAX_INOTIFY_INSTANCES, write_text("/proc/sys/user/max_inotify_instances", MOST_INSTANCES)) < 0 ||
+	    TRY(STEP_MAX_INOTIFY_WATCHES, write_text("/proc/sys/user/max_inotify_watches", MOST_WATCHES)) < 0)
 		return -1;
 	return TRY(STEP_OOM_SCORE_ADJ, write_text("/proc/self/oom_score_adj", "900"));
 }

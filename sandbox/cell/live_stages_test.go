@@ -43,7 +43,7 @@ func testStages(t *testing.T, k *kit) {
 	}
 	o := k.order(k.open)
 	o.FirstID, o.SingleID = 1_000_000, false // not mapped in our namespace
-	wantFailure(t, "foreign ids", ready(t, k.server, o), cell.StageIDMap, unix.EPERM)
+	wantFailure(t, "foreign ids", ready(t, k.server, o), cell.StageClone, unix.EINVAL)
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)

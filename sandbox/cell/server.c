@@ -158,6 +158,29 @@ static int take_descriptors(const struct cell_head *head, const int *fds, int co
 	return 0;
 }
 
+// clone_owned clones init into a user namespace that is made by init's own id outside,
+// where there is one.
+static pid_t clone_owned(const struct cell_head *head, int cgroup, int *pidfd)
+{
+	if (head->c & CELL_SINGLE_ID)
+		return clone_init(head, cgroup, pidfd);
+	if (bound_owner() < 0)
+		return -1;
+	int taken = take_owner((uid_t)head->a);
+	pid_t pid = taken < 0 ? -1 : clone_init(head, cgroup, pidfd);
+	if (pid == 0)
+		return 0;
+	int error = errno;
+	uint32_t failed = cell_step;
+	if (leave_owner() < 0) { // another's for good: its rights are not what they have to be
+		report(STAGE_CLONE, 0, NULL, 0, errno);
+		_exit(1);
+	}
+	errno = error;
+	cell_step = failed;
+	return pid;
+}
+
 // clone_in clones init inside the cell's network namespace, and has the server
 // back in its own afterwards, whatever came of it.
 static pid_t clone_in(const struct cell_head *head, const struct descriptors *d, int *network, int *pidfd, uint32_t *stage)
@@ -166,7 +189,7 @@ static pid_t clone_in(const struct cell_head *head, const struct descriptors *d,
 	pid_t pid = enter_network(d->network, network);
 	if (pid == 0) { // it is entered
 		*stage = STAGE_CLONE;
-		pid = clone_init(head, d->cgroup_count ? d->cgroups[0] : -1, pidfd);
+		pid = clone_owned(head, d->cgroup_count ? d->cgroups[0] : -1, pidfd);
 		if (pid == 0)
 			return 0;
 	}

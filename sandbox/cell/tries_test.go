@@ -26,6 +26,7 @@ var outside = []string{
 	"signal(SIGCHLD, SIG_IGN); // children are reaped by the kernel; their pidfds tell of their end",
 	"signal(SIGINT, SIG_IGN);  // a terminal's Ctrl-C is for the daemon, which then lets go",
 	"syscall(SYS_rt_sigaction, number, action, NULL, sizeof(uint64_t));",
+	"syscall(SYS_setfsuid, 0); // tells of no failure: it is read back",
 	`prctl(PR_SET_NAME, "cordon-cell", 0, 0, 0);`,
 	"syscall(SYS_close_range, FD_DAEMON + 1, ~0U, 0);",                                     // init does it again, as a step
 	"if (chdir(order->pack->dir) < 0) { // where it starts, the job says, as it says what", // what comes of it is a verdict, as of execve

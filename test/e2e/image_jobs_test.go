@@ -66,7 +66,8 @@ func TestImageJobs(t *testing.T) {
 	s.refuses(t, object{"image": "tools:1", "policy": "exam"}, "policy_denied", "exam/*")
 	s.refuses(t, object{"image": "tools:1", "id_range": true}, "policy_denied", "id_range")
 	s.refuses(t, object{"id_range": true, "policy": "ci", "command": []string{"x"}}, "policy_denied", "nothing without an image")
-	s.refuses(t, object{"image": "none:1", "policy": "exam"}, "unknown_image", "there are exam/a:2")
+	s.refuses(t, object{"image": "exam/none:1", "policy": "exam"}, "unknown_image", "there are exam/a:2")
+	s.refuses(t, object{"image": "none:1", "policy": "exam"}, "policy_denied", "exam/*") // as for one that is there
 	s.refuses(t, object{"image": "tools:1", "user": "0"}, "invalid_field", "id_range")
 
 	_, _, answer := s.send(t, "GET", "/v1/images", s.token, nil)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -94,6 +95,25 @@ static const char *become(uid_t id)
 	return came(setresuid(id, id, id));
 }
 
+// watchers makes instances of inotify, as one id after the other from the given one on
+// where it can, and tells how many it got before all of them were at their limit.
+static const char *watchers(int from, int ids)
+{
+	int got = 0;
+	for (int id = from; id < from + ids; id++) {
+		if (ids > 1 && setresuid((uid_t)-1, (uid_t)id, (uid_t)-1) < 0)
+			return came(-1);
+		while (inotify_init1(IN_CLOEXEC) >= 0)
+			got++;
+		if (errno != EMFILE)
+			return came(-1);
+		if (ids > 1 && setresuid((uid_t)-1, 0, (uid_t)-1) < 0)
+			return came(-1);
+	}
+	snprintf(text, sizeof text, "%d", got);
+	return text;
+}
+
 static const char *run(char **a)
 {
 	const char *name = a[0], *one = a[1] ? a[1] : "", *two = a[1] && a[2] ? a[2] : "";
@@ -115,6 +135,7 @@ static const char *run(char **a)
 	if (!strcmp(name, "mount")) return came(mount("none", one, "tmpfs", 0, NULL));
 	if (!strcmp(name, "kill")) return came(kill(atoi(one), atoi(two)));
 	if (!strcmp(name, "trace")) return came(ptrace(PTRACE_SEIZE, atoi(one), 0, 0));
+	if (!strcmp(name, "watchers")) return watchers(atoi(one), atoi(two));
 	if (!strcmp(name, "hurry")) return came(setpriority(PRIO_USER, 0, 19));
 	if (!strcmp(name, "priority")) {
 		snprintf(text, sizeof text, "%d", getpriority(PRIO_PROCESS, 0));
