@@ -483,6 +483,7 @@ func TestSilentAttached(t *testing.T) {
 	j := s.submit(t, trueJob)
 	s.attachTo(t, j.ID, "?watch=true") // and does not read
 	eventuallyIn(t, "it is let go", func() bool { return strings.Contains(s.log.String(), `"reason":"silent"`) })
+	s.attached.Wait() // its last ping reads how long it may take
 	s.patience.ping = 200 * time.Millisecond
 	b := s.attachTo(t, j.ID, "?watch=true")
 	time.AfterFunc(700*time.Millisecond, func() { _ = b.Close(websocket.StatusNormalClosure, "") })
