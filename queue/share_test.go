@@ -432,6 +432,7 @@ func TestMissedEnd(t *testing.T) {
 	running := other.wants("a", Running, 1)
 	worker.finish(c, End{Done, nil})
 	other.sees("a", Done, 1)
+	api.sees("a", Done, 1)
 	if err := api.Forget(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
