@@ -108,6 +108,9 @@ func (t *trial) part(ctx context.Context, j *judging, p *program, cases []judgeC
 			}
 			return false
 		}
+		if ctx.Err() != nil && (r.Summary == nil || r.Summary.Run == 0) {
+			return false // ended before its first case: that says nothing of it
+		}
 		t.merge(results, r, n == 0, j.problem.Validation == problem.Interactive)
 		if !t.whole(r) {
 			return false
